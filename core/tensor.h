@@ -1,0 +1,50 @@
+/* tensor.h: what a tensor is inside the engine. Private: op_*.c, backends and I/O include it, callers do not. */
+#ifndef MG_TENSOR_H
+#define MG_TENSOR_H
+
+#include "moongate.h"
+
+struct mg_backend;
+
+/* Memory of one device, shared by the views on it. */
+typedef struct mg_buffer {
+  const struct mg_backend *backend;
+  void *data;
+  int64_t bytes;      /* as asked for; what mg_memory counts */
+  int64_t id;         /* never reused in a process: identifies weights in mg_packed */
+  int64_t version;    /* atomic; writes so far */
+  int32_t references; /* atomic */
+} mg_buffer;
+
+struct mg_tensor {
+  mg_buffer *buffer; /* NULL: empty or freed */
+  mg_dtype dtype;
+  int32_t ndim;
+  int64_t offset;                /* of element 0, in elements */
+  int64_t shape[MG_MAX_DIMS];
+  int64_t strides[MG_MAX_DIMS];  /* in elements; 0 on broadcast axes, negative on reversed ones */
+};
+
+int64_t mg_dtype_bytes(mg_dtype dtype); /* 0 for an unknown dtype */
+const char *mg_dtype_name(mg_dtype dtype);
+static inline int mg_dtype_is_float(mg_dtype dtype) { return dtype == MG_FLOAT32 || dtype == MG_FLOAT64; }
+
+/* Address of element 0 (of the backend's memory); t must not be empty. */
+static inline void *mg_elements(const mg_tensor *t) {
+  return (char *)t->buffer->data + t->offset * (t->dtype == MG_FLOAT64 ? 8 : t->dtype == MG_UINT8 ? 1 : 4);
+}
+static inline int64_t mg_axis_size(const mg_tensor *t, int axis) { return t->shape[axis < 0 ? axis + t->ndim : axis]; }
+int64_t mg_element_count(const mg_tensor *t); /* product of the shape */
+int mg_same_shape(const mg_tensor *a, const mg_tensor *b);
+int mg_same_view(const mg_tensor *a, const mg_tensor *b); /* same elements in the same order */
+int mg_overlaps(const mg_tensor *a, const mg_tensor *b);  /* the element ranges touch; may say yes to interleaved views */
+int mg_is_contiguous(const mg_tensor *t);
+void mg_set_row_major(mg_tensor *t); /* strides from shape */
+
+/* A contiguous float copy or alias in stack handles: mg_borrow(&tmp, x) views x when it is contiguous already and copies
+ * otherwise; mg_release drops it. */
+mg_status mg_borrow_contiguous(mg_tensor *tmp, const mg_tensor *x);
+mg_status mg_alloc_like(mg_tensor *tmp, const mg_tensor *shape_of); /* a fresh contiguous tensor of that dtype, shape and device */
+void mg_release(mg_tensor *t);                                      /* drops the memory of a stack or heap handle */
+
+#endif

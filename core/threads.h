@@ -1,0 +1,16 @@
+/* threads.h: the engine's own pool of persistent workers. Private. */
+#ifndef MG_THREADS_H
+#define MG_THREADS_H
+
+#include <stdint.h>
+
+/* Runs task(context, i) once for every i in 0..count-1, on any thread, and returns when all are done. The caller cuts the work into
+ * pieces by its shape alone, never by the number of threads: that is what makes results repeatable. Tasks must not call mg_parallel
+ * (a nested call runs its pieces in the calling thread). Never fails: without workers the caller does all of it. */
+typedef void (*mg_task)(void *context, int64_t index);
+void mg_parallel(int64_t count, mg_task task, void *context);
+
+/* Pieces of `piece` elements that cover n. */
+static inline int64_t mg_pieces(int64_t n, int64_t piece) { return (n + piece - 1) / piece; }
+
+#endif
