@@ -12,18 +12,17 @@
 
 #include "tensor.h"
 
-/* Philox counter and key of one fill (moongate.h). */
-typedef mg_random_key mg_key;
-
 typedef struct mg_backend {
   const char *name;
   mg_device device;
 
   /* memory; alignment 64 at least */
-  void *(*memory_alloc)(int64_t bytes); /* NULL: none left */
+  mg_status (*memory_alloc)(void **data, int64_t bytes); /* MG_ENOMEM: none left, worth a retry; else what is wrong */
   void (*memory_free)(void *data, int64_t bytes);
   mg_status (*memory_read)(void *host, const void *data, int64_t bytes); /* to and from plain memory, for copies across devices */
   mg_status (*memory_write)(void *data, const void *host, int64_t bytes);
+  mg_status (*describe)(mg_device_info *info);
+  mg_status (*synchronize)(void);
 
   /* elementwise: any strides */
   mg_status (*copy)(mg_tensor *out, const mg_tensor *x); /* casts */
@@ -40,6 +39,7 @@ typedef struct mg_backend {
   mg_status (*reduce)(int32_t op, mg_tensor *out, const mg_tensor *x, uint32_t axes);
   /* over the last axis of contiguous x (rows, n) */
   mg_status (*arg_reduce)(int32_t op, mg_tensor *out, const mg_tensor *x);
+  mg_status (*cumulative_sum)(mg_tensor *out, const mg_tensor *x, int32_t reverse);
   mg_status (*top_k)(mg_tensor *values, mg_tensor *indices, const mg_tensor *x);
   mg_status (*softmax_forward)(mg_tensor *out, const mg_tensor *x, int32_t log);
   mg_status (*softmax_backward)(mg_tensor *dx, const mg_tensor *dy, const mg_tensor *y, int32_t log);
@@ -66,31 +66,37 @@ typedef struct mg_backend {
 
   mg_status (*optimizer_update)(const mg_optimizer_args *args);
 
-  mg_status (*random_fill)(int32_t kind, mg_tensor *out, const mg_key *key, double a, double b);
-  mg_status (*random_categorical)(mg_tensor *ids, const mg_tensor *logits, const mg_key *key);
-  mg_status (*random_permutation)(mg_tensor *out, const mg_key *key);
+  mg_status (*random_fill)(int32_t kind, mg_tensor *out, const mg_random_key *key, double a, double b);
+  mg_status (*random_categorical)(mg_tensor *ids, const mg_tensor *logits, const mg_random_key *key);
+  mg_status (*random_permutation)(mg_tensor *out, const mg_random_key *key);
 
-  /* GRU. Every tensor of args is checked and contiguous. gru_kernels lists the kernels from fastest to most general; the first whose
-   * `refuses` returns NULL runs, and backward runs the one that forward wrote into args->kernel_used. The last refuses nothing. */
+  /* GRU, from the fastest kernel to the most general one. The first that takes a call runs; one without a backward is for inference
+   * and is passed over when `saved` is set or asked for. op_gru.c answers B = 0 and T = 0 itself, checks `saved` against the kernel in
+   * both directions, and lets backward run the kernel that kernel_used names. The last one refuses nothing. */
   const struct mg_gru_kernel *gru_kernels;
   int32_t gru_kernel_count;
 } mg_backend;
 
+enum { MG_NEXT_KERNEL = 1 }; /* private status of a forward: this data needs a more general kernel; only outputs and saved are touched */
+
 typedef struct mg_gru_kernel {
   const char *name;
-  const char *(*refuses)(const mg_gru_args *args);        /* NULL, or why it cannot take this call */
-  int64_t (*saved_size)(const mg_gru_args *args);         /* elements of `saved`, any layout */
+  mg_status (*refuses)(const char **reason /*NULL: it takes the call*/, const mg_gru_args *args);
+  mg_status (*saved_size)(int64_t *elements, const mg_gru_args *args);
   mg_status (*forward)(const mg_gru_args *args);
-  mg_status (*backward)(const mg_gru_args *args);
+  mg_status (*backward)(const mg_gru_args *args); /* NULL: inference only */
 } mg_gru_kernel;
 
-/* What a kernel may keep in a mg_packed handle. */
+/* Packed weights, of any layer kind. The key names the caller's tensors, before any contiguous copy of them. */
 struct mg_packed {
-  const mg_gru_kernel *kernel;               /* NULL: empty */
-  int64_t buffer[2], offset[2], version[2];  /* kernel and recurrent_kernel it was packed from */
+  const void *kernel;                                /* the kernel that laid it out; compared only. NULL: empty */
+  int64_t buffer[3], offset[3], version[3];          /* kernel, recurrent_kernel, bias (buffer 0: none) */
+  int64_t strides[3][2];
   int64_t units, features, precision;
-  void *data;                                /* from memory_alloc of `backend` */
-  int64_t bytes;
+  uint32_t variant;                                  /* flags that change the layout */
+  uint32_t parts;                                    /* 1: forward's panels are there, 2: backward's */
+  void *data[2];                                     /* the two parts, from memory_alloc of `backend` */
+  int64_t bytes[2];
   const mg_backend *backend;
 };
 

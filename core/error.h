@@ -26,7 +26,7 @@ mg_status mg_check_like(const char *op, const char *name, const mg_tensor *t, co
 mg_status mg_check_same_shape(const char *op, const char *name, const mg_tensor *t, const char *other_name, const mg_tensor *other);
 mg_status mg_check_shape(const char *op, const char *name, const mg_tensor *t, int ndim, const int64_t *shape); /* exactly this one */
 mg_status mg_check_axis(const char *op, const mg_tensor *x, int32_t *axis /*[io] made non-negative*/);
-/* Writable: not a broadcast view; exactly x or disjoint from it (x may be NULL). Marks one write on out's buffer. */
-mg_status mg_check_out(const char *op, const char *name, mg_tensor *out, const mg_tensor *const *inputs, int count);
+/* Writable (not a broadcast view) and apart from each of the inputs (NULL ones are skipped). */
+mg_status mg_check_out(const char *op, const char *name, const mg_tensor *out, const mg_tensor *const *inputs, int count);
 
 #endif

@@ -5,14 +5,16 @@
  *     thread that names the operation, the argument and both shapes. Nothing exits, aborts, calls back or throws. NULL where a
  *     handle is required, and a handle without memory ("freed"), are errors, not crashes.
  *   - Argument order: outputs, saved for backward, inputs, parameters, options.
- *   - [out] written, [in] read, [io] both, [opt] may be NULL, [save] written by forward, read by backward, owned by the caller.
- *   - Operations never allocate results: the caller passes `out` with its final dtype and shape. An elementwise output may be
- *     exactly one of its inputs (same view); any other overlap of an output with an input is MG_EINVAL.
+ *   - [out] written, [in] read, [io] both, [opt] may be NULL, [save] written by forward for backward, owned by the caller.
+ *   - Operations never allocate results: the caller passes `out` with its final dtype and shape. Elementwise operations (and copy,
+ *     softmax) may write over their inputs, in part too; elsewhere an output that overlaps an input is MG_EINVAL unless noted. A
+ *     broadcast view is never an output. After an error found in the arguments, no output has been touched.
  *   - Inputs may be any view (strided, broadcast, reversed). Axes count from 0 here, negative ones from the end.
  *   - Operands of one call share dtype and device unless the comment says otherwise. "float" means float32 or float64.
  *   - Results do not depend on the number of threads, bit for bit.
  *   - A gradient is `d` and the name of the value. Letters: B batch, T time, F features, U units, N rows, C classes.
- * Not thread-safe: calls on the same handle. Everything else may be called from any thread. */
+ * Threads: a handle that one call writes ([out], [io], [save]) must not be used by another call at the same time; handles that are
+ * only read may be shared by calls of any thread. */
 #ifndef MOONGATE_H
 #define MOONGATE_H
 
@@ -34,6 +36,7 @@ enum {
   MG_EDEVICE = -5,       /* tensors of different devices, or a device that is not there */
   MG_EUNSUPPORTED = -6,  /* valid, but not on this device or build */
   MG_EIO = -7,           /* a file that cannot be read or written */
+  MG_ENOTFOUND = -8,     /* no such file, object or attribute */
 };
 
 typedef int32_t mg_dtype;
@@ -53,8 +56,10 @@ typedef struct mg_memory_info {
 
 typedef struct mg_runtime_info {
   const char *version;  /* "0.1.0" */
-  const char *isa;      /* kernels in use: "generic", "avx2", "avx512" */
+  const char *isa;      /* kernels in use: "generic", "avx2", "avx512", "amx" */
   const char *isa_best; /* the best one this processor and build offer */
+  const char *cpu;      /* the processor's name */
+  const char *features; /* "avx2 fma avx512f ...": what it has of what kernels ask for */
   const char *blas;     /* the BLAS library's own description */
   const char *compiler;
   int32_t threads;
@@ -66,6 +71,13 @@ MG_API const char *mg_error(void);     /* message of this thread's last failure 
 MG_API mg_status mg_runtime(mg_runtime_info *info /*[out]*/);
 MG_API mg_status mg_memory(mg_memory_info *info /*[out]*/);
 MG_API void mg_memory_trim(void); /* gives cached buffers and this thread's workspace back to the system */
+
+typedef struct mg_device_info {
+  const char *name;
+  int64_t total_bytes, free_bytes; /* of its memory */
+} mg_device_info;
+MG_API mg_status mg_device_describe(mg_device_info *info /*[out]*/, mg_device device); /* MG_EDEVICE says why it is not there */
+MG_API mg_status mg_device_synchronize(mg_device device); /* waits for its work; reports what failed in it */
 
 /* Worker threads, the caller included: 1..256. Default: MOONGATE_THREADS, else the processors of this process. */
 MG_API mg_status mg_set_threads(int32_t threads);
@@ -89,7 +101,8 @@ MG_API mg_status mg_tensor_create(mg_tensor **out); /* an empty handle, to be fi
 MG_API void mg_tensor_destroy(mg_tensor *t /*[opt]*/);
 MG_API mg_status mg_tensor_clear(mg_tensor *t); /* drops the memory; the handle can be filled again */
 
-/* Each fills the handle `out`, dropping what it held (out == x is allowed). No view copies elements. */
+/* Each fills the handle `out`, dropping what it held (out == x is allowed); on failure `out` is as before. No view copies elements.
+ * ndim 0 (shape may be NULL) is a scalar. */
 MG_API mg_status mg_tensor_alloc(mg_tensor *out, mg_device device, mg_dtype dtype, int32_t ndim,
                                  const int64_t *shape /*[ndim]*/); /* row-major, contents undefined */
 MG_API mg_status mg_tensor_alias(mg_tensor *out, const mg_tensor *x);
@@ -107,7 +120,10 @@ MG_API const int64_t *mg_tensor_shape(const mg_tensor *t);   /* [ndim], valid un
 MG_API const int64_t *mg_tensor_strides(const mg_tensor *t); /* [ndim], in elements */
 MG_API int64_t mg_tensor_size(const mg_tensor *t);           /* elements; -1: no memory */
 MG_API int32_t mg_tensor_is_contiguous(const mg_tensor *t);
-MG_API void *mg_tensor_data(mg_tensor *t); /* first element; NULL: no memory. Counts as a write (mg_tensor_version) */
+/* First element, an address of t's device; NULL: no memory. mg_tensor_data is for writing and counts as one write when it is called:
+ * take it again before writing after any other call. mg_tensor_read counts nothing. */
+MG_API void *mg_tensor_data(mg_tensor *t);
+MG_API const void *mg_tensor_read(const mg_tensor *t);
 MG_API int64_t mg_tensor_version(const mg_tensor *t); /* grows with every write to the buffer: what packed weights are checked by */
 
 /* out = x, broadcast to out's shape and cast to its dtype; across devices too. Floats to integers truncate and saturate, NaN gives 0. */
@@ -119,6 +135,9 @@ MG_API mg_status mg_fill(mg_tensor *out, double value);
 enum {
   MG_UNARY_AFFINE = 0, /* a*x + b; integers too */
   MG_UNARY_POW,        /* x^a */
+  MG_UNARY_POW_OF,     /* a^x */
+  MG_UNARY_DIV,        /* x / a, correctly rounded */
+  MG_UNARY_DIV_INTO,   /* a / x */
   MG_UNARY_CLIP,       /* min(max(x, a), b), NaN stays; integers too */
   MG_UNARY_ABS,        /* integers too */
   MG_UNARY_SIGN, MG_UNARY_SQUARE, MG_UNARY_SQRT, MG_UNARY_RSQRT, MG_UNARY_RECIPROCAL, MG_UNARY_EXP, MG_UNARY_EXPM1,
@@ -131,7 +150,8 @@ enum {
 MG_API mg_status mg_unary(int32_t op, mg_tensor *out, const mg_tensor *x, double a, double b);
 
 enum { MG_BINARY_ADD = 0, MG_BINARY_SUB, MG_BINARY_MUL, MG_BINARY_DIV, MG_BINARY_POW, MG_BINARY_MAX, MG_BINARY_MIN,
-       MG_BINARY_COUNT }; /* a and b broadcast to out; div and pow: float only; max and min pass NaN on; uint8 wraps */
+       MG_BINARY_COUNT }; /* div and pow: float only; max and min pass NaN on; integers wrap */
+/* a, b and condition broadcast to out's shape. */
 MG_API mg_status mg_binary(int32_t op, mg_tensor *out, const mg_tensor *a, const mg_tensor *b);
 
 enum { MG_COMPARE_EQ = 0, MG_COMPARE_NE, MG_COMPARE_LT, MG_COMPARE_LE, MG_COMPARE_GT, MG_COMPARE_GE, MG_COMPARE_COUNT };
@@ -142,7 +162,7 @@ MG_API mg_status mg_where(mg_tensor *out, const mg_tensor *condition /*uint8*/, 
 enum {
   MG_ACT_LINEAR = 0, MG_ACT_TANH, MG_ACT_SIGMOID,
   MG_ACT_HARD_SIGMOID, /* clip(a*x + b, 0, 1): Keras 3 1/6, 0.5; Keras 2 0.2, 0.5 */
-  MG_ACT_RELU,         /* relu6 is b = 6 */ /* a: negative slope, b: max_value (inf: none), c: threshold */
+  MG_ACT_RELU,         /* a: negative slope, b: max_value (infinity: none; relu6: 6), c: threshold */
   MG_ACT_ELU,          /* a: alpha */
   MG_ACT_SELU, MG_ACT_CELU /* a: alpha */, MG_ACT_GELU, MG_ACT_GELU_TANH, MG_ACT_SILU, MG_ACT_HARD_SILU, MG_ACT_HARD_TANH,
   MG_ACT_SOFTPLUS, MG_ACT_SOFTSIGN, MG_ACT_EXPONENTIAL, MG_ACT_MISH, MG_ACT_LOG_SIGMOID,
@@ -160,42 +180,53 @@ typedef struct mg_activation {
   double a, b, c;
 } mg_activation;
 MG_API mg_status mg_activation_forward(mg_tensor *out, const mg_tensor *x, const mg_activation *activation);
-MG_API mg_status mg_activation_backward(mg_tensor *dx, const mg_tensor *dy, const mg_tensor *x, const mg_tensor *y,
+/* For LINEAR, TANH, SIGMOID, HARD_SIGMOID, RELU with a = c = 0, ELU, SELU, EXPONENTIAL and SOFTSIGN x may be NULL (forward may run in
+ * place), for all others y. Slope 0 at relu's, hard_sigmoid's and hard_tanh's kinks. */
+MG_API mg_status mg_activation_backward(mg_tensor *dx, const mg_tensor *dy, const mg_tensor *x /*[opt]*/, const mg_tensor *y /*[opt]*/,
                                         const mg_activation *activation);
 
 /* ---- Reductions --------------------------------------------------------------------------------------------------------- */
 
 enum { MG_REDUCE_SUM = 0, MG_REDUCE_MEAN, MG_REDUCE_SUM_OF_SQUARES, MG_REDUCE_PROD, MG_REDUCE_MAX, MG_REDUCE_MIN, MG_REDUCE_COUNT };
-/* out has x's number of dimensions, size 1 on the reduced axes (bit i of axes: axis i), x's dtype. Max and min pass NaN on.
- * Over no element: sum 0, prod 1, mean NaN, max -inf, min +inf. */
+/* out has x's number of dimensions, size 1 on the reduced axes (bit i of axes: axis i; 0: a copy) and x's dtype; for integer x also
+ * int32, float32 or float64 (mean and sum of squares: float). Max and min pass NaN on. Over no element: sum 0, prod 1, mean NaN, max
+ * -inf or the least integer, min +inf or the greatest. */
 MG_API mg_status mg_reduce(int32_t op, mg_tensor *out, const mg_tensor *x, uint32_t axes);
 enum { MG_ARG_MAX = 0, MG_ARG_MIN = 1 };
 MG_API mg_status mg_arg_reduce(int32_t op, mg_tensor *out /*int32, size 1 on axis*/, const mg_tensor *x, int32_t axis); /* first of equals; 0-based */
 MG_API mg_status mg_top_k(mg_tensor *values /*(..., k)*/, mg_tensor *indices /*int32 (..., k)*/, const mg_tensor *x /*(..., n)*/);
+MG_API mg_status mg_cumulative_sum(mg_tensor *out, const mg_tensor *x, int32_t axis, int32_t reverse /*1: from the end*/);
 MG_API mg_status mg_softmax_forward(mg_tensor *out, const mg_tensor *x, int32_t axis, int32_t log /*1: log-softmax*/);
 MG_API mg_status mg_softmax_backward(mg_tensor *dx, const mg_tensor *dy, const mg_tensor *y, int32_t axis, int32_t log);
 
 /* ---- Linear algebra ----------------------------------------------------------------------------------------------------- */
 
-/* out (..., M, N) = a (..., M, K) b (..., K, N) + beta * out; leading axes broadcast; a transposed operand is a permuted view. float */
+/* out (..., M, N) = a (..., M, K) b (..., K, N) + beta * out (beta 0: out is not read). Leading axes broadcast; a transposed operand
+ * is a permuted view. float */
 MG_API mg_status mg_matmul(mg_tensor *out, const mg_tensor *a, const mg_tensor *b, double beta);
 /* Reduced QR of a (M, N), K = min(M, N): q (M, K) orthonormal columns, r (K, N) upper triangular, as LAPACK's geqrf/orgqr. float */
 MG_API mg_status mg_qr(mg_tensor *q, mg_tensor *r, const mg_tensor *a);
 
 /* ---- Rows by index ------------------------------------------------------------------------------------------------------ */
 
-/* ids: int32 of any shape, 0-based; one out of range is MG_EINVAL naming its position and value, and nothing is written. */
+/* ids: int32 of any shape, 0-based; one out of range is MG_EINVAL naming its position and value, and nothing is written.
+ * Tables of any dtype; scatter_add float, repeated ids in order. */
 MG_API mg_status mg_gather(mg_tensor *out /*ids.shape + table.shape[1:]*/, const mg_tensor *table, const mg_tensor *ids);
-MG_API mg_status mg_scatter_add(mg_tensor *table /*[io]*/, const mg_tensor *ids, const mg_tensor *rows /*ids.shape + table.shape[1:]*/);
+MG_API mg_status mg_scatter_add(mg_tensor *table /*[io]*/, const mg_tensor *ids, const mg_tensor *rows /*as gather's out*/);
 MG_API mg_status mg_one_hot(mg_tensor *out /*ids.shape + (C)*/, const mg_tensor *ids); /* an id outside 0..C-1 gives zeros, as in Keras */
 
 /* ---- Fused losses (natural logarithms, nats); one loss per row, float ---------------------------------------------------- */
 
-/* -sum_c target[c] log softmax(logits)[c] * weight. labels: int32 (N) class ids, or float (N, C) targets. */
+/* In all of them a row of weight 0 is skipped: its loss and gradient are exactly 0 whatever it holds. */
+
+/* -sum_c target[c] log softmax(logits)[c] * weight. labels: int32 (N) class ids, or float (N,C) targets. An id out of range in a row
+ * that counts is MG_EINVAL naming row and id. */
 MG_API mg_status mg_cross_entropy_forward(mg_tensor *loss /*(N)*/, mg_tensor *probabilities /*(N,C) [save][opt]*/,
-                                          const mg_tensor *logits /*(N,C)*/, const mg_tensor *labels, const mg_tensor *weights /*(N) [opt]*/);
-MG_API mg_status mg_cross_entropy_backward(mg_tensor *dlogits /*(N,C)*/, const mg_tensor *dloss /*(N)*/, const mg_tensor *probabilities,
-                                           const mg_tensor *labels, const mg_tensor *weights /*[opt]*/);
+                                          const mg_tensor *logits /*(N,C)*/, const mg_tensor *labels,
+                                          const mg_tensor *weights /*(N) [opt]*/);
+MG_API mg_status mg_cross_entropy_backward(mg_tensor *dlogits /*(N,C); may be probabilities*/, const mg_tensor *dloss /*(N)*/,
+                                           const mg_tensor *probabilities, const mg_tensor *labels,
+                                           const mg_tensor *weights /*[opt]*/);
 
 enum { MG_LOSS_SQUARED = 0, MG_LOSS_ABSOLUTE, MG_LOSS_HUBER /* delta */, MG_LOSS_BINARY_LOGITS, MG_LOSS_COUNT };
 /* mean over the last axis of the pointwise loss, times weight. */
@@ -221,7 +252,10 @@ typedef struct mg_optimizer_args {
 } mg_optimizer_args;
 MG_API mg_status mg_optimizer_update(const mg_optimizer_args *args);
 
-/* ---- Random numbers: Philox 4x32-10, element i depends on (seed, stream, offset + i) alone -------------------------------- */
+/* ---- Random numbers: Philox 4x32-10 (Salmon et al. 2011) ------------------------------------------------------------------ */
+
+/* Element i (row-major in out, whatever its strides) depends on seed, stream, offset + i, kind, a, b and dtype alone. A call uses as
+ * many offsets as out has elements. */
 
 typedef struct mg_random_key { uint64_t seed, stream, offset; } mg_random_key;
 enum {
@@ -237,29 +271,34 @@ MG_API mg_status mg_random_categorical(mg_tensor *ids /*int32 (N)*/, const mg_te
 MG_API mg_status mg_random_permutation(mg_tensor *out /*int32 (N): 0..N-1 shuffled*/, const mg_random_key *key);
 MG_API mg_status mg_random_block(uint32_t *out /*[4]*/, const uint32_t *counter /*[4]*/, const uint32_t *key /*[2]*/); /* one Philox block */
 
-/* ---- GRU over a whole sequence ------------------------------------------------------------------------------------------- */
+/* ---- Recurrent layers over a whole sequence ------------------------------------------------------------------------------ */
 
-/* Packed weights of one layer in the layout of whichever kernel ran last, with the version of the weights they came from: a call
- * repacks when the kernel, the tensors or their versions differ, so a handle is always safe to pass. One layer, one handle. */
+/* Packed weights of one layer, in the layout of the kernel that ran last, with the versions of the weights they came from: a call
+ * packs again when the kernel, the tensors or their versions differ, so passing the layer's handle is always safe. */
 typedef struct mg_packed mg_packed;
 MG_API mg_status mg_packed_create(mg_packed **out);
 MG_API void mg_packed_destroy(mg_packed *packed /*[opt]*/);
 
-enum {
-  MG_GRU_RESET_AFTER = 1,
-  MG_GRU_GO_BACKWARDS = 2,         /* steps T-1..0; outputs in processing order */
-  MG_GRU_RETURN_SEQUENCES = 4,
-  MG_GRU_ZERO_OUTPUT_FOR_MASK = 8, /* only with RETURN_SEQUENCES: masked outputs are 0 instead of the previous output */
-  MG_GRU_TIME_MAJOR = 16,          /* x, mask, output, gates and their gradients are (T,B,...) */
-  MG_GRU_RECOMPUTE = 32,           /* keep only the states in `saved`; backward computes the gates again */
+enum { /* of every recurrent layer; 1 << 16 and above: one kind's own */
+  MG_RNN_GO_BACKWARDS = 1,         /* steps T-1..0; output, doutput and gates in processing order; x, mask and dx in time order */
+  MG_RNN_RETURN_SEQUENCES = 2,
+  MG_RNN_ZERO_OUTPUT_FOR_MASK = 4, /* masked outputs are 0 instead of the previous output; ignored without RETURN_SEQUENCES */
+  MG_RNN_TIME_MAJOR = 8,           /* x, mask, gates, a sequence output and their gradients are (T,B,...) */
+  MG_RNN_RECOMPUTE = 16,           /* keep only the states in `saved`; backward computes the gates again */
+  MG_GRU_RESET_AFTER = 1 << 16,
 };
 
-/* One struct for both directions: backward takes what forward took, unchanged, with the gradient fields filled in. With m = mask
- * of the step, x' = x * dropout_mask, h' = h * recurrent_dropout_mask (per gate), a = activation, s = recurrent_activation:
- *   z = s(x'z Kz + bz + h'z Rz + cz)      r = s(x'r Kr + br + h'r Rr + cr)      bias = b, or rows b and c when reset_after
- *   candidate = a(x'h Kh + bh + r * (h'h Rh + ch))     reset_after, else      a(x'h Kh + bh + (r * h'h) Rh)
- *   h_new = z * h + (1 - z) * candidate;   state = m ? h_new : h;   output = m ? h_new : previous output (zeros at first)
- * Source: Cho et al. 2014 and keras.layers.GRU. Gate order z, r, h; Keras's layouts. float32 or float64. */
+/* One struct for both directions: backward takes what forward took, unchanged, with the gradient fields filled in. g stands for a
+ * gate z, r or n (n: Keras's block "h"); x_g = x * dropout_mask of g, h_g = h * recurrent_dropout_mask of g (absent masks: 1); K, R,
+ * b their columns of kernel, recurrent_kernel, bias (row 0); b2 = bias row 1 (reset_after only); s = recurrent_activation:
+ *   z = s(x_z Kz + bz + h_z Rz + b2z)      r = s(x_r Kr + br + h_r Rr + b2r)
+ *   n = a(x_n Kn + bn + r * (h_n Rn + b2n))   reset_after, else   n = a(x_n Kn + bn + (r * h_n) Rn)
+ *   h_new = z * h + (1 - z) * n;   state = mask ? h_new : h;   output = mask ? h_new : the previous output (zeros at first)
+ * A masked step is as if absent: whatever x holds there, NaN included, reaches no output, state, gate or gradient; gates and dx are 0
+ * there; doutput goes to the row's last valid step, and nowhere before the first or with ZERO_OUTPUT_FOR_MASK. The last output is
+ * always the last valid one. A row masked throughout, or T = 0: output 0, state = initial_state, dinitial_state = dstate.
+ * Backward reads neither output, state nor gates: they may be NULL, freed or overwritten by then. Everything else must hold what
+ * forward read. Gate order z, r, n; Keras's layouts. float32 or float64. Source: Cho et al. 2014; keras.layers.GRU. */
 typedef struct mg_gru_args {
   const mg_tensor *x;                          /* (B,T,F) */
   const mg_tensor *kernel;                     /* (F,3U) */
@@ -267,32 +306,40 @@ typedef struct mg_gru_args {
   const mg_tensor *bias;                       /* (2,3U) reset_after, else (3U) [opt: none] */
   const mg_tensor *initial_state;              /* (B,U) [opt: zeros] */
   const mg_tensor *mask;                       /* uint8 (B,T), nonzero: use the step [opt: all] */
-  const mg_tensor *dropout_masks[3];           /* (B,F), scaled: [0] alone for all gates, or z, r, h [opt] */
-  const mg_tensor *recurrent_dropout_masks[3]; /* (B,U), scaled: z, r, h, all or none [opt] */
+  const mg_tensor *dropout_masks[3];           /* (B,F), scaled: [0] alone for all gates, or z, r, n [opt] */
+  const mg_tensor *recurrent_dropout_masks[3]; /* (B,U), scaled: z, r, n, all or none [opt] */
   mg_activation activation, recurrent_activation;
-  uint32_t flags;  /* MG_GRU_* */
-  int32_t kernel_used; /* [save] which kernel filled `saved`; -1 or anything before forward */
-  mg_tensor *output; /* (B,T,U) return_sequences, else (B,U) [out] */
-  mg_tensor *state;  /* (B,U), the last valid one [out][opt] */
-  mg_tensor *gates;  /* (B,T,3U): z, r and candidate of every step [out][opt] */
-  mg_tensor *saved;  /* (mg_gru_saved_size) elements of x's dtype [save][opt: inference] */
-  mg_packed *packed; /* [io][opt: packed anew in each call] */
+  uint32_t flags;      /* MG_RNN_*, MG_GRU_* */
+  int32_t kernel_used; /* [save] number of the kernel that filled `saved` */
+  mg_tensor *output;   /* (B,T,U) return_sequences, else (B,U) [out] */
+  mg_tensor *state;    /* (B,U), the last valid one [out][opt]; without `saved` it may be the view initial_state */
+  mg_tensor *gates;    /* (B,T,3U): z, r and n of every step [out][opt] */
+  mg_tensor *saved;    /* (mg_gru_saved_size) elements of x's dtype [save][opt: inference]; backward uses it up: one for each forward */
+  mg_packed *packed;   /* [io][opt: packed anew in each call] */
   /* backward */
-  const mg_tensor *doutput;       /* as output [opt: zeros] */
-  const mg_tensor *dstate;        /* as state [opt: zeros] */
-  mg_tensor *dx;                  /* as x [out][opt] */
-  mg_tensor *dkernel;             /* as kernel [out][opt] */
-  mg_tensor *drecurrent_kernel;   /* as recurrent_kernel [out][opt] */
-  mg_tensor *dbias;               /* as bias [out][opt] */
-  mg_tensor *dinitial_state;      /* (B,U) [out][opt] */
-  void *reserved[6];              /* NULL */
+  const mg_tensor *doutput;     /* as output [opt: zeros] */
+  const mg_tensor *dstate;      /* as state [opt: zeros] */
+  mg_tensor *dx;                /* as x [out][opt] */
+  mg_tensor *dkernel;           /* as kernel [out][opt] */
+  mg_tensor *drecurrent_kernel; /* as recurrent_kernel [out][opt] */
+  mg_tensor *dbias;             /* as bias [out][opt] */
+  mg_tensor *dinitial_state;    /* (B,U) [out][opt] */
+  void *reserved[6];            /* NULL */
 } mg_gru_args;
 
+/* Enough for whichever kernel forward takes with `saved` given. Outputs, saved and gradients may still be NULL. 0 for empty work. */
 MG_API mg_status mg_gru_saved_size(int64_t *elements /*[out]*/, const mg_gru_args *args);
 MG_API mg_status mg_gru_forward(mg_gru_args *args);
 MG_API mg_status mg_gru_backward(const mg_gru_args *args);
-/* Which kernel forward would take for these arguments, and why not a faster one (static text; *reason NULL: it is the fastest). */
-MG_API mg_status mg_gru_explain(const char **kernel /*[out]*/, const char **reason /*[out]*/, const mg_gru_args *args);
+
+/* What forward would do with these arguments; `saved` set: in training. Texts are static. */
+typedef struct mg_plan {
+  const char *kernel; /* the one it takes */
+  const char *faster; /* the fastest one it cannot take, NULL: none */
+  const char *reason; /* why not */
+  int64_t reserved[8];
+} mg_plan;
+MG_API mg_status mg_gru_explain(mg_plan *plan /*[out]*/, const mg_gru_args *args);
 
 /* ---- HDF5 files: in the library moongate/hdf5, which is loaded on first use; messages come from mg_hdf5_error ------------- */
 
@@ -302,10 +349,10 @@ MG_API int32_t mg_hdf5_abi(void);
 MG_API const char *mg_hdf5_error(void);
 MG_API mg_status mg_hdf5_open(mg_hdf5 **out, const char *path);   /* for reading */
 MG_API mg_status mg_hdf5_create(mg_hdf5 **out, const char *path); /* for writing; replaces */
-MG_API mg_status mg_hdf5_close(mg_hdf5 *file);                    /* flushes; the handle is gone whatever it returns */
+MG_API mg_status mg_hdf5_close(mg_hdf5 *file);                    /* writes out; the handle is gone whatever it returns */
 /* Paths are "/a/b". Children of a group in name order: index from 0, MG_EINVAL past the end. */
 MG_API mg_status mg_hdf5_children(int64_t *count, mg_hdf5 *file, const char *group);
-MG_API mg_status mg_hdf5_child(char *name /*[size]*/, int64_t size, int32_t *is_group, mg_hdf5 *file, const char *group, int64_t index);
+MG_API mg_status mg_hdf5_child(char *name /*[size]; MG_EINVAL when too short*/, int64_t size, int32_t *is_group, mg_hdf5 *file, const char *group, int64_t index);
 MG_API mg_status mg_hdf5_make_group(mg_hdf5 *file, const char *group); /* parents too; an existing one is fine */
 MG_API mg_status mg_hdf5_shape(int32_t *dtype, int32_t *ndim, int64_t *shape /*[MG_MAX_DIMS]*/, mg_hdf5 *file, const char *dataset);
 MG_API mg_status mg_hdf5_read(void *data, int64_t bytes, mg_hdf5 *file, const char *dataset, int32_t dtype); /* converts to dtype */

@@ -46,5 +46,6 @@ void mg_set_row_major(mg_tensor *t); /* strides from shape */
 mg_status mg_borrow_contiguous(mg_tensor *tmp, const mg_tensor *x);
 mg_status mg_alloc_like(mg_tensor *tmp, const mg_tensor *shape_of); /* a fresh contiguous tensor of that dtype, shape and device */
 void mg_release(mg_tensor *t);                                      /* drops the memory of a stack or heap handle */
+void mg_mark_written(mg_tensor *t);                                 /* one more write on its buffer; op_*.c calls it for every output */
 
 #endif
