@@ -1,0 +1,95 @@
+--- The command line: `moongate script.lua args`, `-e code`, `info`, `help`, the prompt.
+local USAGE = [[
+usage: moongate                      the prompt
+       moongate SCRIPT [ARGUMENT...] runs a script (- reads it from standard input)
+       moongate -e CODE [ARGUMENT...]
+       moongate info                 version, libraries, processor, kernels, threads
+       moongate help [NAME]          what a name is: moongate help layers.GRU
+       moongate --help | --version
+]]
+
+-- Frames of the user's own files: not C, not moongate's, not this command.
+local function own_frames()
+  local lines, here = {}, debug.getinfo(1, "S").source:match("^@(.*)cli/main%.lua$")
+  for level = 3, 40 do
+    local info = debug.getinfo(level, "Sln")
+    if not info then break end
+    local inside = info.source:sub(2, 1 + #here) == here or info.source:match("/bin/moongate$")
+    if info.currentline > 0 and not inside then
+      local name = info.name and (" in " .. info.name) or ""
+      lines[#lines + 1] = ("  %s:%d%s"):format(info.short_src, info.currentline, name)
+    end
+  end
+  return lines
+end
+
+local function describe(message)
+  if type(message) == "table" and getmetatable(message) and getmetatable(message).__tostring then message = tostring(message) end
+  if type(message) ~= "string" then message = ("(error object is a %s value)"):format(type(message)) end
+  local lines = own_frames()
+  if #lines > 1 then message = message .. "\ncalled from\n" .. table.concat(lines, "\n", 1, math.min(#lines, 10)) end
+  return message
+end
+
+local function fail(message)
+  io.stdout:flush()
+  io.stderr:write("moongate: ", message, "\n")
+  return 1
+end
+
+-- Runs a chunk with its arguments, as luajit would; the exit status.
+local function run(chunk, message, arguments)
+  if not chunk then return fail(message) end
+  local ok, trace = xpcall(function() chunk(unpack(arguments, 1, #arguments)) end, describe)
+  return ok and 0 or fail(trace)
+end
+
+-- `arg` of the script: [0] its name, then its arguments; what stood before keeps negative indices.
+local function shift(arguments, count)
+  local shifted = {}
+  for i = -1, #arguments do shifted[i - count] = arguments[i] end
+  shifted[-count] = arguments[0]
+  return shifted
+end
+
+local function offer_moongate()
+  setmetatable(_G, { __index = function(globals, name)
+    if name ~= "mg" then return nil end
+    rawset(globals, "mg", require "moongate")
+    return globals.mg
+  end })
+end
+
+local function execute(arguments)
+  local code = arguments[2]
+  if not code then return fail("-e needs code; see moongate --help") end
+  arg = shift(arguments, 2) -- luacheck: ignore
+  offer_moongate()
+  local chunk, message = loadstring(code, "=(-e)")
+  return run(chunk, message, arg)
+end
+
+local function script(arguments)
+  local path = arguments[1]
+  arg = shift(arguments, 1) -- luacheck: ignore
+  local chunk, message = loadfile(path ~= "-" and path or nil)
+  return run(chunk, message, arg)
+end
+
+local COMMANDS = {
+  ["-e"] = execute,
+  ["--help"] = function() io.write(USAGE) return 0 end,
+  ["--version"] = function() io.write("moongate ", require("moongate").version, "\n") return 0 end,
+  info = function() return require "moongate.cli.info"() end,
+  help = function(arguments) return require("moongate.cli.help").command(arguments) end,
+}
+COMMANDS["-h"] = COMMANDS["--help"]
+COMMANDS["-v"] = COMMANDS["--version"]
+
+return function(arguments)
+  local first = arguments[1]
+  if not first then return require "moongate.cli.prompt"() end
+  if COMMANDS[first] then return COMMANDS[first](arguments) end
+  if first:sub(1, 1) == "-" and first ~= "-" then return fail("unknown option " .. first .. "\n" .. USAGE) end
+  return script(arguments)
+end

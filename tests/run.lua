@@ -1,0 +1,45 @@
+-- Runs the specs with busted inside this very LuaJIT:
+--   luajit tests/run.lua BUILD [SPEC ...] [busted options]
+-- BUILD is the folder that holds moongate/core.so. A SPEC is a file, or a name: `gru` is tests/spec/gru_spec.lua. Without one, all run.
+-- The last line counts, and the exit status is 0 only when something passed and nothing failed.
+local lfs = require "lfs"
+
+local function absolute(path)
+  return path:sub(1, 1) == "/" and path or lfs.currentdir() .. "/" .. path
+end
+
+local function spec_file(name, tests)
+  if lfs.attributes(name, "mode") then return name end
+  local file = ("%s/spec/%s_spec.lua"):format(tests, name)
+  if lfs.attributes(file, "mode") then return file end
+  io.stderr:write("neither a file nor a spec: ", name, " (", file, ")\n")
+  os.exit(2)
+end
+
+local function main(arguments)
+  local tests = absolute(arguments[0]:match("^(.*)/[^/]*$") or "."):gsub("/%.$", "")
+  local build = table.remove(arguments, 1)
+  if not build or build:match("^%-") then
+    io.stderr:write("usage: luajit tests/run.lua BUILD [SPEC ...] [busted options]\n")
+    os.exit(2)
+  end
+  build = absolute(build):gsub("/+$", "")
+  local root = tests:gsub("/[^/]*$", "")
+  package.path = ("%s/lua/?.lua;%s/lua/?/init.lua;%s/spec/?.lua;%s/?.lua;"):format(root, root, tests, tests) .. package.path
+  package.cpath = build .. "/?.so;" .. package.cpath
+  package.loaded["where"] = { root = root, tests = tests, build = build }
+
+  local names = 0
+  for i = 1, #arguments do
+    if not arguments[i]:match("^%-") then
+      arguments[i], names = spec_file(arguments[i], tests), names + 1
+    end
+  end
+  if names == 0 then arguments[#arguments + 1] = tests .. "/spec" end
+  -- One set of modules for all files: LuaJIT's ffi types cannot be registered twice, and classes keep their identity.
+  local options = { "--ignore-lua", "--no-auto-insulate", "--output=" .. tests .. "/report.lua", "--helper=" .. tests .. "/spec/helper.lua" }
+  for i, option in ipairs(options) do table.insert(arguments, i, option) end
+  require "busted.runner" { standalone = false }
+end
+
+main(arg)
