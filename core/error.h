@@ -9,6 +9,7 @@ mg_status mg_fail(mg_status status, const char *format, ...) __attribute__((form
 
 /* "(2, 3)" or "(freed)" / "(null)" in one of 8 rotating thread-local buffers. */
 const char *mg_shape_text(const mg_tensor *t);
+const char *mg_sizes_text(int ndim, const int64_t *sizes);
 
 /* Return unless `call` succeeds. */
 #define MG_TRY(call)                          \
@@ -26,6 +27,7 @@ mg_status mg_check_like(const char *op, const char *name, const mg_tensor *t, co
 mg_status mg_check_same_shape(const char *op, const char *name, const mg_tensor *t, const char *other_name, const mg_tensor *other);
 mg_status mg_check_shape(const char *op, const char *name, const mg_tensor *t, int ndim, const int64_t *shape); /* exactly this one */
 mg_status mg_check_axis(const char *op, const mg_tensor *x, int32_t *axis /*[io] made non-negative*/);
+mg_status mg_check_writable(const char *op, const char *name, const mg_tensor *out);                    /* not a broadcast view */
 /* Writable (not a broadcast view) and apart from each of the inputs (NULL ones are skipped). */
 mg_status mg_check_out(const char *op, const char *name, const mg_tensor *out, const mg_tensor *const *inputs, int count);
 

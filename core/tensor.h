@@ -41,11 +41,18 @@ int mg_overlaps(const mg_tensor *a, const mg_tensor *b);  /* the element ranges 
 int mg_is_contiguous(const mg_tensor *t);
 void mg_set_row_major(mg_tensor *t); /* strides from shape */
 
-/* A contiguous float copy or alias in stack handles: mg_borrow(&tmp, x) views x when it is contiguous already and copies
- * otherwise; mg_release drops it. */
-mg_status mg_borrow_contiguous(mg_tensor *tmp, const mg_tensor *x);
+void mg_set_view(mg_tensor *out, const mg_tensor *view); /* out becomes that view, dropping what it held; out == view is fine */
+mg_status mg_check_sizes(const char *op, int32_t ndim, const int64_t *shape, int64_t element_bytes); /* ndim, signs, overflow */
+
+/* Temporary operands in stack handles that hold nothing yet. Each call that succeeds fills `tmp` with an alias or a copy of x, which
+ * mg_release drops; one that fails leaves nothing to drop. */
+mg_status mg_borrow_contiguous(mg_tensor *tmp, const mg_tensor *x); /* a copy when x is not contiguous */
+/* For elementwise operations: a copy when x overlaps out without being the same view, so that out may be written in any order. */
+mg_status mg_detach_input(mg_tensor *tmp, const mg_tensor *x, const mg_tensor *out);
+/* The same of x broadcast to out's shape; a message naming `op` and `name` when it does not fit. */
+mg_status mg_broadcast_input(mg_tensor *tmp, const char *op, const char *name, const mg_tensor *x, const mg_tensor *out);
 mg_status mg_alloc_like(mg_tensor *tmp, const mg_tensor *shape_of); /* a fresh contiguous tensor of that dtype, shape and device */
-void mg_release(mg_tensor *t);                                      /* drops the memory of a stack or heap handle */
+void mg_release(mg_tensor *t);                                      /* drops the memory of a stack or heap handle; NULL memory is fine */
 void mg_mark_written(mg_tensor *t);                                 /* one more write on its buffer; op_*.c calls it for every output */
 
 #endif

@@ -11,6 +11,9 @@
 typedef mg_status (*mg_task)(void *context, int64_t index);
 mg_status mg_parallel(int64_t count, mg_task task, void *context);
 
+int32_t mg_processors(void);       /* that this process may run on, at most 256 */
+mg_status mg_threads_status(void); /* fails when MOONGATE_THREADS holds something else than 1..256 */
+
 /* Pieces of `piece` elements that cover n. */
 static inline int64_t mg_pieces(int64_t n, int64_t piece) { return (n + piece - 1) / piece; }
 

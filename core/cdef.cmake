@@ -1,0 +1,20 @@
+# Cuts the part of the public header that LuaJIT reads: cmake -DIN=moongate.h -DOUT=cdef.lua -P cdef.cmake
+# OUT is touched only when its text changes.
+file(READ "${IN}" text)
+string(FIND "${text}" "/* cdef begin */" first)
+string(FIND "${text}" "/* cdef end */" last)
+if(first EQUAL -1 OR last LESS first)
+  message(FATAL_ERROR "cdef.cmake: ${IN} has no part between the marks 'cdef begin' and 'cdef end'")
+endif()
+math(EXPR first "${first} + 17") # the mark and its line end
+math(EXPR length "${last} - ${first}")
+string(SUBSTRING "${text}" ${first} ${length} text)
+string(REPLACE "MG_API " "" text "${text}")
+set(text "-- Generated from core/moongate.h by core/cdef.cmake; not edited by hand.\n-- luacheck: no max line length\nreturn [==[\n${text}]==]\n")
+set(old "")
+if(EXISTS "${OUT}")
+  file(READ "${OUT}" old)
+endif()
+if(NOT text STREQUAL old)
+  file(WRITE "${OUT}" "${text}")
+endif()

@@ -1,0 +1,70 @@
+/* operand.c: how the memory of operands relates, and temporary copies where it does not suit. */
+#include <string.h>
+
+#include "backend.h"
+#include "buffer.h"
+#include "error.h"
+
+int mg_same_shape(const mg_tensor *a, const mg_tensor *b) {
+  return a->ndim == b->ndim && memcmp(a->shape, b->shape, (size_t)a->ndim * sizeof *a->shape) == 0;
+}
+
+int mg_same_view(const mg_tensor *a, const mg_tensor *b) {
+  if (a->buffer != b->buffer || a->offset != b->offset || a->dtype != b->dtype || !mg_same_shape(a, b)) return 0;
+  for (int i = 0; i < a->ndim; i++)
+    if (a->shape[i] > 1 && a->strides[i] != b->strides[i]) return 0;
+  return 1;
+}
+
+/* First and one past the last element that t reaches; 0 when it has none. */
+static int element_range(const mg_tensor *t, int64_t *first, int64_t *end) {
+  *first = *end = t->offset;
+  for (int i = 0; i < t->ndim; i++) {
+    if (t->shape[i] == 0) return 0;
+    int64_t reach = (t->shape[i] - 1) * t->strides[i];
+    if (reach < 0) *first += reach;
+    else *end += reach;
+  }
+  *end += 1;
+  return 1;
+}
+
+int mg_overlaps(const mg_tensor *a, const mg_tensor *b) {
+  int64_t a_first, a_end, b_first, b_end;
+  if (a->buffer != b->buffer || !element_range(a, &a_first, &a_end) || !element_range(b, &b_first, &b_end)) return 0;
+  return a_first < b_end && b_first < a_end;
+}
+
+static void alias(mg_tensor *tmp, const mg_tensor *x) {
+  *tmp = *x;
+  mg_buffer_retain(tmp->buffer);
+}
+
+static mg_status duplicate(mg_tensor *tmp, const mg_tensor *x) {
+  MG_TRY(mg_alloc_like(tmp, x));
+  mg_status status = mg_element_count(x) ? x->buffer->backend->copy(tmp, x) : MG_OK;
+  if (status != MG_OK) mg_release(tmp);
+  return status;
+}
+
+mg_status mg_borrow_contiguous(mg_tensor *tmp, const mg_tensor *x) {
+  if (!mg_is_contiguous(x)) return duplicate(tmp, x);
+  alias(tmp, x);
+  return MG_OK;
+}
+
+mg_status mg_detach_input(mg_tensor *tmp, const mg_tensor *x, const mg_tensor *out) {
+  if (mg_overlaps(x, out) && !mg_same_view(x, out)) return duplicate(tmp, x);
+  alias(tmp, x);
+  return MG_OK;
+}
+
+mg_status mg_broadcast_input(mg_tensor *tmp, const char *op, const char *name, const mg_tensor *x, const mg_tensor *out) {
+  mg_tensor view = {0};
+  if (mg_tensor_broadcast(&view, x, out->ndim, out->shape) != MG_OK)
+    return mg_fail(MG_ESHAPE, "%s: %s %s does not broadcast to out %s; expected sizes that are equal or 1, counted from the last axis", op,
+                   name, mg_shape_text(x), mg_shape_text(out));
+  mg_status status = mg_detach_input(tmp, &view, out);
+  mg_release(&view);
+  return status;
+}
