@@ -1,8 +1,8 @@
 --- Reads the annotations above functions and classes: what help() shows and the reference manual is made of.
 local M = {}
 
--- An entry is { name = "Tensor:sum", class = "GRU" (of classes), kind = "function" | "class", arguments = "(a, b)", line = of the code,
--- text = lines, params = { { name, type, text } }, returns = lines, example = lines }.
+-- An entry is { name = "Tensor:sum", class = "GRU" (of classes), kind = "function" | "class", arguments = "(a, b)", text = lines,
+-- params = { { name, type, text } }, returns = lines, example = lines, line = number of the code's line }.
 
 local TAGS = {}
 

@@ -49,8 +49,8 @@ local function trace(message)
   for level = 3, 60 do
     local info = debug.getinfo(level, "Sl")
     if not info or #lines == FRAMES then break end
-    local own = info.currentline > 0 and info.source:sub(1, #here) ~= here and info.source ~= "=(prompt)"
-    if own and not info.source:match("/bin/moongate$") then lines[#lines + 1] = ("  at %s:%d"):format(info.short_src, info.currentline) end
+    local ours = info.source:sub(1, #here) == here or info.source == "=(prompt)" or info.source:match("/bin/moongate$")
+    if info.currentline > 0 and not ours then lines[#lines + 1] = ("  at %s:%d"):format(info.short_src, info.currentline) end
   end
   local text = type(message) == "string" and message:gsub("^%(prompt%):1: ", "") or pretty(message)
   return #lines > 1 and text .. "\n" .. table.concat(lines, "\n") or text
@@ -107,6 +107,7 @@ local function loop(read, globals, before)
   while true do
     local chunk = read_statement(read)
     if not chunk then return status end
+    jit.off(chunk) -- a compiled loop does not see Ctrl-C; functions it calls are compiled all the same
     before()
     if not run(setfenv(chunk, globals)) then status = 1 end
   end

@@ -22,13 +22,14 @@ extern void *mg_stderr __asm__("stderr");
 int mg_isatty(int) __asm__("isatty");
 char *mg_setlocale(int, const char *) __asm__("setlocale");
 int mg_sigaction(int, const void *, void *) __asm__("sigaction");
+int mg_raise(int) __asm__("raise");
 ]]
 
 -- of histedit.h
 local EL_PROMPT, EL_EDITOR, EL_SIGNAL, EL_BIND, EL_SETTY, EL_ADDFN, EL_HIST = 0, 2, 3, 4, 8, 9, 10
 local H_SETSIZE, H_ENTER, H_LOAD, H_SAVE, H_SETUNIQUE = 1, 10, 17, 18, 20
 local CC_NEWLINE, CC_REFRESH, CC_REDISPLAY, CC_REFRESH_BEEP = 1, 4, 8, 9
-local LC_CTYPE, SIGINT, HISTORY_SIZE, LISTED = 0, 2, 2000, 200
+local LC_CTYPE, SIGINT, SIGTSTP, HISTORY_SIZE, LISTED = 0, 2, 20, 2000, 200
 
 local Editor = {}
 Editor.__index = Editor
@@ -126,10 +127,14 @@ function Editor:make_callbacks(complete)
       self.aborted = true
       return CC_NEWLINE
     end),
+    suspend = ffi.cast("unsigned char (*)(mg_editline *, int)", function()
+      ffi.C.mg_raise(SIGTSTP)
+      return CC_REDISPLAY
+    end),
   }
 end
 
--- Ctrl-C is a key here: no signal while editing, but the end of a line that `read` tells from a typed one.
+-- Keys send no signals while a line is edited: Ctrl-C drops the line (`read` tells it from a typed one), Ctrl-Z is passed on.
 function Editor:bind_keys(complete)
   local library, handle, none = self.library, self.handle, ffi.cast("char *", nil)
   self:make_callbacks(complete)
@@ -137,12 +142,12 @@ function Editor:bind_keys(complete)
   library.el_set(handle, EL_EDITOR, "emacs")
   library.el_set(handle, EL_PROMPT, self.callbacks.prompt)
   library.el_set(handle, EL_HIST, ffi.cast("void *", library.history), self.past)
-  library.el_set(handle, EL_ADDFN, "moongate-complete", "completes the word", self.callbacks.tab)
-  library.el_set(handle, EL_BIND, "^I", "moongate-complete", none)
-  library.el_set(handle, EL_ADDFN, "moongate-abort", "drops the line", self.callbacks.abort)
-  library.el_set(handle, EL_BIND, "^C", "moongate-abort", none)
+  library.el_set(handle, EL_SETTY, "-d", "-isig", none)
+  for key, name in pairs { ["^I"] = "tab", ["^C"] = "abort", ["^Z"] = "suspend" } do
+    library.el_set(handle, EL_ADDFN, "moongate-" .. name, name, self.callbacks[name])
+    library.el_set(handle, EL_BIND, key, "moongate-" .. name, none)
+  end
   library.el_set(handle, EL_BIND, "^R", "em-inc-search-prev", none)
-  library.el_set(handle, EL_SETTY, "-d", "intr=", none)
 end
 
 --- Reads one line; nil at the end of the input, false after Ctrl-C.
@@ -153,7 +158,10 @@ function Editor:read(prompt)
   self.aborted = false
   local count = ffi.new("int[1]")
   local text = self.library.el_gets(self.handle, count)
-  if self.aborted then return false end
+  if self.aborted then
+    io.write("^C\n")
+    return false
+  end
   if text == nil then return nil end
   local line = ffi.string(text, count[0]):gsub("\n$", "")
   if line:match("%S") then self.library.history(self.past, self.event, H_ENTER, line) end
