@@ -1,2 +1,0 @@
-#define MG_NAME(x) x##_generic
-#include "loss_body.h"

@@ -1,0 +1,188 @@
+/* op_gru_check.c: the arguments of the GRU, checked before anything is written. */
+#include <stdio.h>
+
+#include "error.h"
+#include "gru.h"
+
+#define KNOWN_FLAGS                                                                                                           \
+  ((uint32_t)(MG_RNN_GO_BACKWARDS | MG_RNN_RETURN_SEQUENCES | MG_RNN_ZERO_OUTPUT_FOR_MASK | MG_RNN_TIME_MAJOR | MG_RNN_RECOMPUTE | \
+              MG_GRU_RESET_AFTER))
+
+/* t, when given, is like x and has exactly this shape. */
+static mg_status check_like_x(const char *op, const char *name, const mg_tensor *t, const mg_tensor *x, int ndim, const int64_t *shape) {
+  if (t == NULL) return MG_OK;
+  MG_TRY(mg_check_tensor(op, name, t));
+  MG_TRY(mg_check_like(op, name, t, "x", x));
+  return mg_check_shape(op, name, t, ndim, shape);
+}
+
+static mg_status check_options(const char *op, const mg_gru_args *args) {
+  if (args->flags & ~KNOWN_FLAGS) {
+    return mg_fail(MG_EINVAL, "%s: argument flags (%#x) has unknown bits %#x; combine MG_RNN_* and MG_GRU_RESET_AFTER only", op,
+                   (unsigned)args->flags, (unsigned)(args->flags & ~KNOWN_FLAGS));
+  }
+  const mg_activation *both[2] = { &args->activation, &args->recurrent_activation };
+  for (int i = 0; i < 2; i++) {
+    if (both[i]->kind < 0 || both[i]->kind >= MG_ACT_COUNT) {
+      return mg_fail(MG_EINVAL, "%s: argument %s (kind %d) expected one of MG_ACT_*, 0 to %d", op,
+                     i == 0 ? "activation" : "recurrent_activation", (int)both[i]->kind, MG_ACT_COUNT - 1);
+    }
+  }
+  for (int i = 0; i < 6; i++) {
+    if (args->reserved[i] != NULL) return mg_fail(MG_EINVAL, "%s: argument reserved[%d] expected NULL; clear the struct first", op, i);
+  }
+  return MG_OK;
+}
+
+static mg_status check_weights(const char *op, const mg_gru_args *args, mg_gru_dims *d) {
+  MG_TRY(mg_check_float(op, "x", args->x));
+  MG_TRY(mg_check_tensor(op, "kernel", args->kernel));
+  MG_TRY(mg_check_tensor(op, "recurrent_kernel", args->recurrent_kernel));
+  const mg_tensor *x = args->x, *recurrent = args->recurrent_kernel;
+  if (x->ndim != 3) {
+    return mg_fail(MG_ESHAPE, "%s: argument x %s expected three axes (batch, time, features); add the missing axis", op, mg_shape_text(x));
+  }
+  if (recurrent->ndim != 2 || recurrent->shape[0] == 0 || recurrent->shape[1] % 3 != 0 ||
+      recurrent->shape[1] / 3 != recurrent->shape[0]) {
+    return mg_fail(MG_ESHAPE, "%s: argument recurrent_kernel %s expected (units, 3 * units) with units > 0", op, mg_shape_text(recurrent));
+  }
+  *d = mg_gru_dims_of(args);
+  if (d->F == 0) return mg_fail(MG_ESHAPE, "%s: argument x %s expected at least one feature", op, mg_shape_text(x));
+  const int64_t columns = recurrent->shape[1];
+  MG_TRY(check_like_x(op, "kernel", args->kernel, x, 2, (int64_t[]){ d->F, columns }));
+  MG_TRY(check_like_x(op, "recurrent_kernel", recurrent, x, 2, (int64_t[]){ d->U, columns }));
+  if (d->reset_after) return check_like_x(op, "bias", args->bias, x, 2, (int64_t[]){ 2, columns });
+  return check_like_x(op, "bias", args->bias, x, 1, (int64_t[]){ columns });
+}
+
+static mg_status check_dropout(const char *op, const mg_gru_args *args, const mg_gru_dims *d) {
+  const mg_tensor *const *masks = args->dropout_masks, *const *recurrent = args->recurrent_dropout_masks;
+  if ((masks[1] == NULL) != (masks[2] == NULL) || (masks[0] == NULL && masks[1] != NULL)) {
+    return mg_fail(MG_EINVAL, "%s: argument dropout_masks expected none, the first alone or all three", op);
+  }
+  if ((recurrent[0] == NULL) != (recurrent[1] == NULL) || (recurrent[0] == NULL) != (recurrent[2] == NULL)) {
+    return mg_fail(MG_EINVAL, "%s: argument recurrent_dropout_masks expected none or all three", op);
+  }
+  for (int g = 0; g < 3; g++) {
+    char name[40];
+    snprintf(name, sizeof name, "dropout_masks[%d]", g);
+    MG_TRY(check_like_x(op, name, masks[g], args->x, 2, (int64_t[]){ d->B, d->F }));
+    snprintf(name, sizeof name, "recurrent_dropout_masks[%d]", g);
+    MG_TRY(check_like_x(op, name, recurrent[g], args->x, 2, (int64_t[]){ d->B, d->U }));
+  }
+  return MG_OK;
+}
+
+static mg_status check_mask(const char *op, const mg_gru_args *args, const mg_gru_dims *d) {
+  const mg_tensor *mask = args->mask;
+  if (mask == NULL) return MG_OK;
+  MG_TRY(mg_check_dtype(op, "mask", mask, MG_UINT8));
+  if (mask->buffer->backend != args->x->buffer->backend) {
+    return mg_fail(MG_EDEVICE, "%s: argument mask %s and x are on different devices; copy one of them", op, mg_shape_text(mask));
+  }
+  int64_t shape[2] = { d->time_major ? d->T : d->B, d->time_major ? d->B : d->T };
+  return mg_check_shape(op, "mask", mask, 2, shape);
+}
+
+mg_status mg_gru_check_inputs(const char *op, const mg_gru_args *args) {
+  if (args == NULL) return mg_fail(MG_EINVAL, "%s: argument args is NULL", op);
+  mg_gru_dims d = { 0 };
+  MG_TRY(check_options(op, args));
+  MG_TRY(check_weights(op, args, &d));
+  MG_TRY(check_like_x(op, "initial_state", args->initial_state, args->x, 2, (int64_t[]){ d.B, d.U }));
+  MG_TRY(check_mask(op, args, &d));
+  return check_dropout(op, args, &d);
+}
+
+/* A sequence of `width` values a step, or (B,width) of the last one. */
+static mg_status check_steps(const char *op, const char *name, const mg_tensor *t, const mg_gru_args *args, int sequence, int64_t width) {
+  mg_gru_dims d = mg_gru_dims_of(args);
+  if (!sequence) return check_like_x(op, name, t, args->x, 2, (int64_t[]){ d.B, width });
+  int64_t shape[3] = { d.time_major ? d.T : d.B, d.time_major ? d.B : d.T, width };
+  return check_like_x(op, name, t, args->x, 3, shape);
+}
+
+static mg_status check_saved(const char *op, const mg_gru_args *args) {
+  if (args->saved == NULL) return MG_OK;
+  MG_TRY(mg_check_tensor(op, "saved", args->saved));
+  MG_TRY(mg_check_like(op, "saved", args->saved, "x", args->x));
+  if (mg_is_contiguous(args->saved)) return MG_OK;
+  return mg_fail(MG_EINVAL, "%s: argument saved %s expected contiguous memory; allocate mg_gru_saved_size elements", op,
+                 mg_shape_text(args->saved));
+}
+
+enum { MAX_TENSORS = 32 };
+typedef struct tensor_list {
+  const mg_tensor *items[MAX_TENSORS];
+  int count;
+} tensor_list;
+
+static void append(tensor_list *list, const mg_tensor *t) { list->items[list->count++] = t; }
+
+static void append_inputs(tensor_list *list, const mg_gru_args *args) {
+  append(list, args->x);
+  append(list, args->kernel);
+  append(list, args->recurrent_kernel);
+  append(list, args->bias);
+  append(list, args->mask);
+  for (int g = 0; g < 3; g++) append(list, args->dropout_masks[g]);
+  for (int g = 0; g < 3; g++) append(list, args->recurrent_dropout_masks[g]);
+}
+
+/* out is apart from everything in the list, and joins it. */
+static mg_status check_apart(const char *op, const char *name, const mg_tensor *out, tensor_list *list) {
+  if (out == NULL) return MG_OK;
+  MG_TRY(mg_check_out(op, name, out, list->items, list->count));
+  append(list, out);
+  return MG_OK;
+}
+
+mg_status mg_gru_check_forward(const mg_gru_args *args) {
+  const char *op = "gru_forward";
+  mg_gru_dims d = mg_gru_dims_of(args);
+  MG_TRY(mg_check_tensor(op, "output", args->output));
+  MG_TRY(check_steps(op, "output", args->output, args, d.return_sequences, d.U));
+  MG_TRY(check_steps(op, "state", args->state, args, 0, d.U));
+  MG_TRY(check_steps(op, "gates", args->gates, args, 1, 3 * d.U));
+  MG_TRY(check_saved(op, args));
+  tensor_list list = { .count = 0 };
+  append_inputs(&list, args);
+  int in_place = args->state != NULL && args->initial_state != NULL && args->saved == NULL &&
+                 mg_same_view(args->state, args->initial_state);
+  if (in_place) MG_TRY(check_apart(op, "state", args->state, &list));
+  append(&list, args->initial_state);
+  MG_TRY(check_apart(op, "output", args->output, &list));
+  if (!in_place) MG_TRY(check_apart(op, "state", args->state, &list));
+  MG_TRY(check_apart(op, "gates", args->gates, &list));
+  return check_apart(op, "saved", args->saved, &list);
+}
+
+mg_status mg_gru_check_backward(const mg_gru_args *args) {
+  const char *op = "gru_backward";
+  mg_gru_dims d = mg_gru_dims_of(args);
+  const mg_tensor *x = args->x;
+  const int64_t columns = 3 * d.U;
+  MG_TRY(mg_check_tensor(op, "saved", args->saved));
+  MG_TRY(check_saved(op, args));
+  MG_TRY(check_steps(op, "doutput", args->doutput, args, d.return_sequences, d.U));
+  MG_TRY(check_steps(op, "dstate", args->dstate, args, 0, d.U));
+  MG_TRY(check_like_x(op, "dx", args->dx, x, 3, x->shape));
+  MG_TRY(check_like_x(op, "dkernel", args->dkernel, x, 2, (int64_t[]){ d.F, columns }));
+  MG_TRY(check_like_x(op, "drecurrent_kernel", args->drecurrent_kernel, x, 2, (int64_t[]){ d.U, columns }));
+  MG_TRY(check_steps(op, "dinitial_state", args->dinitial_state, args, 0, d.U));
+  if (args->dbias != NULL && args->bias == NULL) {
+    return mg_fail(MG_EINVAL, "%s: argument dbias %s is given without bias; pass NULL", op, mg_shape_text(args->dbias));
+  }
+  if (args->dbias != NULL) MG_TRY(check_like_x(op, "dbias", args->dbias, x, args->bias->ndim, args->bias->shape));
+  tensor_list list = { .count = 0 };
+  append_inputs(&list, args);
+  append(&list, args->initial_state);
+  append(&list, args->doutput);
+  append(&list, args->dstate);
+  MG_TRY(check_apart(op, "saved", args->saved, &list));
+  MG_TRY(check_apart(op, "dx", args->dx, &list));
+  MG_TRY(check_apart(op, "dkernel", args->dkernel, &list));
+  MG_TRY(check_apart(op, "drecurrent_kernel", args->drecurrent_kernel, &list));
+  MG_TRY(check_apart(op, "dbias", args->dbias, &list));
+  return check_apart(op, "dinitial_state", args->dinitial_state, &list);
+}

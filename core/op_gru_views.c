@@ -1,0 +1,73 @@
+/* op_gru_views.c: kernels see contiguous tensors only; this makes them so and brings the results home. */
+#include <string.h>
+
+#include "error.h"
+#include "gru.h"
+
+#define FIELD(name) offsetof(mg_gru_args, name)
+static const size_t inputs[] = {
+  FIELD(x), FIELD(kernel), FIELD(recurrent_kernel), FIELD(bias), FIELD(initial_state), FIELD(mask),
+  FIELD(dropout_masks[0]), FIELD(dropout_masks[1]), FIELD(dropout_masks[2]),
+  FIELD(recurrent_dropout_masks[0]), FIELD(recurrent_dropout_masks[1]), FIELD(recurrent_dropout_masks[2]),
+};
+static const size_t gradients[] = { FIELD(doutput), FIELD(dstate) };
+static const size_t forward_outputs[] = { FIELD(output), FIELD(state), FIELD(gates) };
+static const size_t backward_outputs[] = { FIELD(dx), FIELD(dkernel), FIELD(drecurrent_kernel), FIELD(dbias), FIELD(dinitial_state) };
+#undef FIELD
+#define COUNT(array) (int)(sizeof(array) / sizeof(array)[0])
+
+static mg_tensor *field(const mg_gru_args *args, size_t at) {
+  mg_tensor *t;
+  memcpy(&t, (const char *)args + at, sizeof t);
+  return t;
+}
+
+static void set_field(mg_gru_args *args, size_t at, mg_tensor *t) { memcpy((char *)args + at, &t, sizeof t); }
+
+static mg_status open_inputs(mg_gru_views *own, const mg_gru_args *args, const size_t *fields, int count, mg_tensor **handle) {
+  for (int i = 0; i < count; i++) {
+    const mg_tensor *t = field(args, fields[i]);
+    if (t == NULL) continue;
+    MG_TRY(mg_borrow_contiguous(*handle, t));
+    set_field(&own->args, fields[i], (*handle)++);
+  }
+  return MG_OK;
+}
+
+static mg_status open_outputs(mg_gru_views *own, const mg_gru_args *args, const size_t *fields, int count, mg_tensor **handle) {
+  for (int i = 0; i < count; i++) {
+    const mg_tensor *t = field(args, fields[i]);
+    if (t == NULL || mg_is_contiguous(t)) continue;
+    MG_TRY(mg_alloc_like(*handle, t));
+    set_field(&own->args, fields[i], (*handle)++);
+  }
+  return MG_OK;
+}
+
+mg_status mg_gru_views_open(mg_gru_views *own, const mg_gru_args *args, int backward) {
+  memset(own, 0, sizeof *own);
+  own->args = *args;
+  mg_tensor *handle = own->handles;
+  MG_TRY(open_inputs(own, args, inputs, COUNT(inputs), &handle));
+  if (!backward) return open_outputs(own, args, forward_outputs, COUNT(forward_outputs), &handle);
+  MG_TRY(open_inputs(own, args, gradients, COUNT(gradients), &handle));
+  return open_outputs(own, args, backward_outputs, COUNT(backward_outputs), &handle);
+}
+
+mg_status mg_gru_views_write_back(mg_gru_views *own, const mg_gru_args *args, int backward) {
+  const size_t *fields = backward ? backward_outputs : forward_outputs;
+  int count = backward ? COUNT(backward_outputs) : COUNT(forward_outputs);
+  for (int i = 0; i < count; i++) {
+    mg_tensor *mine = field(&own->args, fields[i]), *theirs = field(args, fields[i]);
+    if (theirs == NULL) continue;
+    if (mine != theirs) MG_TRY(theirs->buffer->backend->copy(theirs, mine));
+    mg_mark_written(theirs);
+  }
+  return MG_OK;
+}
+
+void mg_gru_views_close(mg_gru_views *own) {
+  for (int i = 0; i < MG_GRU_TENSORS; i++) {
+    if (own->handles[i].buffer != NULL) mg_release(&own->handles[i]);
+  }
+}
