@@ -1,0 +1,121 @@
+/* activation_slope_body.h: slopes of the float32 activations, from y for the kinds marked so, else from x. Included once per instruction
+ * set by float32_body.h, after activation_body.h. */
+
+MG_INLINE vf one_where(vm mask) { return vselect(mask, vset(1.0f), vset(0.0f)); }
+MG_INLINE vm inside(vf low, vf v, vf high) { return vlt(low, v) & vlt(v, high); }
+
+/* d/dx of relu_value; from y when a = c = 0. */
+MG_INLINE vf relu_slope(vf v, constants k) {
+  vf zero = vset(0.0f);
+  vf above = vselect(vlt(k.b, vset(INFINITY)), one_where(vgt(v, k.c) & inside(zero, v, k.b)), one_where(vgt(v, k.c)));
+  return vselect(vlt(v, k.c), above + k.a, above);
+}
+
+/* Phi(x) + x phi(x), the normal distribution; |x| limited: the density is 0 long before 20. */
+MG_INLINE vf gelu_slope(vf x) {
+  vf limited = clip_value(vset(-20.0f), vset(20.0f), x), half = vset(0.5f);
+  vf density = vset(0.398942280f) * vexp(-half * limited * limited);
+  return vfma(limited, density, half * (vset(1.0f) + verf(limited * vset(0.707106781f))));
+}
+
+/* y = x s(2u), u = k (x + c x^3): s + x s (1 - s) 2 u'. */
+MG_INLINE vf gelu_tanh_slope(vf x) {
+  vf limited = clip_value(vset(-20.0f), vset(20.0f), x), square = limited * limited, one = vset(1.0f);
+  vf u = vset(GELU_K) * limited * vfma(vset(GELU_C), square, one);
+  vf s = vsigmoid(u + u), du = vset(2 * GELU_K) * vfma(vset(3 * GELU_C), square, one);
+  return vfma(limited * s * (one - s), du, s);
+}
+
+MG_INLINE vf silu_slope(vf x) {
+  vf s = vsigmoid(x);
+  return s * vfma(x, vset(1.0f) - s, vset(1.0f));
+}
+
+MG_INLINE vf hard_silu_slope(vf x) {
+  vf sixth = vset(1.0f / 6.0f), y = clip_value(vset(0.0f), vset(1.0f), vfma(x, sixth, vset(0.5f)));
+  return y + vselect(inside(vset(-3.0f), x, vset(3.0f)), x * sixth, vset(0.0f));
+}
+
+/* w = tanh(softplus x): w + x (1 - w^2) sigmoid x. */
+MG_INLINE vf mish_slope(vf x) {
+  vf w = tanh_softplus(x);
+  return vfma(x * vsigmoid(x), vset(1.0f) - w * w, w);
+}
+
+MG_INLINE vf squareplus_slope(vf x, vf b) { return squareplus_value(x, b) / vsqrt(vfma(x, x, b)); }
+
+MG_INLINE vf softsign_slope(vf y) {
+  vf rest = vset(1.0f) - vabs(y);
+  return rest * rest;
+}
+
+MG_INLINE vf slope_value(int kind, vf v, constants k) {
+  vf one = vset(1.0f), zero = vset(0.0f), t;
+  switch (kind) {
+    case MG_ACT_TANH: return one - v * v;                                                   /* y */
+    case MG_ACT_SIGMOID: return v * (one - v);                                              /* y */
+    case MG_ACT_HARD_SIGMOID: return vselect(inside(zero, v, one), k.a, zero);              /* y */
+    case MG_ACT_RELU: return relu_slope(v, k);                                              /* y when a = c = 0 */
+    case MG_ACT_ELU: return vselect(vlt(v, zero), v + k.a, one);                            /* y */
+    case MG_ACT_SELU: return vselect(vlt(v, zero), v + vset(SELU_SCALE * SELU_ALPHA), vset(SELU_SCALE)); /* y */
+    case MG_ACT_CELU: return vexp(negative(v) / k.a);
+    case MG_ACT_GELU: return gelu_slope(v);
+    case MG_ACT_GELU_TANH: return gelu_tanh_slope(v);
+    case MG_ACT_SILU: return silu_slope(v);
+    case MG_ACT_HARD_SILU: return hard_silu_slope(v);
+    case MG_ACT_HARD_TANH: return one_where(inside(-one, v, one));
+    case MG_ACT_SOFTPLUS: return vsigmoid(v);
+    case MG_ACT_SOFTSIGN: return softsign_slope(v);                                         /* y */
+    case MG_ACT_EXPONENTIAL: return v;                                                      /* y */
+    case MG_ACT_MISH: return mish_slope(v);
+    case MG_ACT_LOG_SIGMOID: return vsigmoid(-v);
+    case MG_ACT_HARD_SHRINK:
+    case MG_ACT_SOFT_SHRINK: return one_where(vgt(vabs(v), k.a));
+    case MG_ACT_TANH_SHRINK: t = vtanh(v); return t * t;
+    case MG_ACT_SQUAREPLUS: return squareplus_slope(v, k.a);
+    case MG_ACT_SPARSE_PLUS: return clip_value(zero, one, vset(0.5f) * (v + one));
+    case MG_ACT_SPARSE_SIGMOID: return vselect(inside(-one, v, one), vset(0.5f), zero);
+    case MG_ACT_THRESHOLD: return one_where(vgt(v, k.a));
+    default: return one;
+  }
+}
+
+MG_INLINE void slope_loop(int kind, const mg_activation *activation, int64_t n, float *dx, const float *dy, const float *v) {
+  constants k = load_constants(activation);
+  int64_t i = 0;
+  for (; i + MG_VW <= n; i += MG_VW) vstore(dx + i, vload(dy + i) * slope_value(kind, vload(v + i), k));
+  int rest = (int)(n - i);
+  if (rest) vstore_part(dx + i, vload_part(dy + i, rest) * slope_value(kind, vload_part(v + i, rest), k), rest);
+}
+
+static void activation_slope_float32(const mg_activation *activation, int64_t n, float *dx, const float *dy, const float *v) {
+  switch (activation->kind) {
+#define CASE(KIND) case KIND: slope_loop(KIND, activation, n, dx, dy, v); break
+    CASE(MG_ACT_TANH);
+    CASE(MG_ACT_SIGMOID);
+    CASE(MG_ACT_HARD_SIGMOID);
+    CASE(MG_ACT_RELU);
+    CASE(MG_ACT_ELU);
+    CASE(MG_ACT_SELU);
+    CASE(MG_ACT_CELU);
+    CASE(MG_ACT_GELU);
+    CASE(MG_ACT_GELU_TANH);
+    CASE(MG_ACT_SILU);
+    CASE(MG_ACT_HARD_SILU);
+    CASE(MG_ACT_HARD_TANH);
+    CASE(MG_ACT_SOFTPLUS);
+    CASE(MG_ACT_SOFTSIGN);
+    CASE(MG_ACT_EXPONENTIAL);
+    CASE(MG_ACT_MISH);
+    CASE(MG_ACT_LOG_SIGMOID);
+    CASE(MG_ACT_HARD_SHRINK);
+    CASE(MG_ACT_SOFT_SHRINK);
+    CASE(MG_ACT_TANH_SHRINK);
+    CASE(MG_ACT_SQUAREPLUS);
+    CASE(MG_ACT_SPARSE_PLUS);
+    CASE(MG_ACT_SPARSE_SIGMOID);
+    CASE(MG_ACT_THRESHOLD);
+#undef CASE
+    default: slope_loop(MG_ACT_LINEAR, activation, n, dx, dy, v);
+  }
+}
