@@ -42,7 +42,8 @@ return function(options)
   end
 
   local function file_end(file)
-    io.write(("%-34s %s (%.2f s)\n"):format(file.name:match("[^/]*$"), totals(counts(), mark.counts), busted.monotime() - mark.time))
+    local seconds = busted.monotime() - mark.time
+    io.write(("%-34s %s (%.2f s)\n"):format(file.name:match("[^/]*$"), totals(counts(), mark.counts), seconds))
     io.flush()
     return nil, true
   end

@@ -1,7 +1,7 @@
 -- Runs the specs with busted inside this very LuaJIT:
 --   luajit tests/run.lua BUILD [SPEC ...] [busted options]
--- BUILD is the folder that holds moongate/core.so. A SPEC is a file, or a name: `gru` is tests/spec/gru_spec.lua. Without one, all run.
--- The last line counts, and the exit status is 0 only when something passed and nothing failed.
+-- BUILD is the folder that holds moongate/core.so. A SPEC is a file, or a name: `gru` is tests/spec/gru_spec.lua; without one, all
+-- run. The last line counts, and the exit status is 0 only when something passed and nothing failed.
 local lfs = require "lfs"
 
 local function absolute(path)
@@ -37,7 +37,8 @@ local function main(arguments)
   end
   if names == 0 then arguments[#arguments + 1] = tests .. "/spec" end
   -- One set of modules for all files: LuaJIT's ffi types cannot be registered twice, and classes keep their identity.
-  local options = { "--ignore-lua", "--no-auto-insulate", "--output=" .. tests .. "/report.lua", "--helper=" .. tests .. "/spec/helper.lua" }
+  local options = { "--ignore-lua", "--no-auto-insulate", "--output=" .. tests .. "/report.lua",
+    "--helper=" .. tests .. "/spec/helper.lua" }
   for i, option in ipairs(options) do table.insert(arguments, i, option) end
   require "busted.runner" { standalone = false }
 end

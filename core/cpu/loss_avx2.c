@@ -1,0 +1,2 @@
+#define MG_NAME(x) x##_avx2
+#include "loss_body.h"

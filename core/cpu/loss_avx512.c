@@ -1,0 +1,2 @@
+#define MG_NAME(x) x##_avx512
+#include "loss_body.h"

@@ -1,0 +1,2 @@
+#define MG_NAME(x) x##_generic
+#include "loss_body.h"

@@ -1,0 +1,4 @@
+#define REAL double
+#define SQRT sqrt
+#define TABLE mg_optimizer_double
+#include "optimizer_body.h"

@@ -1,0 +1,68 @@
+local command = require "command"
+local where = require "where"
+
+local run, shell, quote = command.run, command.shell, command.quote
+
+describe("moongate", function()
+  it("runs a script with its arguments", function()
+    local path = command.file 'print(arg[0] ~= nil, #arg, arg[1], arg[2], select("#", ...), ...)'
+    local text, status = run(quote(path) .. " one 'two words'")
+    os.remove(path)
+    assert.equal("true\t2\tone\ttwo words\t2\tone\ttwo words\n", text)
+    assert.equal(0, status)
+  end)
+
+  it("reads a script from standard input", function()
+    assert.equal("7\n", (run("-", "print(3 + 4)")))
+  end)
+
+  it("runs code with arguments and mg at hand", function()
+    assert.equal("a\tb\n", (run("-e 'print(...)' a b")))
+    assert.equal("6\n", (run("-e 'print(mg.ones({ 2, 3 }):sum():item())'")))
+  end)
+
+  it("ends with the status of os.exit and of errors", function()
+    assert.equal(3, select(2, run("-e 'os.exit(3)'")))
+    assert.equal(1, select(2, run("-e 'error(\"no\")'")))
+    assert.equal(1, select(2, run("/nowhere/script.lua")))
+    assert.equal(1, select(2, run("--unknown")))
+    assert.equal(0, select(2, run("-e ''")))
+  end)
+
+  it("shows the message and the script's own frames", function()
+    local path = command.file 'local mg = require "moongate"\nlocal function inner()\n  mg.zeros { 2, -1 }\nend\nlocal function outer() inner() end\nouter()\n'
+    local text, status = run(quote(path))
+    os.remove(path)
+    assert.equal(1, status)
+    assert.matches("^moongate: [^\n]*:3: ", text)
+    assert.matches("\n  [^\n]*:5", text)
+    assert.matches("\n  [^\n]*:6", text)
+    assert.is_nil(text:find("lua/moongate/", 1, true))
+    assert.is_nil(text:find("[C]", 1, true))
+  end)
+
+  it("says what it is", function()
+    assert.matches("^usage: moongate", (run("--help")))
+    assert.equal("moongate " .. require("moongate").version .. "\n", (run("--version")))
+  end)
+
+  it("reports versions, libraries, processor, kernels and threads", function()
+    local text, status = run("info")
+    assert.equal(0, status)
+    for _, name in ipairs { "moongate", "luajit", "library", "blas", "processor", "features", "kernels", "threads" } do
+      assert.matches("%f[%w]" .. name .. " +%S", text)
+    end
+  end)
+
+  it("works from any folder, through symbolic links and by a relative path", function()
+    local link = os.tmpname()
+    os.remove(link)
+    local built = shell("ls " .. quote(where.root) .. "/build*/moongate/core.so")
+    if not built:match("core%.so") then return pending("no build beside the checkout") end
+    assert.equal(0, select(2, shell(("ln -s %s %s"):format(quote(command.path), link))))
+    assert.equal("0\n", (shell(("cd / && unset MOONGATE_LIB; %s -e 'print(mg.zeros({ 1 }):item())'"):format(link))))
+    os.remove(link)
+    assert.equal("0\n", (shell(("cd %s/lua/bin && ./moongate -e 'print(mg.zeros({ 1 }):item())'"):format(quote(where.root)))))
+    assert.equal("0\n", (shell(("cd %s && PWD=/ lua/bin/moongate -e 'print(mg.zeros({ 1 }):item())'"):format(quote(where.root)))))
+  end)
+end)
