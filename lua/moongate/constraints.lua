@@ -1,0 +1,73 @@
+-- Constraints with Keras's names: called with a weight after each update, they return what it becomes.
+-- Source: keras.src.constraints.constraints (3.15).
+local fields = require "moongate.fields"
+local ops = require "moongate.ops"
+local Registry = require "moongate.registry"
+
+local registry = Registry("constraint", "keras.constraints")
+local constraints = { registry = registry }
+local EPSILON = 1e-7
+
+local function define(name, list, positional, value, ...)
+  local C = fields.class(name, list, positional)
+  --- The constrained weight.
+  function C:__call(w) return value(self, w) end
+  constraints[name] = registry:add(C, ...)
+end
+
+-- Euclidean norms along 0-based axes, keeping them as size 1.
+local function norms(w, axes)
+  local dims = {}
+  for i, axis in ipairs(type(axes) == "table" and axes or { axes }) do dims[i] = axis < 0 and axis or axis + 1 end
+  return ops.sqrt(ops.sum(ops.square(w), dims, true))
+end
+
+local function rescale(w, norm, desired)
+  return ops.mul(w, ops.div(desired, ops.add(norm, EPSILON)))
+end
+
+local AXIS = { "axis", default = 0, codec = fields.axes }
+
+define("MaxNorm", { { "max_value", default = 2, codec = fields.number }, AXIS }, { "max_value", "axis" }, function(self, w)
+  local norm = norms(w, self.axis)
+  return rescale(w, norm, ops.clip(norm, 0, self.max_value))
+end)
+
+define("NonNeg", {}, nil, function(_, w)
+  return ops.mul(w, ops.cast(ops.ge(w, 0), w.dtype))
+end)
+
+define("UnitNorm", { AXIS }, { "axis" }, function(self, w)
+  return ops.div(w, ops.add(norms(w, self.axis), EPSILON))
+end)
+
+define("MinMaxNorm", {
+  { "min_value", default = 0, codec = fields.float }, { "max_value", default = 1, codec = fields.float },
+  { "rate", default = 1, codec = fields.float }, AXIS,
+}, { "min_value", "max_value", "rate", "axis" }, function(self, w)
+  local norm = norms(w, self.axis)
+  local bounded = ops.clip(norm, self.min_value, self.max_value)
+  return rescale(w, norm, ops.add(ops.mul(bounded, self.rate), ops.mul(norm, 1 - self.rate)))
+end, "min_max_norm")
+
+-- Not Keras's: every element within -c..c, as RNNoise trains its networks.
+define("WeightClip", { { "c", default = 2, codec = fields.float } }, { "c" }, function(self, w)
+  return ops.clip(w, -self.c, self.c)
+end, "clip")
+
+--- The constraint of a name, config, object or function f(w); nil and null give nil.
+---@param identifier any
+function constraints.get(identifier) return registry:get(identifier) end
+
+--- A constraint's config in Keras 3's form.
+function constraints.serialize(object) return registry:serialize(object) end
+
+--- The constraint of a config.
+function constraints.deserialize(config) return registry:deserialize(config) end
+
+--- Gives a function f(w) a name that configs carry.
+function constraints.register(name, f) return registry:register(name, f) end
+
+constraints.codec = registry:codec()
+
+return constraints

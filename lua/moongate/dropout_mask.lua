@@ -1,0 +1,112 @@
+-- Dropout masks that a recurrent cell keeps while it steps through a batch, as a mixin for cells: a mask is made once, used at
+-- every step, and made anew after a reset. Names: tf.compat.v1.keras.layers.GRUCell (with count and training) and Keras 3's cells.
+-- A cached mask serves only calls of its shape, dtype, rate, count and training; any other call makes a new one.
+local check = require "moongate.check"
+local tensor = require "moongate.tensor"
+
+local dropout_mask = {}
+
+local function fits(entry, shape, dtype, rate, count, training)
+  if not entry or entry.dtype ~= dtype or entry.rate ~= rate then return false end
+  if entry.count ~= count or entry.training ~= training then return false end
+  if #entry.shape ~= #shape then return false end
+  for i = 1, #shape do
+    if entry.shape[i] ~= shape[i] then return false end
+  end
+  return true
+end
+
+local function draw(cell, shape, dtype, rate, count, training)
+  local masks = {}
+  for i = 1, count do
+    masks[i] = (training and cell:draw_dropout(shape, dtype, rate) or tensor.ones(shape, { dtype = dtype })):keep()
+  end
+  return masks
+end
+
+local function copy_of(shape)
+  local list = {}
+  for i = 1, #shape do list[i] = shape[i] end
+  return list
+end
+
+-- The masks of one slot ("input" or "recurrent"): nil for rate 0, else a list.
+local function masks_of(cell, slot, rate, shape, dtype, training, count)
+  if rate == 0 then return nil end
+  local cache = cell.dropout_cache
+  if not fits(cache[slot], shape, dtype, rate, count, training) then
+    cache[slot] = { shape = copy_of(shape), dtype = dtype, rate = rate, count = count, training = training,
+      masks = draw(cell, shape, dtype, rate, count, training) }
+  end
+  return cache[slot].masks
+end
+
+local function for_cell(cell, slot, rate, inputs, training, count)
+  if not tensor.is(inputs) then
+    check.fail("%s: argument inputs is %s, expected a tensor", cell:title(), check.describe(inputs))
+  end
+  count = count == nil and 1 or check.integer(cell:title(), "count", count, 1)
+  local masks = masks_of(cell, slot, rate, inputs.shape, inputs.dtype, training == true, count)
+  return masks and (count == 1 and masks[1] or masks)
+end
+
+-- Puts given masks where drawn ones would be.
+local function preset(cell, slot, rate, masks)
+  if not masks then return end
+  if tensor.is(masks) then masks = { masks } end
+  local first = masks[1]
+  cell.dropout_cache[slot] = { shape = copy_of(first.shape), dtype = first.dtype, rate = rate, count = #masks, training = true,
+    masks = masks }
+end
+
+--- Gives a class of cells (layers with the fields dropout and recurrent_dropout) the mask cache.
+---@param C table
+function dropout_mask.mixin(C)
+  --- The mask for the input (B,F): nil when the rate is 0, a tensor, or for count > 1 a list; ones when training is not true.
+  ---@param inputs Tensor
+  ---@param training? boolean
+  ---@param count? integer default 1
+  function C:get_dropout_mask_for_cell(inputs, training, count)
+    return for_cell(self, "input", self.dropout, inputs, training, count)
+  end
+
+  --- The mask for the state (B,U), as get_dropout_mask_for_cell.
+  function C:get_recurrent_dropout_mask_for_cell(inputs, training, count)
+    return for_cell(self, "recurrent", self.recurrent_dropout, inputs, training, count)
+  end
+
+  --- Keras 3's form: the training mask(s) for a step's input, as many as the implementation uses.
+  function C:get_dropout_mask(step_input)
+    return self:get_dropout_mask_for_cell(step_input, true, self:mask_count())
+  end
+
+  --- Keras 3's form: the training masks for the state.
+  function C:get_recurrent_dropout_mask(state)
+    return self:get_recurrent_dropout_mask_for_cell(state, true, self:mask_count())
+  end
+
+  --- Forgets the mask of the input.
+  function C:reset_dropout_mask() self.dropout_cache.input = nil end
+
+  --- Forgets the mask of the state.
+  function C:reset_recurrent_dropout_mask() self.dropout_cache.recurrent = nil end
+
+  --- Uses these masks, already scaled by 1/(1-rate), in training calls of their shape until the next reset; a whole-sequence layer
+  --- resets after each call.
+  ---@param masks table input = list of (B,F), recurrent = list of (B,U)
+  function C:set_dropout_masks(masks)
+    check.options(self:title() .. ": set_dropout_masks", masks, { "input", "recurrent" })
+    preset(self, "input", self.dropout, masks.input)
+    preset(self, "recurrent", self.recurrent_dropout, masks.recurrent)
+  end
+
+  --- The lists of masks for inputs of (batch, features) and states of (batch, units); nil where nothing is dropped.
+  function C:step_masks(batch, features, dtype, training)
+    if not training then return nil, nil end
+    local count = self:mask_count()
+    return masks_of(self, "input", self.dropout, { batch, features }, dtype, true, count),
+      masks_of(self, "recurrent", self.recurrent_dropout, { batch, self.units }, dtype, true, count)
+  end
+end
+
+return dropout_mask

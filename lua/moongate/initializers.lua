@@ -1,0 +1,174 @@
+-- Initializers with Keras's names, options and distributions. An initializer is called with a shape and a dtype and returns a
+-- tensor; one object always draws the same numbers, as in Keras. Source: keras.src.initializers.random_initializers (3.15).
+local check = require "moongate.check"
+local fields = require "moongate.fields"
+local null = require "moongate.null"
+local ops = require "moongate.ops"
+local random = require "moongate.random"
+local Registry = require "moongate.registry"
+local tensor = require "moongate.tensor"
+
+local registry = Registry("initializer", "keras.initializers")
+local initializers = { registry = registry }
+
+-- A truncated normal of standard deviation s has 0.8796...s: what the cut at two sigma leaves.
+local TRUNCATED = 0.87962566103423978
+
+local function define(name, list, positional, draw, parent)
+  local C = fields.class(name, list, positional, parent)
+  --- A tensor of this shape (Lua array) and dtype (default: floatx).
+  function C:__call(shape, dtype)
+    check.type(name, "shape", shape, "table")
+    return draw(self, shape, dtype or tensor.floatx())
+  end
+  initializers[name] = registry:add(C)
+  return C
+end
+
+-- Constants ------------------------------------------------------------------------------------------------------------------
+
+define("Zeros", {}, nil, function(_, shape, dtype)
+  return tensor.zeros(shape, { dtype = dtype })
+end)
+define("Ones", {}, nil, function(_, shape, dtype)
+  return tensor.ones(shape, { dtype = dtype })
+end)
+define("Constant", { { "value", default = 0, codec = fields.float } }, { "value" }, function(self, shape, dtype)
+  return tensor.full(shape, self.value, { dtype = dtype })
+end)
+
+-- Keras does not write the gain; a round trip has to keep it, so it is written when it is not 1.
+local gain = { decode = function(value, where)
+  value = fields.number.decode(value, where)
+  return value ~= 1 and value or nil
+end, float = true }
+define("Identity", { { "gain", default = 1, codec = gain, when_set = true } }, { "gain" }, function(self, shape, dtype)
+  if #shape ~= 2 then check.fail("Identity: argument shape has %d dimensions, expected 2", #shape) end
+  local rows = tensor.arange(0, shape[1] - 1, { dtype = "int32" })
+  return ops.mul(ops.one_hot(rows, shape[2], dtype), self.gain or 1)
+end)
+
+-- Random draws ---------------------------------------------------------------------------------------------------------------
+
+-- The object's own key: of its seed, or drawn once from the global generator.
+local function key_of(self)
+  if not rawget(self, "key") then self.key = random.SeedGenerator(self.seed):next() end
+  return self.key
+end
+
+local function fill(self, kind, shape, dtype, a, b)
+  local out = tensor.empty(shape, { dtype = dtype })
+  ops.random_fill(kind, out, key_of(self), a, b)
+  return out
+end
+
+local SEED = { "seed", codec = fields.seed }
+local MEAN, STDDEV = { "mean", default = 0, codec = fields.float }, { "stddev", default = 0.05, codec = fields.float }
+
+define("RandomNormal", { SEED, MEAN, STDDEV }, { "mean", "stddev", "seed" }, function(self, shape, dtype)
+  return fill(self, "normal", shape, dtype, self.mean, self.stddev)
+end)
+define("TruncatedNormal", { SEED, MEAN, STDDEV }, { "mean", "stddev", "seed" }, function(self, shape, dtype)
+  return fill(self, "truncated_normal", shape, dtype, self.mean, self.stddev)
+end)
+define("RandomUniform", {
+  SEED, { "minval", default = -0.05, codec = fields.float }, { "maxval", default = 0.05, codec = fields.float },
+}, { "minval", "maxval", "seed" }, function(self, shape, dtype)
+  return fill(self, "uniform", shape, dtype, self.minval, self.maxval)
+end)
+
+-- Product of the named axes (0-based, negative from the end), marking them in `used`.
+local function product(shape, axes, used)
+  local result = 1
+  for _, axis in ipairs(type(axes) == "table" and axes or { axes }) do
+    local at = (axis < 0 and axis + #shape or axis) + 1
+    if not shape[at] then check.fail("compute_fans: axis %d of a shape of %d dimensions; expected one of them", axis, #shape) end
+    used[at], result = true, result * shape[at]
+  end
+  return result
+end
+
+--- fan_in and fan_out of a weight: the last two axes are inputs and outputs, all others the receptive field of both.
+---@param shape integer[]
+---@param input_axes? integer|integer[]
+---@param output_axes? integer|integer[]
+---@return integer, integer
+function initializers.compute_fans(shape, input_axes, output_axes)
+  if #shape == 0 then return 1, 1 end
+  if #shape == 1 and not input_axes and not output_axes then return shape[1], shape[1] end
+  local used, receptive = {}, 1
+  local fan_in = product(shape, input_axes or -2, used)
+  local fan_out = product(shape, output_axes or -1, used)
+  for i = 1, #shape do
+    if not used[i] then receptive = receptive * shape[i] end
+  end
+  return fan_in * receptive, fan_out * receptive
+end
+
+local function variance_scaling(self, shape, dtype)
+  local fan_in, fan_out = initializers.compute_fans(shape, self.input_axes, self.output_axes)
+  local fan = self.mode == "fan_in" and fan_in or self.mode == "fan_out" and fan_out or (fan_in + fan_out) / 2
+  local variance = self.scale / math.max(1, fan)
+  if self.distribution == "uniform" then
+    local limit = math.sqrt(3 * variance)
+    return fill(self, "uniform", shape, dtype, -limit, limit)
+  elseif self.distribution == "untruncated_normal" then
+    return fill(self, "normal", shape, dtype, 0, math.sqrt(variance))
+  end
+  return fill(self, "truncated_normal", shape, dtype, 0, math.sqrt(variance) / TRUNCATED)
+end
+
+local AXES = { { "input_axes", codec = fields.axes }, { "output_axes", codec = fields.axes } }
+define("VarianceScaling", {
+  SEED, { "scale", default = 1, codec = fields.float },
+  { "mode", default = "fan_in", codec = fields.choice("fan_in", "fan_out", "fan_avg") },
+  { "distribution", default = "truncated_normal", codec = fields.choice("truncated_normal", "untruncated_normal", "uniform") },
+  AXES[1], AXES[2],
+}, { "scale", "mode", "distribution", "seed" }, variance_scaling)
+
+for name, rule in pairs {
+  GlorotUniform = { 1, "fan_avg", "uniform" }, GlorotNormal = { 1, "fan_avg", "truncated_normal" },
+  HeUniform = { 2, "fan_in", "uniform" }, HeNormal = { 2, "fan_in", "truncated_normal" },
+  LecunUniform = { 1, "fan_in", "uniform" }, LecunNormal = { 1, "fan_in", "truncated_normal" },
+} do
+  local C = define(name, { SEED, AXES[1], AXES[2] }, { "seed" }, variance_scaling)
+  C.scale, C.mode, C.distribution = rule[1], rule[2], rule[3]
+end
+
+-- Q of a normal matrix with the signs of R's diagonal, so that it is uniform over the orthogonal group.
+local function orthogonal(self, shape, dtype)
+  if #shape < 2 then check.fail("Orthogonal: argument shape has %d dimensions, expected at least 2", #shape) end
+  local columns, rows = shape[#shape], 1
+  for i = 1, #shape - 1 do rows = rows * shape[i] end
+  local wide = rows < columns
+  local normal = fill(self, "normal", { math.max(rows, columns), math.min(rows, columns) }, dtype, 0, 1)
+  local q, r = ops.qr(normal)
+  local n = r.shape[1]
+  local diagonal = ops.sum(ops.mul(r, ops.one_hot(tensor.arange(0, n - 1, { dtype = "int32" }), n, dtype)), 1)
+  q = ops.mul(q, ops.where(ops.lt(diagonal, 0), -1, 1))
+  if wide then q = ops.transpose(q, 1, 2) end
+  return ops.reshape(ops.mul(q, self.gain), shape)
+end
+define("Orthogonal", { SEED, { "gain", default = 1, codec = fields.float } }, { "gain", "seed" }, orthogonal)
+
+for alias, name in pairs {
+  uniform = "RandomUniform", normal = "RandomNormal", orthogonal = "Orthogonal", identity = "Identity",
+  OrthogonalInitializer = "Orthogonal", IdentityInitializer = "Identity",
+} do registry:add(initializers[name], alias) end
+
+--- The initializer of a name, config, object or function f(shape, dtype); nil and null give nil.
+---@param identifier any
+function initializers.get(identifier) return registry:get(identifier) end
+
+--- An initializer's config in Keras 3's form.
+function initializers.serialize(object) return registry:serialize(object) end
+
+--- The initializer of a config.
+function initializers.deserialize(config) return config ~= null and registry:deserialize(config) or nil end
+
+--- Gives a function f(shape, dtype) a name that configs carry.
+function initializers.register(name, f) return registry:register(name, f) end
+
+initializers.codec = registry:codec()
+
+return initializers

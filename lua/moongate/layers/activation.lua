@@ -1,0 +1,16 @@
+-- Activation as a layer. Source: keras.layers.Activation.
+local activations = require "moongate.activations"
+local class = require "moongate.class"
+local Layer = require "moongate.layers.layer"
+
+--- Applies an activation to its input, of any shape.
+---@param activation string|function Keras's name, an activation of mg.activations, or a function of a tensor
+---@example local layer = mg.layers.Activation("relu")
+local Activation = class("Activation", Layer)
+Layer.declare(Activation, { { "activation", required = true, codec = activations.codec } }, { "activation" })
+
+Activation.supports_masking = true
+
+function Activation:call(x) return self.activation(x) end
+
+return Activation

@@ -1,0 +1,58 @@
+-- Dense: activation(x kernel + bias) over the last axis. Source: keras.layers.Dense.
+local activations = require "moongate.activations"
+local class = require "moongate.class"
+local constraints = require "moongate.constraints"
+local fields = require "moongate.fields"
+local initializers = require "moongate.initializers"
+local Layer = require "moongate.layers.layer"
+local ops = require "moongate.ops"
+local regularizers = require "moongate.regularizers"
+
+--- A densely connected layer: (..., F) -> (..., units).
+--- Options: activation, use_bias = true, kernel_initializer = "glorot_uniform", bias_initializer = "zeros", kernel_regularizer,
+--- bias_regularizer, activity_regularizer, kernel_constraint, bias_constraint, name, dtype, trainable.
+---@param units integer size of the output
+---@param options? table
+---@example local layer = mg.layers.Dense(10, { activation = "softmax" })
+local Dense = class("Dense", Layer)
+Layer.declare(Dense, {
+  { "units", required = true, codec = fields.positive_integer },
+  { "activation", codec = activations.codec },
+  { "use_bias", default = true, codec = fields.boolean },
+  { "kernel_initializer", default = "glorot_uniform", codec = initializers.codec },
+  { "bias_initializer", default = "zeros", codec = initializers.codec },
+  { "kernel_regularizer", codec = regularizers.codec },
+  { "bias_regularizer", codec = regularizers.codec },
+  { "kernel_constraint", codec = constraints.codec },
+  { "bias_constraint", codec = constraints.codec },
+  { "quantization_config", codec = fields.unused },
+}, { "units" })
+
+Dense.supports_masking = true
+
+function Dense:build(shape)
+  local features = self:known_features(shape)
+  self.kernel = self:add_weight { name = "kernel", shape = { features, self.units }, initializer = self.kernel_initializer,
+    regularizer = self.kernel_regularizer, constraint = self.kernel_constraint }
+  if self.use_bias then
+    self.bias = self:add_weight { name = "bias", shape = { self.units }, initializer = self.bias_initializer,
+      regularizer = self.bias_regularizer, constraint = self.bias_constraint }
+  end
+  self.input_spec = { min_ndim = 2, last = features }
+  Layer.build(self, shape)
+end
+
+Dense.input_spec = { min_ndim = 2 }
+
+function Dense:call(x)
+  return self.activation(ops.linear(x, self.kernel, self.bias))
+end
+
+function Dense:compute_output_shape(shape)
+  local out = {}
+  for i = 1, #shape do out[i] = shape[i] end
+  out[#out] = self.units
+  return out
+end
+
+return Dense

@@ -1,0 +1,45 @@
+-- Dropout: drops elements at random in training. Source: keras.layers.Dropout.
+local check = require "moongate.check"
+local class = require "moongate.class"
+local fields = require "moongate.fields"
+local Layer = require "moongate.layers.layer"
+local null = require "moongate.null"
+local ops = require "moongate.ops"
+local random = require "moongate.random"
+
+--- In training sets a share `rate` of the elements to 0 and scales the others by 1/(1-rate); otherwise does nothing.
+---@param rate number 0..1
+---@param options? table noise_shape (mg.null: the input's size), seed, name, dtype
+---@example local y = mg.layers.Dropout(0.3)(x, { training = true })
+local Dropout = class("Dropout", Layer)
+Layer.declare(Dropout, {
+  { "rate", required = true, codec = fields.rate },
+  { "seed", codec = fields.seed },
+  { "noise_shape", codec = fields.shape },
+}, { "rate", "noise_shape", "seed" })
+
+Dropout.supports_masking = true
+
+function Dropout:setup(options)
+  Layer.setup(self, options)
+  if self.rate > 0 then self.seed_generator = random.SeedGenerator(self.seed) end
+end
+
+-- noise_shape with the input's sizes where it leaves them open.
+local function noise_shape(self, shape)
+  local given, out = self.noise_shape, {}
+  if not given then return shape end
+  if #given ~= #shape then
+    check.fail("%s: noise_shape %s has %d dimensions and the input %s has %d, expected the same number", self:title(),
+      self.shape_text(given), #given, self.shape_text(shape), #shape)
+  end
+  for i = 1, #shape do out[i] = given[i] == null and shape[i] or given[i] end
+  return out
+end
+
+function Dropout:call(x, options)
+  if not options.training or self.rate == 0 then return x end
+  return ops.mul(x, self:draw_dropout(noise_shape(self, x.shape), x.dtype, self.rate))
+end
+
+return Dropout

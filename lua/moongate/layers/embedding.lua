@@ -1,0 +1,56 @@
+-- Embedding: rows of a table by id. Source: keras.layers.Embedding.
+local class = require "moongate.class"
+local constraints = require "moongate.constraints"
+local fields = require "moongate.fields"
+local initializers = require "moongate.initializers"
+local Layer = require "moongate.layers.layer"
+local ops = require "moongate.ops"
+local regularizers = require "moongate.regularizers"
+
+--- Turns ids 0..input_dim-1 into vectors: (...) -> (..., output_dim). With mask_zero id 0 means "no step".
+--- Options: embeddings_initializer = "uniform", embeddings_regularizer, embeddings_constraint, mask_zero = false,
+--- activity_regularizer, name, dtype, trainable.
+---@param input_dim integer number of ids
+---@param output_dim integer size of a vector
+---@param options? table
+---@example local layer = mg.layers.Embedding(vocabulary.size, 64, { mask_zero = true })
+local Embedding = class("Embedding", Layer)
+Layer.declare(Embedding, {
+  { "input_dim", required = true, codec = fields.positive_integer },
+  { "output_dim", required = true, codec = fields.positive_integer },
+  { "embeddings_initializer", default = "uniform", codec = initializers.codec },
+  { "embeddings_regularizer", codec = regularizers.codec },
+  { "activity_regularizer", codec = regularizers.codec },
+  { "embeddings_constraint", codec = constraints.codec },
+  { "mask_zero", default = false, codec = fields.boolean },
+  { "quantization_config", codec = fields.unused },
+}, { "input_dim", "output_dim" })
+
+Embedding.keeps_integers = true
+Embedding.makes_mask = true
+
+function Embedding:setup(options)
+  Layer.setup(self, options)
+  self.supports_masking = self.mask_zero
+end
+
+function Embedding:build(shape)
+  self.embeddings = self:add_weight { name = "embeddings", shape = { self.input_dim, self.output_dim },
+    initializer = self.embeddings_initializer, regularizer = self.embeddings_regularizer, constraint = self.embeddings_constraint }
+  Layer.build(self, shape)
+end
+
+local function ids_of(x) return x.dtype == "int32" and x or ops.cast(x, "int32") end
+
+function Embedding:call(x) return ops.gather(self.embeddings, ids_of(x)) end
+
+function Embedding:compute_mask(x) return self.mask_zero and ops.ne(x, 0) or nil end
+
+function Embedding:compute_output_shape(shape)
+  local out = {}
+  for i = 1, #shape do out[i] = shape[i] end
+  out[#out + 1] = self.output_dim
+  return out
+end
+
+return Embedding

@@ -1,0 +1,76 @@
+-- GRU over whole sequences: one operation forward, one back. Source: Cho et al. 2014; keras.layers.GRU.
+local check = require "moongate.check"
+local class = require "moongate.class"
+local explain = require "moongate.layers.gru_explain"
+local fields = require "moongate.fields"
+local GRUCell = require "moongate.layers.gru_cell"
+local ops = require "moongate.ops"
+local regularizers = require "moongate.regularizers"
+local RNN = require "moongate.layers.rnn"
+
+-- The cell's fields, kept by the cell; activity_regularizer stands where Keras writes it when it is null.
+local list = {}
+for _, field in ipairs(GRUCell.field_list) do
+  local through = { of = "cell" }
+  for key, value in pairs(field) do through[key] = value end
+  list[#list + 1] = through
+  if field[1] == "bias_regularizer" then list[#list + 1] = { "activity_regularizer", codec = regularizers.codec } end
+end
+list[#list + 1] = { "use_cudnn", default = "auto", hidden = true, codec = { decode = function(value, where)
+  if type(value) == "boolean" then return value end
+  return check.one_of(where.op, where.name, value, { "auto", true, false })
+end } }
+
+--- Gated recurrent unit over (B, T, F): the last output (B, units) or with return_sequences all (B, T, units).
+--- Calls take mask (B, T) (true: use the step), training, initial_state (B, units).
+--- Options: activation = "tanh", recurrent_activation = "sigmoid", use_bias = true, kernel_initializer = "glorot_uniform",
+--- recurrent_initializer = "orthogonal", bias_initializer = "zeros", kernel_regularizer, recurrent_regularizer, bias_regularizer,
+--- activity_regularizer, kernel_constraint, recurrent_constraint, bias_constraint, dropout = 0, recurrent_dropout = 0, seed,
+--- return_sequences = false, return_state = false, go_backwards = false, stateful = false, unroll = false, zero_output_for_mask =
+--- false, reset_after = true, implementation = 2, use_cudnn = "auto", name, dtype, trainable.
+---@param units integer
+---@param options? table
+---@example local sequence, state = mg.layers.GRU(4, { return_sequences = true, return_state = true })(x)
+local GRU = class("GRU", RNN)
+RNN.declare(GRU, list, { "units" })
+
+function GRU:setup(options)
+  local C = getmetatable(self).class
+  local inner = fields.of(C, options, "cell")
+  inner.name, inner.dtype, inner.trainable = "gru_cell", options.dtype, options.trainable
+  self.cell = GRUCell(inner)
+  RNN.setup(self, options)
+end
+
+function GRU:build(shape)
+  RNN.build(self, shape)
+  self.kernel, self.recurrent_kernel, self.bias = self.cell.kernel, self.cell.recurrent_kernel, self.cell.bias
+  self.packed = ops.gru_packed()
+end
+
+--- The arguments of ops.gru for an input, state and mask.
+function GRU:operation(x, states, mask, training)
+  local input_masks, recurrent_masks = self.cell:step_masks(x.shape[1], x.shape[3], x.dtype, training)
+  local arguments = self.cell:fused_arguments(input_masks, recurrent_masks)
+  arguments.x, arguments.initial_state, arguments.mask = x, states and states[1], mask
+  arguments.go_backwards, arguments.return_sequences = self.go_backwards, self.return_sequences
+  arguments.zero_output_for_mask, arguments.packed = self.zero_output_for_mask, self.packed
+  return arguments
+end
+
+function GRU:run(x, states, mask, training)
+  if self.use_cudnn == true then
+    check.fail('%s: use_cudnn = true, and there is no cuDNN for an input on the %s; use "auto"', self:title(), x.device)
+  end
+  if not self.cell:is_fused() then return RNN.run(self, x, states, mask, training) end
+  local output, state = ops.gru(self:operation(x, states, mask, training))
+  return output, { state }
+end
+
+--- Says how a call would be computed: cuDNN's eight requirements, each met or not, and the kernel here. Prints as text.
+---@param x? Tensor (B, T, F)
+---@param mask? Tensor (B, T)
+---@return table
+function GRU:explain(x, mask) return explain(self, x, mask) end
+
+return GRU

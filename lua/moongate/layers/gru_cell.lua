@@ -1,0 +1,178 @@
+-- One step of a GRU. Source: Cho et al. 2014; keras.layers.GRUCell. Gate order z (update), r (reset), h (candidate); B batch,
+-- F features, U units.
+local activations = require "moongate.activations"
+local check = require "moongate.check"
+local class = require "moongate.class"
+local constraints = require "moongate.constraints"
+local dropout_mask = require "moongate.dropout_mask"
+local fields = require "moongate.fields"
+local initializers = require "moongate.initializers"
+local Layer = require "moongate.layers.layer"
+local ops = require "moongate.ops"
+local random = require "moongate.random"
+local regularizers = require "moongate.regularizers"
+local tensor = require "moongate.tensor"
+
+--- A cell that does one step: (B, F) and the state (B, U) -> (B, U) and the new state.
+--- Options: activation = "tanh", recurrent_activation = "sigmoid", use_bias = true, kernel_initializer = "glorot_uniform",
+--- recurrent_initializer = "orthogonal", bias_initializer = "zeros", and regularizer and constraint of kernel, recurrent and
+--- bias, dropout = 0, recurrent_dropout = 0, reset_after = true, seed, implementation = 2.
+---@param units integer
+---@param options? table
+---@example local output, state = mg.layers.GRUCell(4)(x, state)
+local GRUCell = class("GRUCell", Layer)
+Layer.declare(GRUCell, {
+  { "units", required = true, codec = fields.positive_integer },
+  { "activation", default = "tanh", codec = activations.codec },
+  { "recurrent_activation", default = "sigmoid", codec = activations.codec },
+  { "use_bias", default = true, codec = fields.boolean },
+  { "kernel_initializer", default = "glorot_uniform", codec = initializers.codec },
+  { "recurrent_initializer", default = "orthogonal", codec = initializers.codec },
+  { "bias_initializer", default = "zeros", codec = initializers.codec },
+  { "kernel_regularizer", codec = regularizers.codec },
+  { "recurrent_regularizer", codec = regularizers.codec },
+  { "bias_regularizer", codec = regularizers.codec },
+  { "kernel_constraint", codec = constraints.codec },
+  { "recurrent_constraint", codec = constraints.codec },
+  { "bias_constraint", codec = constraints.codec },
+  { "dropout", default = 0, codec = fields.rate },
+  { "recurrent_dropout", default = 0, codec = fields.rate },
+  { "reset_after", default = true, codec = fields.boolean },
+  { "seed", codec = fields.seed },
+  { "implementation", default = 2, codec = fields.choice(0, 1, 2), hidden = true },
+}, { "units" })
+
+dropout_mask.mixin(GRUCell)
+GRUCell.input_spec = { ndim = 2, what = "(batch, features)" }
+
+function GRUCell:setup(options)
+  Layer.setup(self, options)
+  self.dropout_cache = {}
+  self.state_size, self.output_size = self.units, self.units
+  if self.dropout > 0 or self.recurrent_dropout > 0 then self.seed_generator = random.SeedGenerator(self.seed) end
+end
+
+function GRUCell:build(shape)
+  local F, U = self:known_features(shape), self.units
+  self.kernel = self:add_weight { name = "kernel", shape = { F, 3 * U }, initializer = self.kernel_initializer,
+    regularizer = self.kernel_regularizer, constraint = self.kernel_constraint }
+  self.recurrent_kernel = self:add_weight { name = "recurrent_kernel", shape = { U, 3 * U },
+    initializer = self.recurrent_initializer, regularizer = self.recurrent_regularizer, constraint = self.recurrent_constraint }
+  if self.use_bias then
+    self.bias = self:add_weight { name = "bias", shape = self.reset_after and { 2, 3 * U } or { 3 * U },
+      initializer = self.bias_initializer, regularizer = self.bias_regularizer, constraint = self.bias_constraint }
+  end
+  self.input_spec = { ndim = 2, last = F, what = GRUCell.input_spec.what }
+  Layer.build(self, shape)
+end
+
+--- How many dropout masks a step uses: three in implementation 1 (which recurrent dropout needs), else one.
+function GRUCell:mask_count()
+  return (self.implementation == 1 or self.recurrent_dropout > 0) and 3 or 1
+end
+
+--- A list with the zero state (batch_size, units).
+---@param batch_size integer
+---@return Tensor[]
+function GRUCell:get_initial_state(batch_size)
+  return { tensor.zeros({ check.integer(self:title(), "batch_size", batch_size, 0), self.units }, { dtype = self.dtype }) }
+end
+
+local function is_elementwise(activation) return type(activation) == "table" and activation.spec ~= nil end
+
+--- Whether the fused kernel knows both activations; softmax and other functions of a vector, and Lua functions, run step by step.
+---@return boolean
+function GRUCell:is_fused() return is_elementwise(self.activation) and is_elementwise(self.recurrent_activation) end
+
+-- Columns [first, last] of gate blocks of U.
+local function blocks(weight, U, first, last) return ops.slice(weight, -1, (first - 1) * U + 1, last * U) end
+
+-- The three products x_g W_g + b_g, x_g = x * masks[g].
+local function project(x, weight, bias, masks, U)
+  if not masks or #masks == 1 then
+    local all = ops.linear(masks and ops.mul(x, masks[1]) or x, weight, bias)
+    return blocks(all, U, 1, 1), blocks(all, U, 2, 2), blocks(all, U, 3, 3)
+  end
+  local out = {}
+  for g = 1, 3 do out[g] = ops.linear(ops.mul(x, masks[g]), blocks(weight, U, g, g), bias and blocks(bias, U, g, g)) end
+  return out[1], out[2], out[3]
+end
+
+local function bias_row(bias, row) return bias and ops.squeeze(ops.slice(bias, 1, row, row), 1) end
+
+--- One step on the tape, for activations that the fused kernel does not know. x (B,F), h (B,U) -> (B,U).
+function GRUCell:plain_step(x, h, input_masks, recurrent_masks)
+  local U, R, after = self.units, self.recurrent_kernel, self.reset_after
+  local s, a = self.recurrent_activation, self.activation
+  local xz, xr, xh = project(x, self.kernel, after and bias_row(self.bias, 1) or self.bias, input_masks, U)
+  local z, c
+  if after then
+    local mz, mr, mh = project(h, R, bias_row(self.bias, 2), recurrent_masks, U)
+    z = s(ops.add(xz, mz))
+    c = a(ops.add(xh, ops.mul(s(ops.add(xr, mr)), mh)))
+  else
+    local mz, mr = project(h, R, nil, recurrent_masks, U)
+    z = s(ops.add(xz, mz))
+    local kept = ops.mul(s(ops.add(xr, mr)), recurrent_masks and ops.mul(h, recurrent_masks[3]) or h)
+    c = a(ops.add(xh, ops.matmul(kept, blocks(R, U, 3, 3))))
+  end
+  return ops.add(ops.mul(z, h), ops.mul(ops.sub(1, z), c))
+end
+
+--- The weights, masks and flags as ops.gru takes them, without x.
+function GRUCell:fused_arguments(input_masks, recurrent_masks)
+  return {
+    kernel = self.kernel, recurrent_kernel = self.recurrent_kernel, bias = self.bias, reset_after = self.reset_after,
+    activation = self.activation.spec, recurrent_activation = self.recurrent_activation.spec,
+    dropout_masks = input_masks, recurrent_dropout_masks = recurrent_masks,
+  }
+end
+
+-- The state out of a list or a tensor; nil means zeros.
+local function state_of(self, x, states)
+  local listed = states ~= nil and not tensor.is(states)
+  local h = states
+  if listed then h = states[1] end
+  if h == nil then return nil, listed end
+  if not tensor.is(h) then
+    check.fail("%s: states is %s, expected a tensor or a list of one", self:title(), check.describe(states))
+  end
+  if listed and #states ~= 1 then check.fail("%s: %d states were given, expected 1", self:title(), #states) end
+  if #h.shape ~= 2 or h.shape[1] ~= x.shape[1] or h.shape[2] ~= self.units then
+    check.fail("%s: state has shape %s, expected %s", self:title(), self.shape_text(h.shape),
+      self.shape_text { x.shape[1], self.units })
+  end
+  return h.dtype == self.dtype and h or ops.cast(h, self.dtype), listed
+end
+
+--- One step: the output (B, U) and the new state, in a list where `states` was one.
+---@param x Tensor (B, F)
+---@param states Tensor|Tensor[] (B, U)
+---@param options? table training
+---@return Tensor, Tensor|Tensor[]
+function GRUCell:call(x, states, options)
+  local h, listed = state_of(self, x, states)
+  local input_masks, recurrent_masks = self:step_masks(x.shape[1], x.shape[2], x.dtype, options and options.training)
+  local output
+  if self:is_fused() then
+    local arguments = self:fused_arguments(input_masks, recurrent_masks)
+    arguments.x, arguments.initial_state = ops.expand_dims(x, 2), h
+    output = ops.gru(arguments)
+  else
+    output = self:plain_step(x, h or self:get_initial_state(x.shape[1])[1], input_masks, recurrent_masks)
+  end
+  return output, listed and { output } or output
+end
+
+--- cell(x, states, { training = }): see call.
+function GRUCell:__call(x, states, options)
+  options = check.options(self:title(), options, { "training" })
+  x = self:convert(x)
+  self:ensure_built(x.shape)
+  self:check_input(x.shape)
+  return self:call(x, states, options)
+end
+
+function GRUCell:compute_output_shape(shape) return { shape[1], self.units } end
+
+return GRUCell

@@ -1,0 +1,60 @@
+-- GRU:explain: the requirements that Keras's page lists for cuDNN, and the kernel that a call takes here.
+local ops = require "moongate.ops"
+
+local Explanation = {}
+Explanation.__index = Explanation
+
+function Explanation:__tostring()
+  local lines = { "cuDNN's requirements:" }
+  for _, item in ipairs(self.requirements) do lines[#lines + 1] = ("  [%s] %s"):format(item.met and "x" or " ", item.text) end
+  lines[#lines + 1] = "kernel: " .. self.kernel
+  if self.reason then lines[#lines + 1] = ("  not %s: %s"):format(self.faster or "the fused kernel", self.reason) end
+  return table.concat(lines, "\n")
+end
+
+local function name_of(activation)
+  return type(activation) == "table" and not activation.given and activation.name or "?"
+end
+
+-- Every row of a (B,T) mask is ones and then zeros.
+local function right_padded(mask)
+  if #mask.shape == 3 then mask = ops.squeeze(mask, 3) end
+  local T = mask.shape[2]
+  if T < 2 then return true end
+  local used = ops.ne(mask, 0)
+  local rises = ops.lt(ops.slice(used, 2, 1, T - 1), ops.slice(used, 2, 2, T))
+  return ops.max(rises):item() == 0
+end
+
+local function requirements(layer, mask)
+  return {
+    { text = "activation == tanh", met = name_of(layer.activation) == "tanh" },
+    { text = "recurrent_activation == sigmoid", met = name_of(layer.recurrent_activation) == "sigmoid" },
+    { text = "dropout == 0 and recurrent_dropout == 0", met = layer.dropout == 0 and layer.recurrent_dropout == 0 },
+    { text = "unroll is false", met = not layer.unroll },
+    { text = "use_bias is true", met = layer.use_bias },
+    { text = "reset_after is true", met = layer.reset_after },
+    { text = "inputs, if masked, are strictly right-padded", met = mask == nil or right_padded(mask) },
+    { text = "eager execution", met = true },
+  }
+end
+
+local function plan(layer, x, mask, result)
+  if not layer.cell:is_fused() then
+    result.kernel, result.faster = "the cell, step by step on the tape", "the fused kernel"
+    result.reason = "an activation that is not elementwise (softmax, a Lua function) is computed in Lua"
+  elseif x then
+    layer:ensure_built(x.shape)
+    local chosen = ops.gru_explain(layer:operation(layer:convert(x), nil, mask and layer:convert_mask(mask), false))
+    result.kernel, result.faster, result.reason = chosen.kernel, chosen.faster, chosen.reason
+  else
+    result.kernel = "fused; give an input to see which variant"
+  end
+end
+
+return function(layer, x, mask)
+  if mask == nil and x then mask = x.keras_mask end
+  local result = setmetatable({ requirements = requirements(layer, mask) }, Explanation)
+  plan(layer, x, mask, result)
+  return result
+end

@@ -1,0 +1,65 @@
+-- The input of a model: shape and dtype of what it takes. Source: keras.layers.InputLayer.
+local check = require "moongate.check"
+local class = require "moongate.class"
+local fields = require "moongate.fields"
+local json = require "moongate.json"
+local Layer = require "moongate.layers.layer"
+local names = require "moongate.layers.names"
+local null = require "moongate.null"
+local tensor = require "moongate.tensor"
+
+local DTYPES = { "float32", "float64", "int32", "uint8" }
+local plain_dtype = { decode = function(value, where)
+  if value == nil or value == null then return tensor.floatx() end
+  return check.one_of(where.op, where.name, value, DTYPES)
+end }
+
+--- What a model takes: `shape` without the batch axis (mg.null: any size), or `batch_shape` with it.
+---@param options table shape, batch_size, dtype, name, batch_shape
+---@example local model = mg.Sequential { mg.Input { shape = { 28, 8 } }, mg.layers.GRU(4) }
+local InputLayer = class("InputLayer", Layer)
+Layer.declare(InputLayer, {
+  { "shape", codec = fields.shape, hidden = true },
+  { "batch_size", codec = fields.positive_integer, hidden = true },
+  { "batch_shape", codec = fields.shape },
+  { "dtype", codec = plain_dtype },
+  { "sparse", default = false, codec = fields.off },
+  { "ragged", default = false, codec = fields.off },
+  { "optional", default = false, codec = fields.boolean },
+}, { "shape" })
+
+InputLayer.supports_masking = true
+
+function InputLayer:setup(options)
+  Layer.setup(self, options)
+  if not rawget(self, "batch_shape") then
+    if not self.shape then check.fail("Input: argument shape is missing; Input { shape = { 10, 8 } }") end
+    self.batch_shape = { self.batch_size or null }
+    for i, size in ipairs(self.shape) do self.batch_shape[i + 1] = size end
+  end
+  if not options.name then self.name = rawget(self, "name") or names.unique "input_layer" end
+  Layer.build(self, self.batch_shape)
+end
+
+function InputLayer:check_input(shape)
+  local fits = #shape == #self.batch_shape
+  for i = 1, #shape do
+    local wanted = self.batch_shape[i]
+    fits = fits and (wanted == null or shape[i] == null or wanted == shape[i])
+  end
+  if not fits then
+    check.fail("%s: input %s, expected %s", self:title(), self.shape_text(shape), self.shape_text(self.batch_shape))
+  end
+end
+
+function InputLayer:compute_output_shape() return self.batch_shape end
+
+-- Keras writes the name after the shape here, and no dtype policy.
+function InputLayer:get_config()
+  return json.object {
+    { "batch_shape", json.array(self.batch_shape) }, { "dtype", self.dtype }, { "sparse", self.sparse }, { "ragged", self.ragged },
+    { "name", self.name }, { "optional", self.optional },
+  }
+end
+
+return InputLayer

@@ -1,0 +1,127 @@
+-- Identifiers: a Keras name, a config table, an object or a Lua function -> an object; and back to a config.
+local check = require "moongate.check"
+local class = require "moongate.class"
+local json = require "moongate.json"
+local null = require "moongate.null"
+
+local Registry = class "Registry"
+
+--- "GlorotUniform" -> "glorot_uniform", "GRUCell" -> "gru_cell": keras.src.utils.naming.to_snake_case.
+---@param name string
+---@return string
+function Registry.snake_case(name)
+  name = name:gsub("[^%w_]", "")
+  name = name:gsub("(.)(%u%l+)", "%1_%2")
+  name = name:gsub("(%l)(%u)", "%1_%2")
+  return (name:lower())
+end
+
+--- A registry of one kind ("initializer") whose classes Keras keeps in `module` ("keras.initializers").
+function Registry:init(kind, module)
+  self.kind, self.module = kind, module
+  self.entries, self.known, self.function_names = {}, {}, {}
+end
+
+local function put(self, name, entry)
+  if not self.entries[name] then self.known[#self.known + 1] = name end
+  self.entries[name] = entry
+end
+
+--- Adds a class under its name, its snake_case name and other names.
+---@param C table
+---@param ... string
+function Registry:add(C, ...)
+  for _, name in ipairs { C.name, self.snake_case(C.name), ... } do put(self, name, C) end
+  return C
+end
+
+--- Adds a ready object or a Lua function of your own under a name, which configs then carry.
+---@param name string
+---@param value any
+function Registry:register(name, value)
+  check.type(self.kind, "name", name, "string")
+  put(self, name, value)
+  if type(value) == "function" then self.function_names[value] = name end
+  return value
+end
+
+function Registry:unknown(name)
+  local known = {}
+  for i, word in ipairs(self.known) do known[i] = word end
+  table.sort(known)
+  check.fail("%s: unknown name %s%s; known names: %s", self.kind, check.describe(name), check.hint(name, known),
+    table.concat(known, ", "))
+end
+
+local function is_class(value)
+  return type(value) == "table" and rawget(value, "is") ~= nil
+end
+
+-- A class makes a new object each time; an object or a function is used as it is.
+local function instance(entry)
+  return is_class(entry) and entry() or entry
+end
+
+function Registry:named(name)
+  local entry = self.entries[name]
+  if not entry then self:unknown(name) end
+  return instance(entry)
+end
+
+--- The object of a config { class_name =, config = } (or its JSON text).
+---@param config table|string
+function Registry:deserialize(config)
+  if type(config) == "string" and config:match("^%s*{") then config = json.decode(config) end
+  if type(config) ~= "table" or type(config.class_name) ~= "string" then
+    check.fail("%s: config is %s, expected { class_name = ..., config = {...} }", self.kind, check.describe(config))
+  end
+  if config.class_name == "function" then return self:named(config.config) end
+  local entry = self.entries[config.class_name]
+  if not entry then self:unknown(config.class_name) end
+  return entry.from_config(config.config or {})
+end
+
+--- An object for an identifier; nil and null give nil.
+---@param identifier any
+function Registry:get(identifier)
+  if identifier == nil or identifier == null then return nil end
+  local kind = type(identifier)
+  if kind == "string" then return self:named(identifier) end
+  if kind == "function" then return identifier end
+  if kind == "table" then
+    if identifier.is then return instance(identifier) end
+    if identifier.class_name then return self:deserialize(identifier) end
+    if (getmetatable(identifier) or {}).__call then return identifier end
+  end
+  return check.fail("%s: identifier is %s, expected a name, a config, an object or a function", self.kind,
+    check.describe(identifier))
+end
+
+--- The config of an object in Keras 3's form; null for nil, the registered name for a function.
+function Registry:serialize(object)
+  if object == nil then return null end
+  if type(object) == "function" then return self:function_name(object) end
+  return json.object {
+    { "module", self.module }, { "class_name", getmetatable(object).class.name }, { "config", object:get_config() },
+    { "registered_name", null },
+  }
+end
+
+function Registry:function_name(f)
+  local name = self.function_names[f]
+  if not name then
+    check.fail("%s: a Lua function without a name cannot be written into a config; give it one with mg.%ss.register(name, f)",
+      self.kind, self.kind)
+  end
+  return name
+end
+
+--- A codec for fields.lua.
+function Registry:codec()
+  return {
+    decode = function(value) return self:get(value) end,
+    encode = function(object) return self:serialize(object) end,
+  }
+end
+
+return Registry

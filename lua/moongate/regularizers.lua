@@ -1,0 +1,90 @@
+-- Regularizers with Keras's names: called with a tensor, they return a scalar to add to the loss.
+-- Source: keras.src.regularizers.regularizers (3.15).
+local check = require "moongate.check"
+local fields = require "moongate.fields"
+local ops = require "moongate.ops"
+local Registry = require "moongate.registry"
+
+local registry = Registry("regularizer", "keras.regularizers")
+local regularizers = { registry = registry }
+local EPSILON = 1e-7
+
+-- x rounded to float32 (half to even): Keras keeps some factors as float32 tensors, and so writes them.
+local function float32(x)
+  if x == 0 or x ~= x or x - x ~= 0 then return x end
+  local mantissa, exponent = math.frexp(x)
+  local scaled = mantissa * 2 ^ 24
+  local whole = math.floor(scaled)
+  local rest = scaled - whole
+  if rest > 0.5 or (rest == 0.5 and whole % 2 == 1) then whole = whole + 1 end
+  return math.ldexp(whole, exponent - 24)
+end
+
+local function factor(v, where)
+  if type(v) ~= "number" or v ~= v or v < 0 or v == math.huge then
+    check.fail("%s: argument %s is %s, expected a number that is not negative", where.op, where.name, check.describe(v))
+  end
+  return v
+end
+local function factor_codec(encode)
+  return { decode = function(v, where) return factor(v == nil and 0 or v, where) end, encode = encode, float = true }
+end
+local FLOAT, FLOAT32 = factor_codec(), factor_codec(float32)
+
+local function define(name, list, positional, value, ...)
+  local C = fields.class(name, list, positional)
+  --- The scalar to add to the loss for the weight or output x.
+  function C:__call(x) return value(self, x) end
+  regularizers[name] = registry:add(C, ...)
+end
+
+local function l1(x, by) return ops.mul(ops.sum(ops.abs(x)), by) end
+local function l2(x, by) return ops.mul(ops.sum(ops.square(x)), by) end
+
+define("L1", { { "l1", default = 0.01, codec = FLOAT32 } }, { "l1" }, function(self, x)
+  return l1(x, self.l1)
+end)
+define("L2", { { "l2", default = 0.01, codec = FLOAT } }, { "l2" }, function(self, x)
+  return l2(x, self.l2)
+end)
+define("L1L2", { { "l1", default = 0, codec = FLOAT }, { "l2", default = 0, codec = FLOAT } }, { "l1", "l2" }, function(self, x)
+  if self.l1 ~= 0 and self.l2 ~= 0 then return ops.add(l1(x, self.l1), l2(x, self.l2)) end
+  return self.l1 ~= 0 and l1(x, self.l1) or l2(x, self.l2)
+end, "l1_l2")
+
+-- factor/2 times the mean over pairs of rows (or columns) of |cosine|.
+local function orthogonal(self, x)
+  if #x.shape ~= 2 then
+    check.fail("OrthogonalRegularizer: weight has shape %s, expected 2 dimensions", tostring(x.shape))
+  end
+  local rows = self.mode == "rows"
+  local axis = rows and 2 or 1
+  local norm = ops.sqrt(ops.maximum(ops.sum(ops.square(x), axis, true), EPSILON ^ 2))
+  local unit = ops.div(x, norm)
+  local other = ops.transpose(unit, 1, 2)
+  local product = rows and ops.matmul(unit, other) or ops.matmul(other, unit)
+  local size = x.shape[rows and 1 or 2]
+  if size < 2 then return ops.mul(ops.sum(product), 0) end
+  local off_diagonal = ops.sub(ops.sum(ops.abs(product)), ops.sum(ops.square(unit)))
+  return ops.mul(off_diagonal, self.factor * 0.5 / (size * (size - 1) / 2))
+end
+define("OrthogonalRegularizer", {
+  { "factor", default = 0.01, codec = FLOAT32 }, { "mode", default = "rows", codec = fields.choice("rows", "columns") },
+}, { "factor", "mode" }, orthogonal, "orthogonal")
+
+--- The regularizer of a name, config, object or function f(x); nil and null give nil.
+---@param identifier any
+function regularizers.get(identifier) return registry:get(identifier) end
+
+--- A regularizer's config in Keras 3's form.
+function regularizers.serialize(object) return registry:serialize(object) end
+
+--- The regularizer of a config.
+function regularizers.deserialize(config) return registry:deserialize(config) end
+
+--- Gives a function f(x) a name that configs carry.
+function regularizers.register(name, f) return registry:register(name, f) end
+
+regularizers.codec = registry:codec()
+
+return regularizers
