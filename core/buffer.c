@@ -24,7 +24,7 @@ typedef struct store {
   entry *newest, *oldest;
   entry *classes[CLASSES];
   int64_t bytes;
-  int64_t limit; /* -1: not asked yet */
+  int64_t limit; /* atomic; -1: nothing was ever allocated */
 } store;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -96,7 +96,7 @@ static void destroy(entry *list) {
 
 /* An eighth of the device's memory, at most 1 GiB. None under AddressSanitizer, which could not see a use after release. */
 static int64_t store_limit(const mg_backend *backend) {
-#ifdef __SANITIZE_ADDRESS__
+#ifdef MG_ASAN
   (void)backend;
   return 0;
 #else
@@ -125,6 +125,8 @@ static entry *find_released(store *s, int64_t capacity) {
 }
 
 static mg_status allocate(entry **out, const mg_backend *backend, int64_t capacity) {
+  int64_t *limit = &stores[backend->device].limit;
+  if (__atomic_load_n(limit, __ATOMIC_RELAXED) < 0) __atomic_store_n(limit, store_limit(backend), __ATOMIC_RELAXED);
   entry *e = malloc(sizeof *e);
   if (!e) return mg_fail(MG_ENOMEM, "alloc: no memory for a tensor of %lld bytes; expected less", (long long)capacity);
   mg_status status = backend->memory_alloc(&e->buffer.data, capacity);
@@ -164,15 +166,11 @@ void mg_buffer_retain(mg_buffer *buffer) { __atomic_add_fetch(&buffer->reference
 void mg_buffer_release(mg_buffer *buffer) {
   if (__atomic_sub_fetch(&buffer->references, 1, __ATOMIC_ACQ_REL) > 0) return;
   store *s = &stores[buffer->backend->device];
+  int64_t limit = __atomic_load_n(&s->limit, __ATOMIC_RELAXED);
   pthread_mutex_lock(&lock);
-  int64_t limit = s->limit;
-  pthread_mutex_unlock(&lock);
-  if (limit < 0) limit = store_limit(buffer->backend);
-  pthread_mutex_lock(&lock);
-  s->limit = limit;
   live -= buffer->bytes;
   put(s, (entry *)buffer);
-  entry *list = take_beyond(s, s->limit);
+  entry *list = take_beyond(s, limit);
   pthread_mutex_unlock(&lock);
   destroy(list);
 }

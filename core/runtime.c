@@ -2,8 +2,6 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#include <cblas.h>
-
 #include "backend.h"
 #include "buffer.h"
 #include "cpu/isa.h"
@@ -12,9 +10,6 @@
 #include "workspace.h"
 
 static atomic_int matmul_precision = MG_PRECISION_HIGHEST;
-
-/* OpenBLAS must not start threads under ours: each of our workers calls it on its own slice. */
-__attribute__((constructor)) static void silence_blas(void) { openblas_set_num_threads(1); }
 
 int32_t mg_abi(void) { return MG_ABI; }
 
@@ -26,7 +21,7 @@ mg_status mg_runtime(mg_runtime_info *info) {
     .isa_best = mg_cpu_isa_name(mg_cpu_isa_best()),
     .cpu = mg_cpu_name(),
     .features = mg_cpu_features(),
-    .blas = openblas_get_config(),
+    .blas = mg_cpu_blas_name(),
     .compiler = __VERSION__,
     .threads = mg_get_threads(),
     .processors = mg_processors(),

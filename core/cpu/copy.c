@@ -25,6 +25,12 @@ static uint8_t float_to_uint8(double x) {
       for (int64_t i = 0; i < n; i++) out[i] = convert(x[i]);                                                \
       return;                                                                                                \
     }                                                                                                        \
+    if (stride[0] == (int64_t)sizeof(to) && stride[1] == 0) {                                                \
+      to *restrict out = (to *)p[0];                                                                         \
+      const to value = convert(*(const from *)p[1]);                                                         \
+      for (int64_t i = 0; i < n; i++) out[i] = value;                                                        \
+      return;                                                                                                \
+    }                                                                                                        \
     for (int64_t i = 0; i < n; i++) *(to *)(p[0] + i * stride[0]) = convert(*(const from *)(p[1] + i * stride[1])); \
   }
 

@@ -45,7 +45,7 @@ static int detect(void) {
   __builtin_cpu_init();
   int avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
   int avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-               __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+               __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512cd");
   int bf16 = avx512 && __builtin_cpu_supports("avx512bf16");
   int amx = bf16 && amx_usable();
   add_feature("avx2", __builtin_cpu_supports("avx2"));

@@ -20,14 +20,15 @@
 
 enum { MG_ISA_GENERIC = 0, MG_ISA_AVX2, MG_ISA_AVX512, MG_ISA_AMX, MG_ISA_COUNT };
 
-/* The one in use, fixed at the first call: the best that processor and build offer, or what MOONGATE_ISA names. A value that is unknown
+/* The one in use, fixed when the library is loaded: the best that processor and build offer, or what MOONGATE_ISA names. A value that is unknown
  * or not available here is not obeyed: the best one is used and mg_cpu_isa_status fails, which mg_runtime passes on to the user. */
 int mg_cpu_isa(void);
 mg_status mg_cpu_isa_status(void);
 int mg_cpu_isa_best(void);
 const char *mg_cpu_isa_name(int isa);
-const char *mg_cpu_name(void);     /* "AMD EPYC", static */
-const char *mg_cpu_features(void); /* "avx2 fma ...", static */
+const char *mg_cpu_name(void);      /* "AMD EPYC", static */
+const char *mg_cpu_features(void);  /* "avx2 fma ...", static */
+const char *mg_cpu_blas_name(void); /* "OpenBLAS 0.3.21 (SkylakeX kernels)", static: blas.c */
 
 #ifdef MG_COMPILED_AVX2
 #define MG_ISA_AVX2_OR(generic, avx2) (mg_cpu_isa() >= MG_ISA_AVX2 ? &avx2 : &generic)

@@ -12,7 +12,7 @@
 /* From LARGE on a block is mapped by itself, on a huge page's border: 20 MB of gates are 10 page faults instead of 5000. */
 enum { ALIGNMENT = 64, HUGE_PAGE = 2 << 20, LARGE = 2 << 20 };
 
-#ifdef __SANITIZE_ADDRESS__
+#ifdef MG_ASAN
 static int is_large(int64_t bytes) { return bytes < 0; } /* everything on the watched heap */
 #else
 static int is_large(int64_t bytes) { return bytes >= LARGE; }

@@ -66,7 +66,7 @@ static void test_failure_keeps_everything(void) {
   mg_tensor_destroy(a);
 }
 
-#ifndef __SANITIZE_ADDRESS__ /* which keeps no released buffers */
+#ifndef MG_ASAN /* which keeps no released buffers */
 static void test_reuse(void) {
   mg_memory_trim();
   CHECK_INT(memory().cached_bytes, 0);
@@ -141,7 +141,7 @@ int main(void) {
   RUN(test_counters);
   RUN(test_identity);
   RUN(test_failure_keeps_everything);
-#ifndef __SANITIZE_ADDRESS__
+#ifndef MG_ASAN
   RUN(test_reuse);
   RUN(test_store_is_bounded);
 #endif
