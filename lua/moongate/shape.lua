@@ -38,9 +38,6 @@ function shape.of(op, sizes, ...)
   check.type(op, "shape", sizes, "table")
   local s = {}
   for i = 1, #sizes do s[i] = check.integer(op, "shape[" .. i .. "]", sizes[i], 0, MAX_SIZE) end
-  if next(sizes, #s > 0 and #s or nil) ~= nil and #s == 0 then
-    check.fail("%s: argument shape has named fields, expected a list of sizes such as {2, 3}", op)
-  end
   if #s > MAX_DIMS then check.fail("%s: argument shape %s has %d dimensions, expected at most %d", op, Shape.__tostring(s), #s, MAX_DIMS) end
   return setmetatable(s, Shape)
 end

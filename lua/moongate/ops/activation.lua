@@ -1,0 +1,86 @@
+-- Keras's elementwise activations, each one engine call forward and one backward.
+local core = require "moongate.ffi.core"
+local ffi = require "ffi"
+local check = require "moongate.check"
+local autograd = require "moongate.autograd"
+local tensors = require "moongate.tensor_core"
+local convert = require "moongate.ops.convert"
+local C = core.C
+
+local M = {}
+
+local NAMES = { "linear", "tanh", "sigmoid", "hard_sigmoid", "relu", "elu", "selu", "celu", "gelu", "gelu_tanh", "silu", "hard_silu",
+  "hard_tanh", "softplus", "softsign", "exponential", "mish", "log_sigmoid", "hard_shrink", "soft_shrink", "tanh_shrink", "squareplus",
+  "sparse_plus", "sparse_sigmoid", "threshold" }
+-- Those whose slope the engine computes from the output alone.
+local FROM_OUTPUT = { linear = true, tanh = true, sigmoid = true, hard_sigmoid = true, elu = true, selu = true, exponential = true,
+  softsign = true }
+
+local CODES = {}
+for _, name in ipairs(NAMES) do CODES[name] = C["MG_ACT_" .. name:upper()] end
+
+-- The engine's struct for each spec table that has been used.
+local structs = setmetatable({}, { __mode = "k" })
+
+--- The engine's struct for a spec { kind =, a =, b =, c = }.
+function M.activation_struct(op, spec)
+  local known = type(spec) == "table" and structs[spec]
+  if known then return known end
+  check.type(op, "activation", spec, "table")
+  local code = CODES[spec.kind] or CODES[check.one_of(op, "activation.kind", spec.kind, NAMES)]
+  for _, name in ipairs { "a", "b", "c" } do
+    if spec[name] ~= nil then check.type(op, "activation." .. name, spec[name], "number") end
+  end
+  local struct = ffi.new("mg_activation", { kind = code, a = spec.a or 0, b = spec.b or 0, c = spec.c or 0 })
+  structs[spec] = struct
+  return struct
+end
+
+local function backward(node, dy)
+  local dx = tensors.alloc_like(dy, dy.dtype)
+  local x = node.x and node.x.handle or nil
+  if C.mg_activation_backward(dx.handle, dy.handle, x, node.y.handle, node.struct) ~= 0 then core.raise() end
+  autograd.accumulate(node.a, dx)
+end
+
+--- An elementwise activation
+---@param x Tensor (...)
+---@param spec table { kind = "relu", a =, b =, c = }: parameters as in the engine's header
+---@return Tensor
+function M.activation(x, spec)
+  x = convert.float("activation", "x", x)
+  local struct = M.activation_struct("activation", spec)
+  local y = tensors.alloc_like(x, x.dtype)
+  if C.mg_activation_forward(y.handle, x.handle, struct) ~= 0 then core.raise() end
+  if x.node and autograd.state.on then
+    local node = autograd.record_output(y, backward, x)
+    node.struct = struct
+    if not (FROM_OUTPUT[spec.kind] or (spec.kind == "relu" and struct.a == 0 and struct.c == 0)) then
+      node.x, node.va = x, autograd.version(x)
+    end
+  end
+  return y
+end
+
+local function shorthand(kind)
+  local spec = { kind = kind }
+  return function(x) return M.activation(x, spec) end
+end
+
+--- Hyperbolic tangent
+---@param x Tensor (...)
+---@return Tensor
+M.tanh = shorthand("tanh")
+--- 1 / (1 + e^-x)
+---@param x Tensor (...)
+---@return Tensor
+M.sigmoid = shorthand("sigmoid")
+
+local RELU = { kind = "relu", a = 0, b = math.huge, c = 0 }
+
+--- max(x, 0)
+---@param x Tensor (...)
+---@return Tensor
+function M.relu(x) return M.activation(x, RELU) end
+
+return M

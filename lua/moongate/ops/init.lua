@@ -1,0 +1,18 @@
+-- All operations in one table. Those whose first argument is a tensor are tensor methods too.
+local tensors = require "moongate.tensor_core"
+
+local ops = {}
+
+local FAMILIES = { "binary", "unary", "compare", "reduce", "matmul", "view", "join", "index", "activation", "loss", "random", "gru",
+  "optimizer" }
+local NO_METHODS = { concat = true, stack = true, pointwise_loss = true, random_fill = true, random_permutation = true, gru = true,
+  gru_explain = true, gru_packed = true, optimizer_update = true, activation_struct = true, sliced = true }
+
+for _, family in ipairs(FAMILIES) do
+  for name, operation in pairs(require("moongate.ops." .. family)) do
+    ops[name] = operation
+    if not NO_METHODS[name] then tensors.methods[name] = operation end
+  end
+end
+
+return ops

@@ -1,0 +1,129 @@
+-- Matrix products and the QR decomposition.
+local core = require "moongate.ffi.core"
+local check = require "moongate.check"
+local autograd = require "moongate.autograd"
+local tensors = require "moongate.tensor_core"
+local shapes = require "moongate.shape"
+local raw = require "moongate.ops.raw"
+local convert = require "moongate.ops.convert"
+local C = core.C
+local state, accumulate = autograd.state, autograd.accumulate
+
+local M = {}
+
+local function leading(shape)
+  local out = {}
+  for i = 1, #shape - 2 do out[i] = shape[i] end
+  return shapes.own(out)
+end
+
+local function product_shape(a, b)
+  local na, nb = #a.shape, #b.shape
+  if na < 2 or nb < 2 or a.shape[na] ~= b.shape[nb - 1] then
+    check.fail("matmul: shapes %s and %s, expected (..., M, K) and (..., K, N)%s", tostring(a.shape), tostring(b.shape),
+      na == 2 and nb == 2 and a.shape[2] == b.shape[2] and "; did you mean b:t()?" or "")
+  end
+  local shape = {}
+  local front = shapes.broadcast("matmul", leading(a.shape), leading(b.shape))
+  for i = 1, #front do shape[i] = front[i] end
+  shape[#shape + 1], shape[#shape + 2] = a.shape[na - 1], b.shape[nb]
+  return shapes.own(shape)
+end
+
+local function product(a, b)
+  return raw.matmul(a, b, product_shape(a, b))
+end
+
+-- da = dy b^T, db = a^T dy
+local function matmul_back(node, dy)
+  local a, b = node.a, node.b
+  if a.node then accumulate(a, raw.sum_to(product(dy, raw.swap_last(b)), a.shape)) end
+  if b.node then accumulate(b, raw.sum_to(product(raw.swap_last(a), dy), b.shape)) end
+end
+
+-- x as rows: (..., K) -> (N, K)
+local function rows(x)
+  local n = #x.shape
+  if n == 2 then return x end
+  local k = x.shape[n]
+  return raw.reshape(x, shapes.own { k == 0 and shapes.count(leading(x.shape)) * (n > 1 and x.shape[n - 1] or 1) or x.count / k, k })
+end
+
+local function linear_back(node, dy)
+  local x, kernel, bias = node.a, node.b, node.c
+  local flat = rows(dy)
+  if x.node then accumulate(x, raw.reshape(product(flat, raw.swap_last(kernel)), x.shape)) end
+  if kernel.node then accumulate(kernel, product(raw.swap_last(rows(x)), flat)) end
+  if bias and bias.node then accumulate(bias, raw.sum_to(flat, bias.shape)) end
+end
+
+--- x kernel + bias over the last dimension of x, in one product
+---@param x Tensor (..., K)
+---@param kernel Tensor (K, N)
+---@param bias? Tensor (N)
+---@return Tensor (..., N)
+function M.linear(x, kernel, bias)
+  x, kernel = convert.same("linear", x, kernel, true)
+  local n = #x.shape
+  if n == 0 or #kernel.shape ~= 2 or x.shape[n] ~= kernel.shape[1] then
+    check.fail("linear: x %s and kernel %s, expected (..., K) and (K, N)", tostring(x.shape), tostring(kernel.shape))
+  end
+  local flat = rows(x)
+  local y = tensors.alloc(shapes.own { flat.shape[1], kernel.shape[2] }, x.dtype, x)
+  if bias then
+    tensors.expect("linear", "bias", bias)
+    if #bias.shape ~= 1 or bias.shape[1] ~= kernel.shape[2] then
+      check.fail("linear: bias %s, expected {%d} for kernel %s", tostring(bias.shape), kernel.shape[2], tostring(kernel.shape))
+    end
+    bias = convert.cast(bias, x.dtype)
+    raw.copy_to(y, bias)
+  end
+  if C.mg_matmul(y.handle, flat.handle, kernel.handle, bias and 1 or 0) ~= 0 then core.raise() end
+  if n ~= 2 then raw.set_shape(y, shapes.with(x.shape, n, kernel.shape[2])) end
+  if state.on and (x.node or kernel.node or (bias and bias.node)) then
+    autograd.record_inputs(y, linear_back, x, kernel).c = bias
+  end
+  return y
+end
+
+-- A vector takes part as a row (in front) or a column (behind), and that dimension is dropped from the result.
+local function with_vectors(a, b)
+  local view = require "moongate.ops.view"
+  local va, vb = #a.shape == 1, #b.shape == 1
+  if va then a = view.expand_dims(a, 1) end
+  if vb then b = view.expand_dims(b, -1) end
+  local y = M.matmul(a, b)
+  if vb then y = view.squeeze(y, -1) end
+  if va then y = view.squeeze(y, vb and -1 or -2) end
+  return y
+end
+
+--- Matrix product; leading dimensions broadcast; a vector is a row in front and a column behind
+---@param a Tensor (..., M, K)
+---@param b Tensor (..., K, N)
+---@return Tensor (..., M, N)
+function M.matmul(a, b)
+  a, b = convert.same("matmul", a, b, true)
+  local na, nb = #a.shape, #b.shape
+  if na > 2 and nb == 2 then return M.linear(a, b) end
+  if (na == 1 and nb >= 1) or (nb == 1 and na >= 1) then return with_vectors(a, b) end
+  local y = product(a, b)
+  if state.on and (a.node or b.node) then autograd.record_inputs(y, matmul_back, a, b) end
+  return y
+end
+
+--- Reduced QR decomposition (not differentiable)
+---@param a Tensor (M, N)
+---@return Tensor q (M, K) with orthonormal columns, K = min(M, N)
+---@return Tensor r (K, N) upper triangular
+function M.qr(a)
+  a = convert.float("qr", "a", a)
+  if #a.shape ~= 2 then check.fail("qr: argument a %s, expected two dimensions", tostring(a.shape)) end
+  local m, n = a.shape[1], a.shape[2]
+  local k = math.min(m, n)
+  local q, r = tensors.alloc(shapes.own { m, k }, a.dtype, a), tensors.alloc(shapes.own { k, n }, a.dtype, a)
+  if C.mg_qr(q.handle, r.handle, a.handle) ~= 0 then core.raise() end
+  return q, r
+end
+
+return M
