@@ -1,6 +1,6 @@
 -- The graph behind autograd, and how it is walked. Each recorded operation leaves a node { false, backward =, a, b, c or list = its
--- inputs, what it saved }; a tensor's `node` and `slot` say which node made it and as which of its outputs. node[slot] is the gradient
--- that has arrived there; node.waiting counts the uses that have not answered yet. A leaf's node has `leaf` = the tensor, no backward.
+-- inputs, what it saved }; a tensor's `node` and `slot` say which node made it and as which of its outputs. node[slot] is the
+-- gradient that has arrived there; node.waiting counts the uses that have not answered. A leaf's node has `leaf` = the tensor.
 local core = require "moongate.ffi.core"
 local check = require "moongate.check"
 local tensors = require "moongate.tensor_core"

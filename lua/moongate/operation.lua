@@ -45,7 +45,9 @@ end
 --- gradient arrived; tensors listed in context.saved are guarded against changes in place.
 ---@param definition table { name = string, forward = function, backward = function }
 ---@return function
----@example local double = mg.operation{ name = "double", forward = function(_, x) return x * 2 end, backward = function(_, dy) return dy * 2 end } -- luacheck: ignore
+---@example
+---  local double = mg.operation{ name = "double", forward = function(_, x) return x * 2 end,
+---    backward = function(_, dy) return dy * 2 end }
 function M.operation(definition)
   check.options("operation", definition, { "name", "forward", "backward" })
   check.type("operation", "name", definition.name, "string")
@@ -99,7 +101,8 @@ local function compare(f, inputs, k, analytic, options)
   local x, g = inputs[k], analytic:to_flat_table()
   for i = 0, x.count - 1 do
     local n, a = numeric(f, inputs, x, i, options.step or 1e-6), g[i + 1]
-    if not (math.abs(n - a) <= (options.tolerance or 1e-6) * math.max(1, math.abs(n))) then
+    local difference = math.abs(n - a)
+    if difference ~= difference or difference > (options.tolerance or 1e-6) * math.max(1, math.abs(n)) then
       return false, ("gradcheck: input %d, element %d: gradient %.10g, by central differences %.10g"):format(k, i + 1, a, n)
     end
   end

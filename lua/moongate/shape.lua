@@ -38,7 +38,9 @@ function shape.of(op, sizes, ...)
   check.type(op, "shape", sizes, "table")
   local s = {}
   for i = 1, #sizes do s[i] = check.integer(op, "shape[" .. i .. "]", sizes[i], 0, MAX_SIZE) end
-  if #s > MAX_DIMS then check.fail("%s: argument shape %s has %d dimensions, expected at most %d", op, Shape.__tostring(s), #s, MAX_DIMS) end
+  if #s > MAX_DIMS then
+    check.fail("%s: argument shape %s has %d dimensions, expected at most %d", op, Shape.__tostring(s), #s, MAX_DIMS)
+  end
   return setmetatable(s, Shape)
 end
 
@@ -57,7 +59,8 @@ function shape.dim(op, dim, n, extra)
   local d = dim
   if type(d) == "number" and d < 0 then d = most + 1 + d end
   if type(d) ~= "number" or d < 1 or d > most or d % 1 ~= 0 then
-    check.fail("%s: argument dim is %s, expected 1..%d or -%d..-1 for a tensor of %d dimensions", op, check.describe(dim), most, most, n)
+    check.fail("%s: argument dim is %s, expected 1..%d or -%d..-1 for a tensor of %d dimensions", op, check.describe(dim), most, most,
+      n)
   end
   return d
 end

@@ -89,11 +89,13 @@ function Tensor:to_table()
   return nested(self:to_flat_table(), self.shape, 1, 1)
 end
 
---- The address of the first element as a pointer of the dtype's C type, valid while the tensor lives; the tensor must be contiguous.
+--- The address of the first element as a pointer of the dtype's C type, valid while the tensor lives; no strided views.
 --- Writing through it counts as one write, at the time of this call.
 ---@return cdata
 function Tensor:data()
-  if not self:is_contiguous() then check.fail("data: the tensor %s is a strided view; use :contiguous() first", tostring(self.shape)) end
+  if not self:is_contiguous() then
+    check.fail("data: the tensor %s is a strided view; use :contiguous() first", tostring(self.shape))
+  end
   return tensors.write(self)
 end
 

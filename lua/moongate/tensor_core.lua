@@ -1,5 +1,5 @@
--- The tensor object: a table with `handle` (the engine's view), `shape`, `dtype`, `count` (elements), `bytes` (0 for a view), `node`
--- (its place in the graph of autograd, or false) and `slot` (which output of the node it is).
+-- The tensor object: a table with `handle` (the engine's view), `shape`, `dtype`, `count` (elements), `bytes` (0 for a view),
+-- `node` (its place in the graph of autograd, or false) and `slot` (which output of the node it is).
 local core = require "moongate.ffi.core"
 local ffi = require "ffi"
 local check = require "moongate.check"
@@ -62,7 +62,8 @@ function tensor.fill_dims(shape)
 end
 
 local function wrap(handle, shape, dtype, count, bytes)
-  local t = setmetatable({ handle = handle, shape = shape, dtype = dtype, count = count, bytes = bytes, node = false, slot = 1 }, meta)
+  local t = { handle = handle, shape = shape, dtype = dtype, count = count, bytes = bytes, node = false, slot = 1 }
+  setmetatable(t, meta)
   memory.track(t)
   return t
 end

@@ -1,4 +1,4 @@
--- x[i], x[{ {from, to}, i, {from, to, step} }] and assignment to them. Positions count from 1, negative from the end; both ends belong.
+-- x[i], x[{ {from, to}, i, {from, to, step} }] and assignment to them. Positions count from 1, negative from the end.
 local check = require "moongate.check"
 local autograd = require "moongate.autograd"
 local tensors = require "moongate.tensor_core"
@@ -7,7 +7,9 @@ local convert = require "moongate.ops.convert"
 local view = require "moongate.ops.view"
 
 local function by_table(x, key)
-  if tensors.is(key) then check.fail("index: the index is a tensor; use x:gather(ids) for rows by id (from 0), or mg.ops.where for masks") end
+  if tensors.is(key) then
+    check.fail("index: the index is a tensor; use x:gather(ids) for rows by id (from 0), or mg.ops.where for masks")
+  end
   if #key > #x.shape then
     check.fail("index: %d entries for a tensor of %d dimensions %s", #key, #x.shape, tostring(x.shape))
   end

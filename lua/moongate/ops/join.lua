@@ -46,7 +46,9 @@ end
 -- The list, checked: tensors of one dtype (promoted) whose shapes agree but for dimension dim.
 local function joined(op, list, dim)
   check.type(op, "list", list, "table")
-  if tensors.is(list) or #list == 0 then check.fail("%s: argument list is %s, expected a list of tensors", op, check.describe(list)) end
+  if tensors.is(list) or #list == 0 then
+    check.fail("%s: argument list is %s, expected a list of tensors", op, check.describe(list))
+  end
   local highest = tensors.expect(op, "list[1]", list[1])
   for i = 2, #list do highest = convert.same(op, highest, tensors.expect(op, "list[" .. i .. "]", list[i])) end
   local out, first = {}, list[1].shape

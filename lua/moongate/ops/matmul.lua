@@ -46,7 +46,9 @@ local function rows(x)
   local n = #x.shape
   if n == 2 then return x end
   local k = x.shape[n]
-  return raw.reshape(x, shapes.own { k == 0 and shapes.count(leading(x.shape)) * (n > 1 and x.shape[n - 1] or 1) or x.count / k, k })
+  local number = 1
+  for i = 1, n - 1 do number = number * x.shape[i] end
+  return raw.reshape(x, shapes.own { number, k })
 end
 
 local function linear_back(node, dy)

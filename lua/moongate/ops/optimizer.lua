@@ -19,7 +19,7 @@ local function handle(name, t)
 end
 
 --- One update of `parameter` by `gradient` with Keras's formulas (SGD, RMSprop, Adam); numbers not given are 0
----@param o table { kind = "sgd" | "rmsprop" | "adam", parameter =, gradient =, state = { Tensor|nil x 3 }, step =, learning_rate =, ... }
+---@param o table { kind = "sgd"|"rmsprop"|"adam", parameter =, gradient =, state = { up to three }, step =, learning_rate =, ... }
 function M.optimizer_update(o)
   check.options("optimizer_update", o, KNOWN)
   args.kind = KINDS[o.kind] or KINDS[check.one_of("optimizer_update", "kind", o.kind, KIND_NAMES)]

@@ -1,4 +1,4 @@
--- Unrecorded operations and views, for the forward and backward bodies of the others. Dimensions here count from 0, as in the engine.
+-- Unrecorded operations and views, for the bodies of the others. Dimensions count from 0 here, as in the engine.
 local core = require "moongate.ffi.core"
 local ffi = require "ffi"
 local memory = require "moongate.memory"

@@ -82,7 +82,7 @@ function M.squeeze(x, dim)
   local shape = {}
   if dim then
     dim = shapes.dim("squeeze", dim, #x.shape)
-    if x.shape[dim] ~= 1 then check.fail("squeeze: dimension %d of %s has size %d, expected 1", dim, tostring(x.shape), x.shape[dim]) end
+    if x.shape[dim] ~= 1 then check.fail("squeeze: dimension %d of x %s, expected size 1", dim, tostring(x.shape)) end
     return reshaped(x, shapes.without(x.shape, dim))
   end
   for i = 1, #x.shape do
@@ -186,7 +186,7 @@ function M.slice(x, dim, first, last, step)
   tensors.expect("slice", "x", x)
   dim, step = shapes.dim("slice", dim, #x.shape), step or 1
   local size = x.shape[dim]
-  if check.integer("slice", "step", step, -2 ^ 31, 2 ^ 31) == 0 then check.fail("slice: step is 0, expected another whole number") end
+  if check.integer("slice", "step", step, -2 ^ 31, 2 ^ 31) == 0 then check.fail("slice: argument step is 0, expected another") end
   local start, stop = step > 0 and 1 or size, step > 0 and size or 1
   if size > 0 and (first == nil or first ~= size + 1 or last ~= size) then
     start = first == nil and start or position("slice", "first", first, x, dim)
@@ -246,7 +246,7 @@ local function piece_sizes(x, sizes, dim)
     list[i] = check.integer("split", "sizes[" .. i .. "]", sizes[i], 0)
     sum = sum + list[i]
   end
-  if sum ~= total then check.fail("split: sizes add up to %d, expected %d (dimension %d of %s)", sum, total, dim, tostring(x.shape)) end
+  if sum ~= total then check.fail("split: sizes add up to %d, dimension %d of x %s has %d", sum, dim, tostring(x.shape), total) end
   return list
 end
 
