@@ -97,11 +97,15 @@ mg_status mg_tensor_alloc(mg_tensor *out, mg_device device, mg_dtype dtype, int3
   return MG_OK;
 }
 
-mg_status mg_alloc_like(mg_tensor *tmp, const mg_tensor *shape_of) {
+mg_status mg_alloc_on(mg_tensor *tmp, const mg_backend *backend, const mg_tensor *shape_of) {
   mg_tensor made;
-  MG_TRY(alloc_into(&made, shape_of->buffer->backend, shape_of->dtype, shape_of->ndim, shape_of->shape));
+  MG_TRY(alloc_into(&made, backend, shape_of->dtype, shape_of->ndim, shape_of->shape));
   *tmp = made;
   return MG_OK;
+}
+
+mg_status mg_alloc_like(mg_tensor *tmp, const mg_tensor *shape_of) {
+  return mg_alloc_on(tmp, shape_of->buffer->backend, shape_of);
 }
 
 void mg_set_view(mg_tensor *out, const mg_tensor *view) {
