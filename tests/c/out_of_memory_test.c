@@ -1,0 +1,129 @@
+/* out_of_memory_test.c: every allocation of a call fails once, in turn. The call must answer MG_ENOMEM with a message, keep nothing, and
+ * work when it is made again. malloc, calloc, aligned_alloc and mmap of the engine are wrapped by the linker (CMakeLists.txt). */
+#include <sys/mman.h>
+#include <sys/types.h>
+
+#include "check.h"
+#include "error.h"
+#include "tensor.h"
+#include "threads.h"
+#include "workspace.h"
+
+static long until_failure = -1; /* -1: none fails */
+
+/* The chosen allocation and all later ones fail: a second try after giving back the store must not help. */
+static int fails_now(void) {
+  long left = __atomic_load_n(&until_failure, __ATOMIC_RELAXED);
+  if (left < 0) return 0;
+  if (left > 0) left = __atomic_fetch_sub(&until_failure, 1, __ATOMIC_RELAXED);
+  return left <= 0;
+}
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__real_aligned_alloc(size_t alignment, size_t size);
+void *__real_mmap(void *address, size_t size, int protection, int flags, int file, off_t offset);
+void *__wrap_malloc(size_t size) { return fails_now() ? NULL : __real_malloc(size); }
+void *__wrap_calloc(size_t count, size_t size) { return fails_now() ? NULL : __real_calloc(count, size); }
+void *__wrap_aligned_alloc(size_t alignment, size_t size) { return fails_now() ? NULL : __real_aligned_alloc(alignment, size); }
+void *__wrap_mmap(void *address, size_t size, int protection, int flags, int file, off_t offset) {
+  return fails_now() ? MAP_FAILED : __real_mmap(address, size, protection, flags, file, offset);
+}
+
+static int64_t live_bytes(void) {
+  mg_memory_info info;
+  check_must(mg_memory(&info));
+  return info.live_bytes;
+}
+
+/* Runs the call with its 1st, 2nd, ... allocation failing until it needs no more; at least `least` of them must fail it. */
+static void each_allocation_fails(const char *name, mg_status (*call)(void), int least) {
+  int failures = 0;
+  int64_t before = live_bytes();
+  for (long n = 0; n < 100; n++) {
+    mg_memory_trim();
+    until_failure = n;
+    mg_status status = call();
+    int reached = until_failure == 0;
+    until_failure = -1;
+    check_that(live_bytes() == before, __FILE__, __LINE__, "%s: %lld bytes kept", name, (long long)(live_bytes() - before));
+    if (status == MG_OK && !reached) break;
+    failures += status != MG_OK;
+    check_that(status == MG_ENOMEM || status == MG_OK, __FILE__, __LINE__, "%s: status %d", name, (int)status);
+    if (status != MG_OK) check_that(strlen(mg_error()) > 0, __FILE__, __LINE__, "%s: no message", name);
+  }
+  check_that(failures >= least, __FILE__, __LINE__, "%s: %d of its allocations fail, expected %d", name, failures, least);
+  check_that(call() == MG_OK, __FILE__, __LINE__, "%s: %s", name, mg_error());
+}
+
+static mg_tensor *a, *b, *row, *turned, *small;
+
+static mg_status create(void) {
+  mg_tensor *t;
+  mg_status status = mg_tensor_create(&t);
+  if (status == MG_OK) mg_tensor_destroy(t);
+  return status;
+}
+
+static mg_status allocate(int64_t bytes) {
+  mg_tensor t = {0};
+  mg_status status = mg_tensor_alloc(&t, MG_CPU, MG_UINT8, SHAPE(bytes));
+  mg_release(&t);
+  return status;
+}
+static mg_status allocate_small(void) { return allocate(100); }
+static mg_status allocate_large(void) { return allocate(20 << 20); }
+
+static mg_status copy_overlapping(void) { return mg_copy(a, turned); }
+static mg_status copy_plain(void) { return mg_copy(b, turned); }
+
+static mg_status borrow(void) {
+  mg_tensor tmp;
+  MG_TRY(mg_borrow_contiguous(&tmp, turned));
+  mg_release(&tmp);
+  return MG_OK;
+}
+
+static mg_status use_workspace(void) {
+  size_t mark = mg_workspace_mark();
+  int good = mg_workspace_take(1000) && mg_workspace_take(1 << 20) && mg_workspace_take(30 << 20);
+  mg_workspace_give_back(mark);
+  return good ? MG_OK : mg_fail(MG_ENOMEM, "workspace");
+}
+
+static mg_status use_workspace_in_task(void *context, int64_t i) {
+  (void)context;
+  (void)i;
+  return use_workspace();
+}
+static mg_status use_workspaces(void) { return mg_parallel(4, use_workspace_in_task, NULL); }
+
+static void test_foundation(void) {
+  each_allocation_fails("tensor", create, 1);
+  each_allocation_fails("alloc, small", allocate_small, 2);
+  each_allocation_fails("alloc, large", allocate_large, 2);
+  each_allocation_fails("copy of an overlapping view", copy_overlapping, 2);
+  each_allocation_fails("copy", copy_plain, 0);
+  each_allocation_fails("borrow", borrow, 2);
+  each_allocation_fails("workspace", use_workspace, 3);
+  each_allocation_fails("workspace of tasks", use_workspaces, 3);
+}
+
+int main(void) {
+  check_must(mg_set_threads(1)); /* so that the count is the same in each run */
+  a = new_tensor(MG_FLOAT32, SHAPE(64, 64));
+  b = new_tensor(MG_FLOAT32, SHAPE(64, 64));
+  row = new_tensor(MG_FLOAT32, SHAPE(64));
+  turned = empty_tensor();
+  small = new_tensor(MG_FLOAT32, SHAPE(4));
+  check_must(mg_fill(a, 1));
+  check_must(mg_fill(b, 2));
+  check_must(mg_fill(row, 3));
+  check_must(mg_fill(small, 4));
+  check_must(mg_tensor_permute(turned, a, (int32_t[]){1, 0}));
+  RUN(test_foundation);
+  mg_tensor *all[] = {a, b, row, turned, small};
+  for (int i = 0; i < 5; i++) mg_tensor_destroy(all[i]);
+  mg_memory_trim();
+  return finish();
+}
