@@ -55,7 +55,8 @@ static mg_status check_apart(const char *op, const mg_optimizer_args *args, cons
 
 mg_status mg_optimizer_update(const mg_optimizer_args *args) {
   if (!args) return mg_fail(MG_EINVAL, "optimizer update: args is NULL");
-  if (args->kind < 0 || args->kind >= MG_OPTIMIZER_COUNT) return mg_fail(MG_EINVAL, "optimizer update: unknown kind %d", (int)args->kind);
+  if (args->kind < 0 || args->kind >= MG_OPTIMIZER_COUNT)
+    return mg_fail(MG_EINVAL, "optimizer update: unknown kind %d", (int)args->kind);
   const char *op = kind_names[args->kind], *const *names = state_names[args->kind];
   const unsigned needed = needed_states(args);
   MG_TRY(check_numbers(op, args));

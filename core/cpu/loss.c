@@ -30,7 +30,8 @@ static const void *elements_or_null(const mg_tensor *t) { return t ? mg_elements
 
 static int counts(const mg_tensor *weights, int64_t row) {
   if (!weights) return 1;
-  return weights->dtype == MG_FLOAT64 ? ((const double *)mg_elements(weights))[row] != 0 : ((const float *)mg_elements(weights))[row] != 0;
+  if (weights->dtype == MG_FLOAT64) return ((const double *)mg_elements(weights))[row] != 0;
+  return ((const float *)mg_elements(weights))[row] != 0;
 }
 
 static mg_status check_labels(const char *op, const mg_tensor *labels, const mg_tensor *weights, int64_t classes) {
@@ -38,8 +39,8 @@ static mg_status check_labels(const char *op, const mg_tensor *labels, const mg_
   const int32_t *ids = mg_elements(labels);
   for (int64_t row = 0; row < labels->shape[0]; row++)
     if ((ids[row] < 0 || ids[row] >= classes) && counts(weights, row))
-      return mg_fail(MG_EINVAL, "%s: labels hold class id %d in row %lld (0-based); expected 0..%lld", op, (int)ids[row], (long long)row,
-                     (long long)classes - 1);
+      return mg_fail(MG_EINVAL, "%s: labels hold class id %d in row %lld (0-based); expected 0..%lld", op, (int)ids[row],
+                     (long long)row, (long long)classes - 1);
   return MG_OK;
 }
 

@@ -171,4 +171,5 @@ static void pointwise_backward(const mg_loss_rows *rows, int64_t first, int64_t 
   }
 }
 
-const mg_loss_kernels MG_NAME(mg_loss_float) = {cross_entropy_forward, cross_entropy_backward, pointwise_forward, pointwise_backward};
+const mg_loss_kernels MG_NAME(mg_loss_float) = {cross_entropy_forward, cross_entropy_backward, pointwise_forward,
+                                                pointwise_backward};

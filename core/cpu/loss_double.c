@@ -4,7 +4,9 @@
 
 #include "loss_kernels.h"
 
-static double weight_of(const mg_loss_rows *rows, int64_t row) { return rows->weights ? ((const double *)rows->weights)[row] : 1.0; }
+static double weight_of(const mg_loss_rows *rows, int64_t row) {
+  return rows->weights ? ((const double *)rows->weights)[row] : 1.0;
+}
 
 static double target_of(const mg_loss_rows *rows, int64_t row, int64_t c) {
   return rows->target ? ((const double *)rows->target)[row * rows->classes + c] : rows->labels[row] == c;

@@ -27,7 +27,8 @@ static mg_optimizer_memory memory_of(const mg_optimizer_args *args) {
 }
 
 mg_status mg_cpu_optimizer_update(const mg_optimizer_args *args) {
-  const mg_optimizer_kernels *kernels = args->parameter->dtype == MG_FLOAT64 ? &mg_optimizer_double : MG_ISA_PICK(mg_optimizer_float);
+  const mg_optimizer_kernels *kernels = MG_ISA_PICK(mg_optimizer_float);
+  if (args->parameter->dtype == MG_FLOAT64) kernels = &mg_optimizer_double;
   update_job job = {args, memory_of(args), kernels, mg_element_count(args->parameter)};
   return mg_parallel(mg_pieces(job.count, PIECE), update_piece, &job);
 }

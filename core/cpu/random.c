@@ -208,6 +208,7 @@ static mg_status draw_rows(void *context, int64_t piece) {
 }
 
 mg_status mg_cpu_random_categorical(mg_tensor *ids, const mg_tensor *logits, const mg_random_key *key) {
-  categorical_job job = {mg_elements(ids), mg_elements(logits), logits->shape[0], logits->shape[1], logits->dtype == MG_FLOAT64, *key};
+  categorical_job job = {mg_elements(ids),  mg_elements(logits),           logits->shape[0],
+                         logits->shape[1], logits->dtype == MG_FLOAT64, *key};
   return mg_parallel(mg_pieces(job.rows, ROWS), draw_rows, &job);
 }

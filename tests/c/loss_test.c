@@ -6,7 +6,8 @@
 static void check_case(const loss_case *c, mg_dtype dtype) {
   const double ones[ROWS] = {1, 1, 1, 1, 1, 1}, tolerance = dtype == MG_FLOAT32 ? 1e-5 : 1e-10;
   mg_tensor *x = tensor_of(dtype, c->prediction, SHAPE(ROWS, CLASSES)), *d = new_tensor(dtype, SHAPE(ROWS, CLASSES));
-  mg_tensor *target = c->kind == SPARSE ? tensor_of(MG_INT32, c->target, SHAPE(ROWS)) : tensor_of(dtype, c->target, SHAPE(ROWS, CLASSES));
+  mg_tensor *target = c->kind == SPARSE ? tensor_of(MG_INT32, c->target, SHAPE(ROWS))
+                                        : tensor_of(dtype, c->target, SHAPE(ROWS, CLASSES));
   mg_tensor *loss = new_tensor(dtype, SHAPE(ROWS)), *dloss = tensor_of(dtype, ones, SHAPE(ROWS));
   if (c->kind < 0) {
     CHECK_OK(mg_cross_entropy_forward(loss, d, x, target, NULL));
@@ -54,8 +55,8 @@ static double difference(const float *f, const double *d, int n) {
 static void check_width(const mg_loss_kernels *kernels, int n, int kind) {
   static const int32_t labels[COUNT] = {0, 0, 0, 0, 0};
   fill(n);
-  mg_loss_rows f = {.kind = kind, .delta = 1.5, .classes = n, .loss = m.loss, .dloss = m.dloss, .input = m.x, .target = m.t, .weights = m.w,
-                    .result = m.p};
+  mg_loss_rows f = {.kind = kind, .delta = 1.5, .classes = n, .loss = m.loss, .dloss = m.dloss, .input = m.x, .target = m.t,
+                    .weights = m.w, .result = m.p};
   mg_loss_rows d = {.kind = kind, .delta = 1.5, .classes = n, .loss = m.dloss_out, .dloss = m.ddloss, .input = m.dx, .target = m.dt,
                     .weights = m.dw, .result = m.dp};
   if (kind == SPARSE) f.target = d.target = NULL, f.labels = d.labels = labels;
@@ -95,7 +96,8 @@ static void test_instruction_sets(void) {
 static void test_weights(void) {
   for (mg_dtype dtype = MG_FLOAT32; dtype <= MG_FLOAT64; dtype++) {
     mg_tensor *x = tensor_of(dtype, (double[]){2, 2, 2, 2, NAN, INFINITY, -INFINITY, 0, 5, 5, 5, 5}, SHAPE(3, 4));
-    mg_tensor *labels = tensor_of(MG_INT32, (double[]){1, 99, 3}, SHAPE(3)), *weights = tensor_of(dtype, (double[]){1, 0, 0.5}, SHAPE(3));
+    mg_tensor *labels = tensor_of(MG_INT32, (double[]){1, 99, 3}, SHAPE(3));
+    mg_tensor *weights = tensor_of(dtype, (double[]){1, 0, 0.5}, SHAPE(3));
     mg_tensor *loss = new_tensor(dtype, SHAPE(3)), *p = new_tensor(dtype, SHAPE(3, 4)), *ones = new_tensor(dtype, SHAPE(3));
     check_must(mg_fill(ones, 1));
     CHECK_OK(mg_cross_entropy_forward(loss, p, x, labels, weights));
@@ -118,7 +120,8 @@ static void test_weights(void) {
 /* A class that cannot be (logit -inf) costs nothing where its target is 0. */
 static void test_impossible_class(void) {
   for (mg_dtype dtype = MG_FLOAT32; dtype <= MG_FLOAT64; dtype++) {
-    mg_tensor *x = tensor_of(dtype, (double[]){1, -INFINITY, 1}, SHAPE(1, 3)), *t = tensor_of(dtype, (double[]){0.5, 0, 0.5}, SHAPE(1, 3));
+    mg_tensor *x = tensor_of(dtype, (double[]){1, -INFINITY, 1}, SHAPE(1, 3));
+    mg_tensor *t = tensor_of(dtype, (double[]){0.5, 0, 0.5}, SHAPE(1, 3));
     mg_tensor *loss = new_tensor(dtype, SHAPE(1));
     CHECK_OK(mg_cross_entropy_forward(loss, NULL, x, t, NULL));
     CHECK_NEAR(element(loss, 0), log(2), 1e-7);
@@ -165,7 +168,8 @@ static void test_threads(void) {
 }
 
 static void test_mistakes(void) {
-  mg_tensor *x = new_tensor(MG_FLOAT32, SHAPE(2, 3)), *p = new_tensor(MG_FLOAT32, SHAPE(2, 3)), *loss = new_tensor(MG_FLOAT32, SHAPE(2));
+  mg_tensor *x = new_tensor(MG_FLOAT32, SHAPE(2, 3)), *p = new_tensor(MG_FLOAT32, SHAPE(2, 3));
+  mg_tensor *loss = new_tensor(MG_FLOAT32, SHAPE(2));
   mg_tensor *labels = tensor_of(MG_INT32, (double[]){0, 3}, SHAPE(2)), *w = new_tensor(MG_FLOAT64, SHAPE(2));
   check_must(mg_fill(x, 0)), check_must(mg_fill(loss, -1));
   CHECK_FAILS(mg_cross_entropy_forward(loss, p, x, labels, NULL), MG_EINVAL, "3 in row 1");

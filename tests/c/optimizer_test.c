@@ -45,9 +45,11 @@ static const mg_optimizer_args variants[] = {
     {.kind = MG_OPTIMIZER_SGD, .learning_rate = 0.1, .momentum = 0.9},
     {.kind = MG_OPTIMIZER_SGD, .learning_rate = 0.1, .momentum = 0.9, .flags = MG_OPTIMIZER_NESTEROV},
     {.kind = MG_OPTIMIZER_RMSPROP, .learning_rate = 0.01, .rho = 0.9, .epsilon = 1e-7},
-    {.kind = MG_OPTIMIZER_RMSPROP, .learning_rate = 0.01, .rho = 0.9, .epsilon = 2, .momentum = 0.5, .flags = MG_OPTIMIZER_CENTERED},
+    {.kind = MG_OPTIMIZER_RMSPROP, .learning_rate = 0.01, .rho = 0.9, .epsilon = 2, .momentum = 0.5,
+     .flags = MG_OPTIMIZER_CENTERED},
     {.kind = MG_OPTIMIZER_ADAM, .learning_rate = 0.01, .beta_1 = 0.9, .beta_2 = 0.999, .epsilon = 1e-7, .weight_decay = 0.1},
-    {.kind = MG_OPTIMIZER_ADAM, .learning_rate = 0.01, .beta_1 = 0.9, .beta_2 = 0.999, .epsilon = 1e-7, .flags = MG_OPTIMIZER_AMSGRAD}};
+    {.kind = MG_OPTIMIZER_ADAM, .learning_rate = 0.01, .beta_1 = 0.9, .beta_2 = 0.999, .epsilon = 1e-7,
+     .flags = MG_OPTIMIZER_AMSGRAD}};
 
 /* Which states a variant has, by the header's table. */
 static int has_state(const mg_optimizer_args *a, int s) {

@@ -84,8 +84,10 @@ static uint32_t word_of(uint64_t block, int word) {
 /* By hand: element e is word e % 4 of block e / 4. */
 static void test_definition(void) {
   const uint64_t offset = 0xfffffffffull;
-  mg_tensor *u = draw(MG_RANDOM_UNIFORM, MG_FLOAT32, 100, offset, 0, 1), *d = draw(MG_RANDOM_DROPOUT, MG_FLOAT32, 100, offset, 0.25, 0);
-  mg_tensor *c = draw(MG_RANDOM_BERNOULLI, MG_UINT8, 100, offset, 0.75, 0), *i = draw(MG_RANDOM_BERNOULLI, MG_INT32, 100, offset, 0.75, 0);
+  mg_tensor *u = draw(MG_RANDOM_UNIFORM, MG_FLOAT32, 100, offset, 0, 1);
+  mg_tensor *d = draw(MG_RANDOM_DROPOUT, MG_FLOAT32, 100, offset, 0.25, 0);
+  mg_tensor *c = draw(MG_RANDOM_BERNOULLI, MG_UINT8, 100, offset, 0.75, 0);
+  mg_tensor *i = draw(MG_RANDOM_BERNOULLI, MG_INT32, 100, offset, 0.75, 0);
   for (int64_t e = 0; e < 100; e++) {
     uint32_t bits = word_of((offset + (uint64_t)e) / 4, (int)((offset + (uint64_t)e) % 4));
     CHECK(element(u, e) == (bits >> 8) / 16777216.0);
@@ -109,7 +111,10 @@ static void test_strided_output(void) {
 static double uniform_cdf(double x) { return x < 0 ? 0 : x > 1 ? 1 : x; }
 static double normal_cdf(double x) { return 0.5 * erfc(-x / sqrt(2)); }
 static double truncated_cdf(double x) { return (normal_cdf(x) - normal_cdf(-2)) / (normal_cdf(2) - normal_cdf(-2)); }
-static int ascending(const void *a, const void *b) { return (*(const double *)a > *(const double *)b) - (*(const double *)a < *(const double *)b); }
+static int ascending(const void *a, const void *b) {
+  double x = *(const double *)a, y = *(const double *)b;
+  return (x > y) - (x < y);
+}
 
 /* sqrt(n) times Kolmogorov and Smirnov's distance; 1.95 is passed by chance once in a thousand. */
 static double distance(mg_tensor *t, double shift, double scale, double (*cdf)(double)) {
@@ -172,7 +177,8 @@ static void test_normal_quantile(void) {
 
 /* A range of one float's width must not reach its upper end by rounding. */
 static void test_half_open(void) {
-  mg_tensor *t = draw(MG_RANDOM_UNIFORM, MG_FLOAT32, 1000, 0, 1, nextafterf(1, 2)), *same = draw(MG_RANDOM_UNIFORM, MG_FLOAT32, 9, 0, 2, 2);
+  mg_tensor *t = draw(MG_RANDOM_UNIFORM, MG_FLOAT32, 1000, 0, 1, nextafterf(1, 2));
+  mg_tensor *same = draw(MG_RANDOM_UNIFORM, MG_FLOAT32, 9, 0, 2, 2);
   check_range(t, 1, 1);
   check_range(same, 2, 2);
   mg_tensor_destroy(t), mg_tensor_destroy(same);

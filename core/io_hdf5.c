@@ -1,0 +1,240 @@
+/* io_hdf5.c: HDF5 files, groups and names. A model file is data: nothing it says makes the library open another file, load a filter
+ * plugin or follow a link elsewhere. */
+#include "io_hdf5.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { TEXT_SIZE = 1024, LONGEST_NAME = 1024 };
+
+static _Thread_local char message[TEXT_SIZE];
+static _Thread_local char reason[256];
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+int32_t mg_hdf5_abi(void) { return MG_ABI; }
+const char *mg_hdf5_error(void) { return message; }
+
+mg_status hdf5_fail(mg_status status, const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(message, sizeof message, format, arguments);
+  va_end(arguments);
+  return status;
+}
+
+static herr_t keep_deepest(unsigned depth, const H5E_error2_t *error, void *unused) {
+  (void)depth, (void)unused;
+  snprintf(reason, sizeof reason, "%s", error->desc ? error->desc : "");
+  return 0;
+}
+
+const char *hdf5_reason(void) {
+  snprintf(reason, sizeof reason, "libhdf5 gives no reason");
+  H5Ewalk2(H5E_DEFAULT, H5E_WALK_DOWNWARD, keep_deepest, NULL);
+  return reason;
+}
+
+void hdf5_lock(void) {
+  pthread_mutex_lock(&lock);
+  H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+  H5PLset_loading_state(0);
+}
+
+void hdf5_unlock(int *unused) {
+  (void)unused;
+  pthread_mutex_unlock(&lock);
+}
+
+/* ---- files ---- */
+
+static mg_status check_readable(int64_t *bytes, const char *path) {
+  struct stat info;
+  if (stat(path, &info) != 0)
+    return hdf5_fail(errno == ENOENT || errno == ENOTDIR ? MG_ENOTFOUND : MG_EIO, "hdf5: %s: %s", path, strerror(errno));
+  if (!S_ISREG(info.st_mode)) return hdf5_fail(MG_EIO, "hdf5: %s is not a regular file", path);
+  *bytes = (int64_t)info.st_size;
+  return MG_OK;
+}
+
+static mg_status new_handle(mg_hdf5 **out, hid_t id, int64_t bytes, int writable) {
+  mg_hdf5 *file = malloc(sizeof *file);
+  if (!file) {
+    H5Fclose(id);
+    return hdf5_fail(MG_ENOMEM, "hdf5: out of memory");
+  }
+  *file = (mg_hdf5){id, bytes, writable};
+  *out = file;
+  return MG_OK;
+}
+
+mg_status mg_hdf5_open(mg_hdf5 **out, const char *path) {
+  HDF5_LOCKED;
+  int64_t bytes = 0;
+  if (!out || !path) return hdf5_fail(MG_EINVAL, "hdf5 open: out and path must not be NULL");
+  HDF5_TRY(check_readable(&bytes, path));
+  hid_t id = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
+  if (id < 0) {
+    if (H5Fis_hdf5(path) == 0) return hdf5_fail(MG_EIO, "hdf5: %s is not an HDF5 file", path);
+    return hdf5_fail(MG_EIO, "hdf5: cannot read %s: %s", path, hdf5_reason());
+  }
+  return new_handle(out, id, bytes, 0);
+}
+
+mg_status mg_hdf5_create(mg_hdf5 **out, const char *path) {
+  HDF5_LOCKED;
+  if (!out || !path) return hdf5_fail(MG_EINVAL, "hdf5 create: out and path must not be NULL");
+  hid_t id = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+  if (id < 0) return hdf5_fail(MG_EIO, "hdf5: cannot create %s: %s", path, hdf5_reason());
+  return new_handle(out, id, 0, 1);
+}
+
+mg_status mg_hdf5_close(mg_hdf5 *file) {
+  HDF5_LOCKED;
+  if (!file) return hdf5_fail(MG_EINVAL, "hdf5 close: file is NULL");
+  int flushed = !file->writable || H5Fflush(file->id, H5F_SCOPE_LOCAL) >= 0;
+  int closed = H5Fclose(file->id) >= 0;
+  free(file);
+  return flushed && closed ? MG_OK : hdf5_fail(MG_EIO, "hdf5: cannot write the file out: %s", hdf5_reason());
+}
+
+/* ---- names ---- */
+
+/* The next part of the path into name; 0 at the end, -1 when it is no part. */
+static int next_part(char *name, const char **path) {
+  size_t length = strcspn(*path, "/");
+  if (length == 0) return **path == 0 ? 0 : -1;
+  if (length >= LONGEST_NAME || (length == 1 && **path == '.')) return -1;
+  memcpy(name, *path, length);
+  name[length] = 0;
+  *path += length;
+  if (**path == '/') ++*path;
+  return 1;
+}
+
+static mg_status check_path(const mg_hdf5 *file, const char *path) {
+  if (!file) return hdf5_fail(MG_EINVAL, "hdf5: file is NULL; it is closed already");
+  if (!path || path[0] != '/') return hdf5_fail(MG_EINVAL, "hdf5: path \"%s\" must begin with /", path ? path : "NULL");
+  return MG_OK;
+}
+
+/* From *group, which is closed, to its child; made when missing and wanted. */
+static mg_status step_into(hid_t *group, const char *name, const char *path, int make) {
+  H5L_info_t link;
+  hid_t parent = *group, child = -1;
+  htri_t exists = H5Iget_type(parent) == H5I_GROUP ? H5Lexists(parent, name, H5P_DEFAULT) : 0;
+  mg_status status = MG_OK;
+  if (exists < 0) status = hdf5_fail(MG_EIO, "hdf5: %s: %s", path, hdf5_reason());
+  else if (exists == 0 && make) child = H5Gcreate2(parent, name, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+  else if (exists == 0) status = hdf5_fail(MG_ENOTFOUND, "hdf5: there is no %s in the file (\"%s\" is missing)", path, name);
+  else if (H5Lget_info(parent, name, &link, H5P_DEFAULT) < 0 || link.type != H5L_TYPE_HARD)
+    status = hdf5_fail(MG_EINVAL, "hdf5: %s leads through a link (\"%s\"); a model file may not hold links", path, name);
+  else child = H5Oopen(parent, name, H5P_DEFAULT);
+  if (status == MG_OK && child < 0) status = hdf5_fail(MG_EIO, "hdf5: cannot open %s: %s", path, hdf5_reason());
+  H5Oclose(parent);
+  *group = child;
+  return status;
+}
+
+static mg_status walk(hid_t *object, const mg_hdf5 *file, const char *path, const char *end, int make) {
+  char name[LONGEST_NAME];
+  const char *rest = path + 1;
+  hid_t at = H5Gopen2(file->id, "/", H5P_DEFAULT);
+  if (at < 0) return hdf5_fail(MG_EIO, "hdf5: cannot open the root group: %s", hdf5_reason());
+  while (!end || rest < end) {
+    int part = next_part(name, &rest);
+    if (part == 0) break;
+    if (part < 0) {
+      H5Oclose(at);
+      return hdf5_fail(MG_EINVAL, "hdf5: path \"%.200s\" has an empty, too long or \".\" part", path);
+    }
+    HDF5_TRY(step_into(&at, name, path, make));
+  }
+  *object = at;
+  return MG_OK;
+}
+
+mg_status hdf5_object(hid_t *object, const mg_hdf5 *file, const char *path) {
+  HDF5_TRY(check_path(file, path));
+  return walk(object, file, path, NULL, 0);
+}
+
+mg_status hdf5_check_writable(const mg_hdf5 *file, const char *path) {
+  HDF5_TRY(check_path(file, path));
+  return file->writable ? MG_OK : hdf5_fail(MG_EINVAL, "hdf5: the file is open for reading; %s cannot be written", path);
+}
+
+mg_status hdf5_parent(hid_t *group, const char **name, const mg_hdf5 *file, const char *path) {
+  HDF5_TRY(check_path(file, path));
+  const char *last = strrchr(path, '/') + 1;
+  if (!*last || strcmp(last, ".") == 0 || strlen(last) >= LONGEST_NAME)
+    return hdf5_fail(MG_EINVAL, "hdf5: path \"%.200s\" has no name at its end", path);
+  HDF5_TRY(walk(group, file, path, last, 1));
+  *name = last;
+  return MG_OK;
+}
+
+/* ---- groups ---- */
+
+mg_status mg_hdf5_make_group(mg_hdf5 *file, const char *group) {
+  HDF5_LOCKED;
+  hid_t object;
+  HDF5_TRY(hdf5_check_writable(file, group));
+  HDF5_TRY(walk(&object, file, group, NULL, 1));
+  int good = H5Iget_type(object) == H5I_GROUP;
+  H5Oclose(object);
+  return good ? MG_OK : hdf5_fail(MG_EINVAL, "hdf5: %s is not a group", group);
+}
+
+static mg_status open_group(hid_t *id, int64_t *count, mg_hdf5 *file, const char *group) {
+  H5G_info_t info;
+  HDF5_TRY(hdf5_object(id, file, group));
+  if (H5Iget_type(*id) == H5I_GROUP && H5Gget_info(*id, &info) >= 0 && info.nlinks <= INT64_MAX) {
+    *count = (int64_t)info.nlinks;
+    return MG_OK;
+  }
+  H5Oclose(*id);
+  return hdf5_fail(MG_EINVAL, "hdf5: %s is not a group", group);
+}
+
+mg_status mg_hdf5_children(int64_t *count, mg_hdf5 *file, const char *group) {
+  HDF5_LOCKED;
+  hid_t id;
+  if (!count) return hdf5_fail(MG_EINVAL, "hdf5 children: count is NULL");
+  HDF5_TRY(open_group(&id, count, file, group));
+  H5Oclose(id);
+  return MG_OK;
+}
+
+static mg_status read_child(char *name, int64_t size, int32_t *is_group, hid_t group, const char *path, hsize_t index) {
+  ssize_t length = H5Lget_name_by_idx(group, ".", H5_INDEX_NAME, H5_ITER_INC, index, NULL, 0, H5P_DEFAULT);
+  if (length < 0) return hdf5_fail(MG_EIO, "hdf5: cannot list %s: %s", path, hdf5_reason());
+  if (length + 1 > size)
+    return hdf5_fail(MG_EINVAL, "hdf5: a name in %s has %lld bytes, room is for %lld", path, (long long)length, (long long)size - 1);
+  H5Lget_name_by_idx(group, ".", H5_INDEX_NAME, H5_ITER_INC, index, name, (size_t)size, H5P_DEFAULT);
+  H5L_info_t link;
+  if (H5Lget_info_by_idx(group, ".", H5_INDEX_NAME, H5_ITER_INC, index, &link, H5P_DEFAULT) < 0 || link.type != H5L_TYPE_HARD)
+    return hdf5_fail(MG_EINVAL, "hdf5: \"%s\" in %s is a link; a model file may not hold links", name, path);
+  hid_t child = H5Oopen_by_idx(group, ".", H5_INDEX_NAME, H5_ITER_INC, index, H5P_DEFAULT);
+  if (child < 0) return hdf5_fail(MG_EIO, "hdf5: cannot open \"%s\" in %s: %s", name, path, hdf5_reason());
+  *is_group = H5Iget_type(child) == H5I_GROUP;
+  H5Oclose(child);
+  return MG_OK;
+}
+
+mg_status mg_hdf5_child(char *name, int64_t size, int32_t *is_group, mg_hdf5 *file, const char *group, int64_t index) {
+  HDF5_LOCKED;
+  hid_t id;
+  int64_t count;
+  if (!name || size < 1 || !is_group) return hdf5_fail(MG_EINVAL, "hdf5 child: name, size or is_group is missing");
+  HDF5_TRY(open_group(&id, &count, file, group));
+  mg_status status = index >= 0 && index < count ? read_child(name, size, is_group, id, group, (hsize_t)index)
+                                                 : hdf5_fail(MG_EINVAL, "hdf5 child: %s has %lld children, none at %lld", group,
+                                                             (long long)count, (long long)index);
+  H5Oclose(id);
+  return status;
+}
