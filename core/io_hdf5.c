@@ -214,7 +214,7 @@ static mg_status read_child(char *name, int64_t size, int32_t *is_group, hid_t g
   ssize_t length = H5Lget_name_by_idx(group, ".", H5_INDEX_NAME, H5_ITER_INC, index, NULL, 0, H5P_DEFAULT);
   if (length < 0) return hdf5_fail(MG_EIO, "hdf5: cannot list %s: %s", path, hdf5_reason());
   if (length + 1 > size)
-    return hdf5_fail(MG_EINVAL, "hdf5: a name in %s has %lld bytes, room is for %lld", path, (long long)length, (long long)size - 1);
+    return hdf5_fail(MG_EINVAL, "hdf5: a name of %lld bytes in %s, room is for %lld", (long long)length, path, (long long)size - 1);
   H5Lget_name_by_idx(group, ".", H5_INDEX_NAME, H5_ITER_INC, index, name, (size_t)size, H5P_DEFAULT);
   H5L_info_t link;
   if (H5Lget_info_by_idx(group, ".", H5_INDEX_NAME, H5_ITER_INC, index, &link, H5P_DEFAULT) < 0 || link.type != H5L_TYPE_HARD)
@@ -229,7 +229,7 @@ static mg_status read_child(char *name, int64_t size, int32_t *is_group, hid_t g
 mg_status mg_hdf5_child(char *name, int64_t size, int32_t *is_group, mg_hdf5 *file, const char *group, int64_t index) {
   HDF5_LOCKED;
   hid_t id;
-  int64_t count;
+  int64_t count = 0;
   if (!name || size < 1 || !is_group) return hdf5_fail(MG_EINVAL, "hdf5 child: name, size or is_group is missing");
   HDF5_TRY(open_group(&id, &count, file, group));
   mg_status status = index >= 0 && index < count ? read_child(name, size, is_group, id, group, (hsize_t)index)

@@ -192,12 +192,9 @@ static void test_choices(void) {
   CHECK_NEAR(moment(t, 0, 1), 1, 0.0104);
   mg_tensor_destroy(t);
   for (int all = 0; all <= 1; all++) {
-    t = draw(MG_RANDOM_BERNOULLI, MG_UINT8, 5000, 0, all, 0);
-    check_range(t, all, all);
-    mg_tensor_destroy(t);
-    t = draw(MG_RANDOM_DROPOUT, MG_FLOAT32, 5000, 0, all, 0);
-    check_range(t, 1 - all, 1 - all);
-    mg_tensor_destroy(t);
+    mg_tensor *b = draw(MG_RANDOM_BERNOULLI, MG_UINT8, 5000, 0, all, 0), *d = draw(MG_RANDOM_DROPOUT, MG_FLOAT32, 5000, 0, all, 0);
+    check_range(b, all, all), check_range(d, 1 - all, 1 - all);
+    mg_tensor_destroy(b), mg_tensor_destroy(d);
   }
 }
 
@@ -255,8 +252,7 @@ static void test_categorical(void) {
     for (int c = 0; c < 4; c++)
       if (p[c] > 0) chi += pow(counts[c] - n * p[c], 2) / (n * p[c]);
     CHECK(chi < 13.8);
-    mg_tensor *some = new_tensor(MG_INT32, SHAPE(5)); /* rows do not know of each other */
-    mg_tensor *rows = empty_tensor();
+    mg_tensor *some = new_tensor(MG_INT32, SHAPE(5)), *rows = empty_tensor(); /* rows do not know of each other */
     check_must(mg_tensor_slice(rows, logits, 0, 0, 5, 1));
     mg_random_key later = {key.seed, key.stream, 100};
     check_must(mg_random_categorical(some, rows, &later));
