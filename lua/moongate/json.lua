@@ -1,192 +1,188 @@
--- JSON that keeps what the packaged libraries lose: the order of keys, [] against {}, every digit, and 1 against 1.0. Text is that
--- of Python's json.dumps. json.null is mg.null.
-local bit = require "bit"
+-- JSON that keeps what Python's json keeps: the order of keys, [] and {} apart, 1 and 1.0 apart, every digit. encode gives the very
+-- text of json.dumps. Objects are plain tables to read and write; their key order and number kinds are remembered beside them.
 local check = require "moongate.check"
 local null = require "moongate.null"
+local decode = require "moongate.json_decode"
+local number = require "moongate.json_number"
 
 local json = { null = null }
-local MAX_DEPTH = 200
 
--- Objects and arrays -----------------------------------------------------------------------------------------------------------
+local DEPTH, SIZE = 512, 2 ^ 28
 
--- Values are plain fields of the table; the order of keys, and which numbers print as float, lie beside it.
-local orders = setmetatable({}, { __mode = "k" })
-local floats = setmetatable({}, { __mode = "k" })
+local orders = setmetatable({}, { __mode = "k" }) -- object -> list of keys, in order of arrival
+local notes = setmetatable({}, { __mode = "k" }) -- container -> key -> "float" | the text of a large integer
+
 local Object, Array = {}, {}
 
-function Object.__newindex(self, key, value)
-  if type(key) ~= "string" then check.fail("json.object: key is %s, expected a string", check.describe(key)) end
-  local order = orders[self]
-  local known = false
-  for i = 1, #order do known = known or order[i] == key end
-  if not known then order[#order + 1] = key end
-  rawset(self, key, value)
-end
-function Object.__tostring(self) return json.encode(self) end
-function Array.__tostring(self) return json.encode(self) end
-
--- Number `key` of a container prints as float.
-function json.mark_float(container, key)
-  floats[container] = floats[container] or {}
-  floats[container][key] = true
-end
-
---- An ordered object of { key, value } pairs; a third item true makes a number print as Python's float. Later `object.key = value`
---- appends.
----@param list? table[]
----@return table
-function json.object(list)
-  local self = setmetatable({}, Object)
-  orders[self] = {}
-  for _, pair in ipairs(list or {}) do
-    self[pair[1]] = pair[2]
-    if pair[3] and type(pair[2]) == "number" then json.mark_float(self, pair[1]) end
+-- Called for keys that are absent: new ones, and those that come back after being set to nil.
+function Object.__newindex(object, key, value)
+  if value == nil then return end
+  rawset(object, key, value)
+  local order = orders[object]
+  for _, known in ipairs(order) do
+    if known == key then return end
   end
-  return self
+  order[#order + 1] = key
 end
 
---- A copy of a list that prints as [...] even when it is empty.
----@param list table
----@param as_float? boolean print its numbers as Python's floats
+local function note(container, key, kind)
+  notes[container] = notes[container] or {}
+  notes[container][key] = { kind = kind, value = container[key] }
+end
+
+--- An object that keeps the order of its keys: of a list of pairs, or of a table (its keys sorted), or empty
+---@param content? table { { "key", value }, ... } or { key = value }
 ---@return table
-function json.array(list, as_float)
-  local self = {}
-  for i = 1, #list do
-    self[i] = list[i]
-    if as_float and type(list[i]) == "number" then json.mark_float(self, i) end
+---@example local config = mg.json.object{ { "name", "gru" }, { "units", 4 } }
+function json.object(content)
+  local object = {}
+  orders[object] = {}
+  setmetatable(object, Object)
+  if content and (content[1] ~= nil or getmetatable(content) == Object) then
+    for _, pair in ipairs(getmetatable(content) == Object and json.pairs_list(content) or content) do object[pair[1]] = pair[2] end
+  elseif content then
+    local keys = {}
+    for key in pairs(content) do keys[#keys + 1] = check.type("json.object", "key", key, "string") end
+    table.sort(keys)
+    for _, key in ipairs(keys) do object[key] = content[key] end
   end
-  return setmetatable(self, Array)
+  return object
 end
 
---- Whether a value is an ordered object.
+--- A list that is an array also when empty
+---@param list? table
+---@return table
+function json.array(list)
+  return setmetatable(list or {}, Array)
+end
+
+--- Whether `value` is an object made here or decoded
+---@return boolean
 function json.is_object(value) return getmetatable(value) == Object end
 
---- Iterates over keys and values: an ordered object's in order, a plain table's by sorted keys.
+--- Marks entry `key` of a container as a float, so that 1 is written 1.0; gives back the container
+---@param container table
+---@param key string|integer
+---@return table
+function json.float(container, key)
+  note(container, key, "float")
+  return container
+end
+
+--- Key and value pairs of an object in order, as a list
+---@return table[] { { key, value }, ... }
+function json.pairs_list(object)
+  local list = {}
+  for _, key in ipairs(orders[object] or {}) do
+    local value = rawget(object, key)
+    if value ~= nil then list[#list + 1] = { key, value } end
+  end
+  return list
+end
+
+--- Iterates over an object's keys and values in order
 function json.pairs(object)
-  local keys = orders[object]
-  if not keys then
-    keys = {}
-    for key in pairs(object) do keys[#keys + 1] = key end
-    table.sort(keys, function(a, b) return tostring(a) < tostring(b) end)
-  end
-  local at = 0
+  local list, i = json.pairs_list(object), 0
   return function()
-    repeat at = at + 1 until keys[at] == nil or object[keys[at]] ~= nil
-    if keys[at] ~= nil then return keys[at], object[keys[at]] end
+    i = i + 1
+    if list[i] then return list[i][1], list[i][2] end
   end
 end
 
--- Writing ----------------------------------------------------------------------------------------------------------------------
-
--- The fewest digits that read back as x, and the decimal exponent of the first.
-local function shortest(x)
-  for precision = math.abs(x) < 1e-300 and 0 or 14, 16 do
-    local text = ("%." .. precision .. "e"):format(x)
-    if tonumber(text) == x or precision == 16 then
-      local sign, first, rest, exponent = text:match("^(-?)(%d)%.?(%d*)e([-+]%d+)$")
-      local digits = (first .. rest):gsub("0+$", "")
-      return sign, digits == "" and "0" or digits, tonumber(exponent)
-    end
+--- Reads a JSON text. Objects keep the order of keys, null is mg.null
+---@param text string
+---@param options? table { depth = 512, size = 268435456 (bytes) }
+---@return any
+function json.decode(text, options)
+  check.type("json.decode", "text", text, "string")
+  options = check.options("json.decode", options, { "depth", "size" })
+  if #text > (options.size or SIZE) then
+    check.fail("json.decode: the text has %d bytes, expected at most %d", #text, options.size or SIZE)
   end
+  return decode(text, { object = json.object, array = json.array, note = note }, options.depth or DEPTH)
 end
 
--- Python's repr of a float.
-local function float_text(x)
-  local sign, digits, exponent = shortest(x)
-  if exponent < -4 or exponent >= 16 then
-    local rest = #digits > 1 and "." .. digits:sub(2) or ""
-    return ("%s%s%se%s%02d"):format(sign, digits:sub(1, 1), rest, exponent < 0 and "-" or "+", math.abs(exponent))
-  end
-  if exponent < 0 then return sign .. "0." .. ("0"):rep(-exponent - 1) .. digits end
-  if #digits <= exponent + 1 then return sign .. digits .. ("0"):rep(exponent + 1 - #digits) .. ".0" end
-  return sign .. digits:sub(1, exponent + 1) .. "." .. digits:sub(exponent + 2)
-end
+local SHORT = { ['"'] = '\\"', ["\\"] = "\\\\", ["\b"] = "\\b", ["\f"] = "\\f", ["\n"] = "\\n", ["\r"] = "\\r", ["\t"] = "\\t" }
 
-local function number_text(x, as_float)
-  if x ~= x then return "NaN" end
-  if x == math.huge then return "Infinity" end
-  if x == -math.huge then return "-Infinity" end
-  if not as_float and x == math.floor(x) and math.abs(x) <= 2 ^ 53 then return ("%.0f"):format(x == 0 and 0 or x) end
-  return float_text(x)
-end
-
-local SHORT = { ['"'] = '\\"', ["\\"] = "\\\\", ["\n"] = "\\n", ["\r"] = "\\r", ["\t"] = "\\t", ["\b"] = "\\b", ["\f"] = "\\f" }
-
-local function unicode(code)
+local function escape_code(code)
   if code < 0x10000 then return ("\\u%04x"):format(code) end
   code = code - 0x10000
-  return ("\\u%04x\\u%04x"):format(0xD800 + bit.rshift(code, 10), 0xDC00 + bit.band(code, 0x3FF))
+  return ("\\u%04x\\u%04x"):format(0xD800 + math.floor(code / 0x400), 0xDC00 + code % 0x400)
 end
 
--- The code point of one UTF-8 sequence, or nil.
-local function code_point(sequence)
-  local first, n = sequence:byte(), #sequence
-  local size = first >= 0xF0 and first <= 0xF4 and 4 or first >= 0xE0 and first < 0xF0 and 3 or first >= 0xC2 and first < 0xE0 and 2
-  if n ~= size then return nil end
-  local code = bit.band(first, size == 2 and 0x1F or size == 3 and 0x0F or 0x07)
-  for i = 2, n do code = code * 64 + bit.band(sequence:byte(i), 0x3F) end
-  return code
+-- One UTF-8 sequence as its escape; nil where it is not one.
+local function escape_sequence(bytes)
+  local first = bytes:byte()
+  local length = first >= 0xF0 and 4 or first >= 0xE0 and 3 or 2
+  if first < 0xC2 or first > 0xF4 or #bytes ~= length then return nil end
+  local code = first % 2 ^ (7 - length)
+  for i = 2, length do code = code * 64 + bytes:byte(i) - 0x80 end
+  local least = length == 2 and 0x80 or length == 3 and 0x800 or 0x10000
+  return code >= least and code <= 0x10FFFF and escape_code(code) or nil
 end
 
-local function string_text(s)
-  s = s:gsub('[%c"\\]', function(c)
-    return SHORT[c] or ("\\u%04x"):format(c:byte())
+local function quote(text)
+  local escaped = text:gsub('[%c"\\]', function(c)
+    return SHORT[c] or escape_code(c:byte())
   end)
-  s = s:gsub("[\128-\255][\128-\191]*", function(sequence)
-    local code = code_point(sequence)
-    if not code then check.fail("json.encode: a string is not valid UTF-8") end
-    return unicode(code)
+  if not escaped:find("[\128-\255]") then return '"' .. escaped .. '"' end
+  local broken = escaped:gsub("[\194-\244][\128-\191]+", ""):find("[\128-\255]")
+  escaped = escaped:gsub("[\194-\244][\128-\191]+", function(bytes)
+    local text_of = escape_sequence(bytes)
+    broken = broken or not text_of
+    return text_of
   end)
-  return '"' .. s .. '"'
+  if broken then check.fail("json.encode: the string %s is not valid UTF-8", check.describe(text)) end
+  return '"' .. escaped .. '"'
 end
 
-local write
+local function number_text(container, key, value)
+  local known = container and notes[container] and notes[container][key]
+  if known and known.kind == "float" then return number.float(value) end
+  if known and known.value == value then return known.kind end
+  return number.text(value)
+end
 
-local function write_array(value, out, depth)
-  out[#out + 1] = "["
-  local marks = floats[value]
-  for i = 1, #value do
-    if i > 1 then out[#out + 1] = ", " end
-    write(value[i], out, depth, marks and marks[i])
+local encode_value
+
+local function encode_array(list, depth)
+  local parts = {}
+  for i = 1, #list do parts[i] = encode_value(list[i], list, i, depth + 1) end
+  return "[" .. table.concat(parts, ", ") .. "]"
+end
+
+local function encode_object(object, depth)
+  local parts = {}
+  for key, value in json.pairs(getmetatable(object) == Object and object or json.object(object)) do
+    parts[#parts + 1] = quote(key) .. ": " .. encode_value(value, object, key, depth + 1)
   end
-  out[#out + 1] = "]"
+  return "{" .. table.concat(parts, ", ") .. "}"
 end
 
-local function write_object(value, out, depth)
-  out[#out + 1] = "{"
-  local marks, first = floats[value], true
-  for key, item in json.pairs(value) do
-    if type(key) ~= "string" then check.fail("json.encode: key is %s, expected a string", check.describe(key)) end
-    if not first then out[#out + 1] = ", " end
-    out[#out + 1] = string_text(key) .. ": "
-    write(item, out, depth, marks and marks[key])
-    first = false
-  end
-  out[#out + 1] = "}"
-end
-
-function write(value, out, depth, as_float)
+function encode_value(value, container, key, depth)
   local kind = type(value)
-  if value == null or value == nil then out[#out + 1] = "null"
-  elseif kind == "boolean" then out[#out + 1] = tostring(value)
-  elseif kind == "number" then out[#out + 1] = number_text(value, as_float)
-  elseif kind == "string" then out[#out + 1] = string_text(value)
-  elseif kind ~= "table" then check.fail("json.encode: value is a %s, expected a table, text, number, boolean or null", kind)
-  elseif depth > MAX_DEPTH then check.fail("json.encode: more than %d levels; does a table hold itself?", MAX_DEPTH)
-  elseif getmetatable(value) == Array or (value[1] ~= nil and getmetatable(value) ~= Object) then write_array(value, out, depth + 1)
-  else write_object(value, out, depth + 1) end
+  if value == null then return "null" end
+  if kind == "string" then return quote(value) end
+  if kind == "number" then return number_text(container, key, value) end
+  if kind == "boolean" then return tostring(value) end
+  local meta = getmetatable(value)
+  if kind ~= "table" or (meta and meta ~= Object and meta ~= Array and not (meta.__tostring and value[1])) then
+    check.fail("json.encode: %s at %s cannot be written", check.describe(value), tostring(key))
+  end
+  if depth > DEPTH then check.fail("json.encode: more than %d levels of nesting (a table that holds itself?)", DEPTH) end
+  if meta == Object or (meta ~= Array and next(value) ~= nil and value[1] == nil) then return encode_object(value, depth) end
+  return encode_array(value, depth)
 end
 
---- The text of a value: ordered objects and arrays, plain tables (keys sorted; with a first element: an array), text, numbers,
---- booleans, null.
+--- The text of a value, as Python's json.dumps writes it. A plain table with [1], or an empty one, is an array
 ---@param value any
 ---@return string
+---@example mg.json.encode{ 1, 2.5, "a" }
 function json.encode(value)
-  local out = {}
-  write(value, out, 0, false)
-  return table.concat(out)
+  return encode_value(value, nil, "top level", 1)
 end
 
-json.decode = require "moongate.json_decode" (json, Array)
+Object.__tostring = json.encode
+Array.__tostring = json.encode
 
 return json

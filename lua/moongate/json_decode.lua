@@ -1,136 +1,137 @@
--- Reading JSON: see json.lua. Texts nest at most 200 deep.
-local bit = require "bit"
+-- A strict JSON parser (RFC 8259 with NaN and Infinity, as Python's json), with limits on depth and size.
 local check = require "moongate.check"
 local null = require "moongate.null"
 
-local MAX_DEPTH = 200
-local json, Array
+local ESCAPES = { ['"'] = '"', ["\\"] = "\\", ["/"] = "/", b = "\b", f = "\f", n = "\n", r = "\r", t = "\t" }
+local WORDS = { { "true", true }, { "false", false }, { "null", null }, { "NaN", 0 / 0 }, { "Infinity", math.huge },
+  { "-Infinity", -math.huge } }
 
-local function fail(text, at, what)
-  local _, lines = text:sub(1, at):gsub("\n", "")
-  check.fail("json.decode: line %d, byte %d: %s", lines + 1, at, what)
+local function fail(s, at, expected)
+  local _, line = s.text:sub(1, at - 1):gsub("\n", "")
+  local before = s.text:sub(1, at - 1):match("([^\n]*)$")
+  check.fail("json: line %d, column %d: expected %s, found %s", line + 1, #before + 1, expected,
+    at > #s.text and "the end" or ("%q"):format(s.text:sub(at, at + 9)))
 end
-
-local function skip(text, at) return text:find("[^ \t\r\n]", at) or #text + 1 end
-
-local function tail(code, shift) return 0x80 + bit.band(bit.rshift(code, shift), 63) end
 
 local function utf8(code)
-  if code < 0x80 then return string.char(code) end
-  if code < 0x800 then return string.char(0xC0 + bit.rshift(code, 6), tail(code, 0)) end
-  if code < 0x10000 then
-    return string.char(0xE0 + bit.rshift(code, 12), tail(code, 6), tail(code, 0))
-  end
-  return string.char(0xF0 + bit.rshift(code, 18), tail(code, 12), tail(code, 6), tail(code, 0))
+  local char, floor = string.char, math.floor
+  if code < 0x80 then return char(code) end
+  if code < 0x800 then return char(0xC0 + floor(code / 0x40), 0x80 + code % 0x40) end
+  if code < 0x10000 then return char(0xE0 + floor(code / 0x1000), 0x80 + floor(code / 0x40) % 0x40, 0x80 + code % 0x40) end
+  return char(0xF0 + floor(code / 0x40000), 0x80 + floor(code / 0x1000) % 0x40, 0x80 + floor(code / 0x40) % 0x40, 0x80 + code % 0x40)
 end
 
-local ESCAPES = { ['"'] = '"', ["\\"] = "\\", ["/"] = "/", b = "\b", f = "\f", n = "\n", r = "\r", t = "\t" }
-
--- One escape at `at` (behind the backslash): its text and the position behind it. A lone half of a pair becomes U+FFFD.
-local function escape(text, at)
-  local c = text:sub(at, at)
-  if ESCAPES[c] then return ESCAPES[c], at + 1 end
-  local hex = c == "u" and text:match("^%x%x%x%x", at + 1)
-  if not hex then fail(text, at, "unknown escape") end
+-- \uXXXX at `at` (the u), or a pair of surrogates; returns the bytes and the position behind.
+local function unicode(s, at)
+  local hex = s.text:match("^%x%x%x%x", at + 1)
+  if not hex then fail(s, at, "four hexadecimal digits after \\u") end
   local code = tonumber(hex, 16)
-  local low = code >= 0xD800 and code < 0xDC00 and text:match("^\\u([dD][c-fC-F]%x%x)", at + 5)
-  if low then return utf8(0x10000 + (code - 0xD800) * 1024 + tonumber(low, 16) - 0xDC00), at + 11 end
-  if code >= 0xD800 and code < 0xE000 then code = 0xFFFD end
+  if code >= 0xD800 and code < 0xDC00 then
+    local low = s.text:match("^\\u([Dd][C-Fc-f]%x%x)", at + 5)
+    if low then return utf8(0x10000 + (code - 0xD800) * 0x400 + tonumber(low, 16) - 0xDC00), at + 11 end
+  end
   return utf8(code), at + 5
 end
 
-local function read_string(text, at)
-  local parts, from = {}, at + 1
+local function parse_string(s, at)
+  local parts, first = {}, at + 1
   while true do
-    local stop = text:find('["\\%c]', from)
-    if not stop then fail(text, at, "a string without end") end
-    parts[#parts + 1] = text:sub(from, stop - 1)
-    local c = text:sub(stop, stop)
-    if c == '"' then return table.concat(parts), stop + 1 end
-    if c == "\127" then
-      parts[#parts + 1], from = c, stop + 1
-    elseif c == "\\" then
-      parts[#parts + 1], from = escape(text, stop + 1)
+    local stop = s.text:find('["\\%c]', first)
+    if not stop then fail(s, #s.text + 1, "a closing quote") end
+    parts[#parts + 1] = s.text:sub(first, stop - 1)
+    local byte = s.text:sub(stop, stop)
+    if byte == '"' then return table.concat(parts), stop + 1 end
+    if byte == "\127" then
+      parts[#parts + 1], first = byte, stop + 1
+    elseif byte ~= "\\" then
+      fail(s, stop, "no control character inside a string")
     else
-      fail(text, stop, "a control character in a string")
+      local escape = s.text:sub(stop + 1, stop + 1)
+      if escape == "u" then
+        parts[#parts + 1], first = unicode(s, stop + 1)
+      elseif ESCAPES[escape] then
+        parts[#parts + 1], first = ESCAPES[escape], stop + 2
+      else
+        fail(s, stop + 1, "an escape out of \\\" \\\\ \\/ \\b \\f \\n \\r \\t \\u")
+      end
     end
   end
 end
 
-local WORDS = { ["true"] = true, ["false"] = false, null = null, NaN = 0 / 0, Infinity = math.huge, ["-Infinity"] = -math.huge }
-
--- A number or word: its value, the position behind it, and whether it was written as a float.
-local function read_scalar(text, at)
-  local word = text:match("^-?%a+", at)
-  if word and WORDS[word] ~= nil then return WORDS[word], at + #word end
-  local digits = text:match("^-?%d+%.?%d*[eE]?[-+]?%d*", at)
-  local odd = digits and (digits:match("^-?0%d") or digits:match("%.$") or digits:match("%.[eE]"))
-  local number = digits and not odd and tonumber(digits)
-  if not number then fail(text, at, "expected a value") end
-  return number, at + #digits, digits:find("[.eE]") ~= nil
+-- Returns value, position behind, and the text where the number alone would not say it: floats that are whole, large integers.
+local function parse_number(s, at)
+  local whole = s.text:match("^-?[1-9]%d*", at) or s.text:match("^-?0", at)
+  if not whole then fail(s, at, "a value") end
+  local fraction = s.text:match("^%.%d+", at + #whole) or ""
+  local exponent = s.text:match("^[eE][-+]?%d+", at + #whole + #fraction) or ""
+  local text = whole .. fraction .. exponent
+  local value = tonumber(text)
+  local is_float = text ~= whole
+  local note = is_float and value % 1 == 0 and "float" or (not is_float and math.abs(value) > 2 ^ 53 and text) or nil
+  return value, at + #text, note
 end
 
-local read
+local parse_value
 
-local function read_array(text, at, depth)
-  local list, n = setmetatable({}, Array), 0
-  at = skip(text, at + 1)
-  if text:byte(at) == 93 then return list, at + 1 end
-  while true do
-    local value, behind, as_float = read(text, at, depth)
-    n = n + 1
-    list[n] = value
-    if as_float and value == math.floor(value) then json.mark_float(list, n) end
-    at = skip(text, behind)
-    local c = text:byte(at)
-    if c == 93 then return list, at + 1 end
-    if c ~= 44 then fail(text, at, "expected , or ] in an array") end
-    at = skip(text, at + 1)
+local function skip(s, at)
+  return s.text:match("^[ \t\r\n]*()", at)
+end
+
+local function next_item(s, at, close)
+  at = skip(s, at)
+  local byte = s.text:sub(at, at)
+  if byte == "," then return skip(s, at + 1), false end
+  if byte == close then return at + 1, true end
+  fail(s, at, ("',' or '%s'"):format(close))
+end
+
+local function parse_array(s, at, depth)
+  local array = s.array()
+  at = skip(s, at + 1)
+  if s.text:sub(at, at) == "]" then return array, at + 1 end
+  local done, note
+  for i = 1, math.huge do
+    array[i], at, note = parse_value(s, at, depth + 1)
+    if note then s.note(array, i, note) end
+    at, done = next_item(s, at, "]")
+    if done then return array, at end
   end
 end
 
-local function read_object(text, at, depth)
-  local object = json.object()
-  at = skip(text, at + 1)
-  if text:byte(at) == 125 then return object, at + 1 end
+local function parse_object(s, at, depth)
+  local object = s.object()
+  at = skip(s, at + 1)
+  if s.text:sub(at, at) == "}" then return object, at + 1 end
+  local done, note, key
   while true do
-    if text:byte(at) ~= 34 then fail(text, at, "expected a key in quotes") end
-    local key, value, as_float
-    key, at = read_string(text, at)
-    at = skip(text, at)
-    if text:byte(at) ~= 58 then fail(text, at, "expected : behind a key") end
-    value, at, as_float = read(text, skip(text, at + 1), depth)
-    object[key] = value
-    if as_float and value == math.floor(value) then json.mark_float(object, key) end
-    at = skip(text, at)
-    local c = text:byte(at)
-    if c == 125 then return object, at + 1 end
-    if c ~= 44 then fail(text, at, "expected , or } in an object") end
-    at = skip(text, at + 1)
+    if s.text:sub(at, at) ~= '"' then fail(s, at, "a key in quotes") end
+    key, at = parse_string(s, at)
+    at = skip(s, at)
+    if s.text:sub(at, at) ~= ":" then fail(s, at, "':'") end
+    object[key], at, note = parse_value(s, skip(s, at + 1), depth + 1)
+    if note then s.note(object, key, note) end
+    at, done = next_item(s, at, "}")
+    if done then return object, at end
   end
 end
 
-function read(text, at, depth)
-  local c = text:byte(at)
-  if depth > MAX_DEPTH then fail(text, at, "more than " .. MAX_DEPTH .. " levels") end
-  if c == 123 then return read_object(text, at, depth + 1) end
-  if c == 91 then return read_array(text, at, depth + 1) end
-  if c == 34 then return read_string(text, at) end
-  return read_scalar(text, at)
+function parse_value(s, at, depth)
+  if depth > s.depth then fail(s, at, "at most " .. s.depth .. " levels of nesting") end
+  local byte = s.text:sub(at, at)
+  if byte == '"' then return parse_string(s, at) end
+  if byte == "{" then return parse_object(s, at, depth) end
+  if byte == "[" then return parse_array(s, at, depth) end
+  for _, word in ipairs(WORDS) do
+    if s.text:sub(at, at + #word[1] - 1) == word[1] then return word[2], at + #word[1] end
+  end
+  return parse_number(s, at)
 end
 
---- The value of a JSON text; objects keep the order of their keys, null is mg.null. Bad text raises with its line.
----@param text string
----@return any
-local function decode(text)
-  check.type("json.decode", "text", text, "string")
-  local value, behind = read(text, skip(text, 1), 0)
-  behind = skip(text, behind)
-  if behind <= #text then fail(text, behind, "more behind the value") end
+--- Parses a whole text; `makers` = { array =, object =, note = } make containers and take notes on numbers.
+return function(text, makers, depth)
+  local s = { text = text, depth = depth, array = makers.array, object = makers.object, note = makers.note }
+  local value, at = parse_value(s, skip(s, 1), 1)
+  at = skip(s, at)
+  if at <= #text then fail(s, at, "the end of the text") end
   return value
-end
-
-return function(module, array_meta)
-  json, Array = module, array_meta
-  return decode
 end

@@ -59,8 +59,8 @@ function shape.dim(op, dim, n, extra)
   local d = dim
   if type(d) == "number" and d < 0 then d = most + 1 + d end
   if type(d) ~= "number" or d < 1 or d > most or d % 1 ~= 0 then
-    check.fail("%s: argument dim is %s, expected 1..%d or -%d..-1 for a tensor of %d dimensions", op, check.describe(dim), most, most,
-      n)
+    check.fail("%s: argument dim is %s, expected 1..%d or -%d..-1 for a tensor of %d dimensions", op, check.describe(dim), most,
+      most, n)
   end
   return d
 end

@@ -10,8 +10,8 @@ local C = core.C
 local M = {}
 
 local NAMES = { "linear", "tanh", "sigmoid", "hard_sigmoid", "relu", "elu", "selu", "celu", "gelu", "gelu_tanh", "silu",
-  "hard_silu", "hard_tanh", "softplus", "softsign", "exponential", "mish", "log_sigmoid", "hard_shrink", "soft_shrink", "tanh_shrink",
-  "squareplus", "sparse_plus", "sparse_sigmoid", "threshold" }
+  "hard_silu", "hard_tanh", "softplus", "softsign", "exponential", "mish", "log_sigmoid", "hard_shrink", "soft_shrink",
+  "tanh_shrink", "squareplus", "sparse_plus", "sparse_sigmoid", "threshold" }
 -- Those whose slope the engine computes from the output alone.
 local FROM_OUTPUT = { linear = true, tanh = true, sigmoid = true, hard_sigmoid = true, elu = true, selu = true, exponential = true,
   softsign = true }

@@ -103,8 +103,8 @@ local function list_inputs(o)
 end
 
 --- A GRU over a sequence
---- x (B,T,F), kernel (F,3U), recurrent_kernel (U,3U), bias (2,3U) with reset_after else (3U), initial_state (B,U), mask uint8 (B,T),
---- dropout_masks: one or three (B,F), recurrent_dropout_masks: three (B,U), activation and recurrent_activation: specs as in
+--- x (B,T,F), kernel (F,3U), recurrent_kernel (U,3U), bias (2,3U) with reset_after else (3U), initial_state (B,U), mask uint8
+--- (B,T), dropout_masks: one or three (B,F), recurrent_dropout_masks: three (B,U), activation and recurrent_activation: specs as in
 --- activation, packed: from gru_packed(); reset_after, go_backwards, return_sequences, zero_output_for_mask, time_major, recompute
 --- and gates are switches.
 ---@param o table
