@@ -74,7 +74,7 @@ MG_SLOT mg_status mg_cpu_random_categorical(mg_tensor *ids, const mg_tensor *log
 MG_SLOT mg_status mg_cpu_random_permutation(mg_tensor *out, const mg_random_key *key);
 
 /* gru: fastest first */
-enum { MG_CPU_GRU_KERNELS = 1 };
+enum { MG_CPU_GRU_KERNELS = 2 };
 MG_SLOT const mg_gru_kernel mg_cpu_gru_kernels[MG_CPU_GRU_KERNELS];
 
 #endif

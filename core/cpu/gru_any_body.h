@@ -1,0 +1,124 @@
+/* gru_any_body.h: the elementwise part of a step for any pair of activations, for one instruction set. Included by gru_body.h.
+ *
+ * Activations run over whole rows through the float32 loops. A slot keeps the activated value, or its input where the slope needs that;
+ * the activated z, r and n of the step are left in `sums`. */
+
+#define LOOPS (&MG_NAME(float32))
+
+/* The slopes that mg_activation_backward takes from y. */
+static int slope_needs_input(const mg_activation *a) {
+  switch (a->kind) {
+    case MG_ACT_LINEAR: case MG_ACT_TANH: case MG_ACT_SIGMOID: case MG_ACT_HARD_SIGMOID: case MG_ACT_ELU: case MG_ACT_SELU:
+    case MG_ACT_EXPONENTIAL: case MG_ACT_SOFTSIGN: return 0;
+    case MG_ACT_RELU: return a->a != 0 || a->c != 0;
+    default: return 1;
+  }
+}
+
+/* sums: inputs of an activation become its values; slots: what the slope needs. n floats. */
+static void activate(const mg_activation *a, int64_t n, float *slots, float *sums) {
+  if (slope_needs_input(a)) memcpy(slots, sums, (size_t)n * sizeof *sums);
+  LOOPS->activation(a, n, sums, sums);
+  if (!slope_needs_input(a)) memcpy(slots, sums, (size_t)n * sizeof *sums);
+}
+
+/* The activated values of slots, written to `values` where they are not there already. */
+static const float *activated(const mg_activation *a, int64_t n, const float *slots, float *values) {
+  if (!slope_needs_input(a)) return slots;
+  LOOPS->activation(a, n, values, slots);
+  return values;
+}
+
+/* Slots z and r, neighbours, from their sums. */
+static void any_reset_gates(const gru_cell *c, float *g, float *sum) {
+  const int64_t P = c->P;
+  for (int64_t u = P; u < 3 * P; u += MG_VW) vstore(sum + u, vload(g + u) + vload(sum + u) + vload(c->bias + u));
+  activate(c->recurrent_activation, 2 * P, g + SLOT_Z * P, sum + SLOT_Z * P);
+}
+
+/* sum slot n holds the input of a(): n and the new state. */
+static void any_new_state(const gru_cell *c, int64_t i, float *g, float *sum) {
+  const int64_t P = c->P;
+  activate(c->activation, P, g, sum);
+  MG_EACH_VECTOR(c, u) vstore(c->h_new + i * P + u, blend(vload(sum + SLOT_Z * P + u), vload(c->h + i * P + u), vload(sum + u)));
+}
+
+static void any_forward_after(const gru_cell *c) {
+  const int64_t P = c->P;
+  MG_EACH_ROW(c, i) {
+    float *g = c->gates + i * SLOTS * P, *sum = c->sums + i * SLOTS * P;
+    any_reset_gates(c, g, sum);
+    MG_EACH_VECTOR(c, u) {
+      const vf q = vload(sum + SLOT_Q * P + u) + vload(c->bias + SLOT_Q * P + u);
+      vstore(g + SLOT_Q * P + u, q);
+      vstore(sum + u, vfma(vload(sum + SLOT_R * P + u), q, vload(g + u) + vload(c->bias + u)));
+    }
+    any_new_state(c, i, g, sum);
+  }
+}
+
+static void any_forward_reset(const gru_cell *c) {
+  const int64_t P = c->P;
+  MG_EACH_ROW(c, i) {
+    float *g = c->gates + i * SLOTS * P, *sum = c->sums + i * SLOTS * P;
+    any_reset_gates(c, g, sum);
+    MG_EACH_VECTOR(c, u) vstore(g + SLOT_Q * P + u, vload(sum + SLOT_R * P + u) * vload(c->h_n + i * P + u));
+  }
+}
+
+static void any_forward_state(const gru_cell *c) {
+  const int64_t P = c->P;
+  MG_EACH_ROW(c, i) {
+    float *g = c->gates + i * SLOTS * P, *sum = c->sums + i * SLOTS * P;
+    MG_EACH_VECTOR(c, u) vstore(sum + u, vload(g + u) + vload(sum + u) + vload(c->bias + u));
+    any_new_state(c, i, g, sum);
+  }
+}
+
+/* da_z, da_n and dh = z dh. scratch: 4P, of which the first two slots hold z and n where they had to be computed again. */
+static void any_state_gradients(const gru_cell *c, int64_t i, float *g, float *scratch) {
+  const int64_t P = c->P;
+  float *dn = scratch + 2 * P, *dz = scratch + 3 * P, *dh = c->dh + i * P;
+  const float *z = activated(c->recurrent_activation, P, g + SLOT_Z * P, scratch), *n = activated(c->activation, P, g, scratch + P);
+  MG_EACH_VECTOR(c, u) {
+    const vf dh_z = vload(dh + u) * vload(z + u);
+    vstore(dn + u, vload(dh + u) - dh_z);
+    vstore(dz + u, (vload(c->h + i * P + u) - vload(n + u)) * vload(dh + u));
+    vstore(dh + u, dh_z);
+  }
+  LOOPS->activation_slope(c->recurrent_activation, P, g + SLOT_Z * P, dz, g + SLOT_Z * P);
+  LOOPS->activation_slope(c->activation, P, g, dn, g);
+}
+
+static void any_backward_after(const gru_cell *c) {
+  const int64_t P = c->P;
+  MG_EACH_ROW(c, i) {
+    float *g = c->gates + i * SLOTS * P, *scratch = c->sums + i * SLOTS * P, *dr = scratch + P;
+    any_state_gradients(c, i, g, scratch);
+    const float *r = activated(c->recurrent_activation, P, g + SLOT_R * P, scratch);
+    MG_EACH_VECTOR(c, u) {
+      const vf da_n = vload(g + u);
+      vstore(dr + u, da_n * vload(g + SLOT_Q * P + u));
+      vstore(g + SLOT_Q * P + u, da_n * vload(r + u));
+    }
+    LOOPS->activation_slope(c->recurrent_activation, P, g + SLOT_R * P, dr, g + SLOT_R * P);
+  }
+}
+
+static void any_backward_state(const gru_cell *c) {
+  MG_EACH_ROW(c, i) any_state_gradients(c, i, c->gates + i * SLOTS * c->P, c->sums + i * SLOTS * c->P);
+}
+
+static void any_backward_reset(const gru_cell *c) {
+  const int64_t P = c->P;
+  MG_EACH_ROW(c, i) {
+    float *g = c->gates + i * SLOTS * P, *scratch = c->sums + i * SLOTS * P, *dr = scratch + P, *dh = c->dh + i * P;
+    const float *r = activated(c->recurrent_activation, P, g + SLOT_R * P, scratch);
+    MG_EACH_VECTOR(c, u) {
+      const vf du = vload(c->du + i * P + u), share = du * vload(r + u);
+      vstore(dr + u, du * vload(c->h_n + i * P + u));
+      vstore(dh + u, vload(dh + u) + (c->h_n_mask == NULL ? share : share * vload(c->h_n_mask + i * P + u)));
+    }
+    LOOPS->activation_slope(c->recurrent_activation, P, g + SLOT_R * P, dr, g + SLOT_R * P);
+  }
+}

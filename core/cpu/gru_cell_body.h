@@ -1,0 +1,100 @@
+/* gru_cell_body.h: the elementwise part of a step with tanh and sigmoid, forward and backward, for one instruction set. Included by
+ * gru_body.h. Equations: moongate.h; their gradients, with s' = s (1 - s) and tanh' = 1 - tanh^2, beside the lines. */
+
+#define MG_EACH_ROW(c, i) for (int64_t i = 0; i < (c)->rows; i++)
+#define MG_EACH_VECTOR(c, u) for (int64_t u = 0; u < (c)->P; u += MG_VW)
+
+/* n + z (h - n) */
+MG_INLINE vf blend(vf z, vf h, vf n) { return vfma(z, h - n, n); }
+
+static void fused_forward_after(const gru_cell *c) {
+  const int64_t P = c->P;
+  const float *bias = c->bias;
+  MG_EACH_ROW(c, i) {
+    float *g = c->gates + i * SLOTS * P;
+    const float *sum = c->sums + i * SLOTS * P, *h = c->h + i * P;
+    MG_EACH_VECTOR(c, u) {
+      const int64_t z_at = SLOT_Z * P + u, r_at = SLOT_R * P + u, q_at = SLOT_Q * P + u;
+      const vf z = vsigmoid(vload(g + z_at) + vload(sum + z_at) + vload(bias + z_at));
+      const vf r = vsigmoid(vload(g + r_at) + vload(sum + r_at) + vload(bias + r_at));
+      const vf q = vload(sum + q_at) + vload(bias + q_at);
+      const vf n = vtanh(vfma(r, q, vload(g + u) + vload(bias + u)));
+      vstore(g + u, n);
+      vstore(g + z_at, z);
+      vstore(g + r_at, r);
+      vstore(g + q_at, q);
+      vstore(c->h_new + i * P + u, blend(z, vload(h + u), n));
+    }
+  }
+}
+
+static void fused_forward_reset(const gru_cell *c) {
+  const int64_t P = c->P;
+  const float *bias = c->bias;
+  MG_EACH_ROW(c, i) {
+    float *g = c->gates + i * SLOTS * P;
+    const float *sum = c->sums + i * SLOTS * P;
+    MG_EACH_VECTOR(c, u) {
+      const int64_t z_at = SLOT_Z * P + u, r_at = SLOT_R * P + u;
+      const vf r = vsigmoid(vload(g + r_at) + vload(sum + r_at) + vload(bias + r_at));
+      vstore(g + z_at, vsigmoid(vload(g + z_at) + vload(sum + z_at) + vload(bias + z_at)));
+      vstore(g + r_at, r);
+      vstore(g + SLOT_Q * P + u, r * vload(c->h_n + i * P + u));
+    }
+  }
+}
+
+static void fused_forward_state(const gru_cell *c) {
+  const int64_t P = c->P;
+  MG_EACH_ROW(c, i) {
+    float *g = c->gates + i * SLOTS * P;
+    const float *sum = c->sums + i * SLOTS * P;
+    MG_EACH_VECTOR(c, u) {
+      const vf n = vtanh(vload(g + u) + vload(sum + u) + vload(c->bias + u));
+      vstore(g + u, n);
+      vstore(c->h_new + i * P + u, blend(vload(g + SLOT_Z * P + u), vload(c->h + i * P + u), n));
+    }
+  }
+}
+
+/* da_n = n' (1 - z) dh,  da_z = z' (h - n) dh,  dh = z dh; returns da_n. */
+MG_INLINE vf state_gradients(const gru_cell *c, float *g, int64_t i, int64_t u) {
+  const vf one = vset(1.0f), n = vload(g + u), z = vload(g + SLOT_Z * c->P + u), dh = vload(c->dh + i * c->P + u);
+  const vf dh_z = dh * z, da_n = (dh - dh_z) * (one - n * n);
+  vstore(g + u, da_n);
+  vstore(g + SLOT_Z * c->P + u, dh_z * (one - z) * (vload(c->h + i * c->P + u) - n));
+  vstore(c->dh + i * c->P + u, dh_z);
+  return da_n;
+}
+
+/* dq = r da_n,  da_r = r' q da_n. */
+static void fused_backward_after(const gru_cell *c) {
+  const int64_t P = c->P;
+  MG_EACH_ROW(c, i) {
+    float *g = c->gates + i * SLOTS * P;
+    MG_EACH_VECTOR(c, u) {
+      const vf da_n = state_gradients(c, g, i, u), r = vload(g + SLOT_R * P + u), q = vload(g + SLOT_Q * P + u), dq = da_n * r;
+      vstore(g + SLOT_R * P + u, dq * q * (vset(1.0f) - r));
+      vstore(g + SLOT_Q * P + u, dq);
+    }
+  }
+}
+
+static void fused_backward_state(const gru_cell *c) {
+  MG_EACH_ROW(c, i)
+    MG_EACH_VECTOR(c, u) state_gradients(c, c->gates + i * SLOTS * c->P, i, u);
+}
+
+/* da_r = r' h_n du,  dh += mask r du. */
+static void fused_backward_reset(const gru_cell *c) {
+  const int64_t P = c->P;
+  MG_EACH_ROW(c, i) {
+    float *r_row = c->gates + i * SLOTS * P + SLOT_R * P;
+    MG_EACH_VECTOR(c, u) {
+      const vf r = vload(r_row + u), dh = vload(c->du + i * P + u) * r;
+      const vf kept = c->h_n_mask == NULL ? dh : dh * vload(c->h_n_mask + i * P + u);
+      vstore(r_row + u, dh * (vset(1.0f) - r) * vload(c->h_n + i * P + u));
+      vstore(c->dh + i * P + u, vload(c->dh + i * P + u) + kept);
+    }
+  }
+}

@@ -1,0 +1,221 @@
+/* gru_fast_backward.c: the float32 GRU back through time. Each step turns the gates in `gates` into gradients of their sums, in place;
+ * dx follows chunk by chunk, the weights' gradients at the end (gru_fast_weights.c). Equations: moongate.h. */
+#include <string.h>
+
+#include "../error.h"
+#include "../threads.h"
+#include "../workspace.h"
+#include "gru_fast.h"
+
+typedef struct run {
+  const gru_fast *f;
+  const float *doutput, *dstate;
+  float *dx, *dinitial_state;
+} run;
+
+typedef struct block {
+  const run *run;
+  const gru_fast *f;
+  int64_t first, rows;
+  float *gates, *states;
+  float *dh;      /* (row, P) */
+  float *held;    /* (row, P): dh of masked rows during a step; NULL without a mask */
+  float *sums;    /* (row, 4P): scratch of the cell */
+  float *product; /* (row, P): du, or dh before its dropout mask */
+  float *scaled;  /* (row, P): h_n */
+  float *masks;   /* (3, row, P): recurrent dropout; NULL: none */
+  float *dx;      /* (step of the chunk, row, FP) */
+} block;
+
+static int64_t first_valid(const gru_fast *f, int64_t b) {
+  int64_t s = 0;
+  while (s < f->d.T && !mg_gru_step_counts(&f->d, f->mask, b, s)) s++;
+  return s;
+}
+
+static void add_row(float *to, const float *from, int64_t n) {
+  for (int64_t i = 0; i < n; i++) to[i] += from[i];
+}
+
+/* dstate, and the last output's gradient where a step of the row counted. */
+static void first_gradient(const block *k) {
+  const gru_fast *f = k->f;
+  const int64_t U = f->d.U;
+  memset(k->dh, 0, (size_t)(k->rows * f->P) * sizeof *k->dh);
+  for (int64_t i = 0; i < k->rows; i++) {
+    const int64_t b = k->first + i;
+    if (k->run->dstate != NULL) memcpy(k->dh + i * f->P, k->run->dstate + b * U, (size_t)U * sizeof *k->dh);
+    if (k->run->doutput != NULL && !f->d.return_sequences && first_valid(f, b) < f->d.T) add_row(k->dh + i * f->P, k->run->doutput + b * U, U);
+  }
+}
+
+/* A masked output repeats the last valid one: its gradient waits in dh, which masked steps pass on. */
+static void add_doutput(const block *k, int64_t s) {
+  const gru_fast *f = k->f;
+  for (int64_t i = 0; i < k->rows; i++) {
+    const int64_t b = k->first + i;
+    const int counts = mg_gru_step_counts(&f->d, f->mask, b, s);
+    if (!counts && (f->d.zero_masked || s < first_valid(f, b))) continue;
+    add_row(k->dh + i * f->P, k->run->doutput + mg_gru_row(&f->d, b, s) * f->d.U, f->d.U);
+  }
+}
+
+/* dh += [slots of the group] R^T, times the group's dropout mask when each gate has its own. */
+static void state_gradient(const block *k, const gru_group *group, const float *gates) {
+  const gru_fast *f = k->f;
+  const int64_t first = group->first - (f->d.reset_after ? SLOT_Z : SLOT_N), n = k->rows * f->P;
+  gru_product p = { .c = k->dh, .ldc = f->P, .M = k->rows, .K = group->slots * f->P, .a = gates + group->first * f->P, .row = SLOTS * f->P,
+                    .step = 1, .b = f->recurrent_back, .first_k = first * f->P, .accumulate = 1 };
+  if (k->masks != NULL) {
+    p.c = k->product;
+    p.accumulate = 0;
+  }
+  f->table->multiply(&p);
+  if (k->masks == NULL) return;
+  const float *mask = k->masks + gru_gate_of_slot(group->first) * n;
+  for (int64_t i = 0; i < n; i++) k->dh[i] += k->product[i] * mask[i];
+}
+
+/* Without reset_after: du = da_n Rn^T. */
+static void reset_gradient(const block *k, gru_cell *cell) {
+  const gru_fast *f = k->f;
+  const int64_t n = k->rows * f->P;
+  f->table->multiply(&(gru_product){ .c = k->product, .ldc = f->P, .M = k->rows, .K = f->P, .a = cell->gates, .row = SLOTS * f->P, .step = 1,
+                                     .b = f->recurrent_back });
+  cell->du = k->product;
+  cell->h_n = cell->h;
+  if (k->masks != NULL) {
+    cell->h_n_mask = k->masks + 2 * n;
+    cell->h_n = k->scaled;
+    for (int64_t i = 0; i < n; i++) k->scaled[i] = cell->h[i] * cell->h_n_mask[i];
+  }
+  f->cells->backward_reset(cell);
+}
+
+static void hold_masked(const block *k, int64_t s) {
+  const int64_t P = k->f->P;
+  for (int64_t i = 0; i < k->rows; i++) {
+    if (!mg_gru_step_counts(&k->f->d, k->f->mask, k->first + i, s)) memcpy(k->held + i * P, k->dh + i * P, (size_t)P * sizeof *k->dh);
+  }
+}
+
+/* Masked rows: no gate had a part in the step. */
+static void release_masked(const block *k, int64_t s, float *gates, int zero_gates) {
+  const int64_t P = k->f->P;
+  for (int64_t i = 0; i < k->rows; i++) {
+    if (mg_gru_step_counts(&k->f->d, k->f->mask, k->first + i, s)) continue;
+    memcpy(k->dh + i * P, k->held + i * P, (size_t)P * sizeof *k->dh);
+    if (zero_gates) memset(gates + i * SLOTS * P, 0, (size_t)(SLOTS * P) * sizeof *gates);
+  }
+}
+
+static void step(const block *k, int64_t s, float *gates) {
+  const gru_fast *f = k->f;
+  const mg_gru_args *args = f->args;
+  gru_cell cell = { .rows = k->rows, .P = f->P, .gates = gates, .sums = k->sums, .h = k->states + s * k->rows * f->P, .dh = k->dh,
+                    .activation = &args->activation, .recurrent_activation = &args->recurrent_activation };
+  if (f->mask != NULL) hold_masked(k, s);
+  if (f->d.reset_after) {
+    f->cells->backward_after(&cell);
+  } else {
+    f->cells->backward_state(&cell);
+    reset_gradient(k, &cell);
+  }
+  if (f->mask != NULL) release_masked(k, s, gates, 1);
+  for (int i = 0; i < f->recurrents; i++) {
+    if (f->d.reset_after || f->recurrent[i].first != SLOT_N) state_gradient(k, &f->recurrent[i], gates);
+  }
+  if (f->mask != NULL) release_masked(k, s, gates, 0);
+}
+
+static void write_dx(const block *k, int64_t first_step, int64_t steps, int group) {
+  const gru_fast *f = k->f;
+  const int64_t F = f->d.F;
+  const float *mask = f->dropout[gru_gate_of_slot(f->input[group].first)], *from = k->dx;
+  for (int64_t s = first_step; s < first_step + steps; s++) {
+    for (int64_t i = 0; i < k->rows; i++, from += f->FP) {
+      const int64_t b = k->first + i;
+      float *to = k->run->dx + mg_gru_row(&f->d, b, mg_gru_time(&f->d, s)) * F;
+      const float *scale = mask == NULL ? NULL : mask + b * F;
+      if (scale == NULL) memcpy(to, from, (size_t)F * sizeof *to);
+      else if (group == 0) for (int64_t j = 0; j < F; j++) to[j] = from[j] * scale[j];
+      else for (int64_t j = 0; j < F; j++) to[j] += from[j] * scale[j];
+    }
+  }
+}
+
+/* dx = [da_n, da_z, da_r] K^T of the chunk's steps. */
+static void input_gradient(const block *k, int64_t first_step, int64_t steps, const float *gates) {
+  const gru_fast *f = k->f;
+  for (int i = 0; i < f->inputs; i++) {
+    const gru_group *group = &f->input[i];
+    f->table->multiply(&(gru_product){ .c = k->dx, .ldc = f->FP, .M = steps * k->rows, .K = group->slots * f->P,
+                                       .a = gates + group->first * f->P, .row = SLOTS * f->P, .step = 1, .b = f->input_back,
+                                       .first_k = group->first * f->P });
+    write_dx(k, first_step, steps, i);
+  }
+}
+
+static void run_block(const block *k) {
+  const gru_fast *f = k->f;
+  const int64_t gate_size = SLOTS * k->rows * f->P, chunk = gru_chunk_steps(f, k->rows);
+  first_gradient(k);
+  for (int64_t s = f->d.T - 1; s >= 0; s--) {
+    float *gates = k->gates + s * gate_size;
+    if (k->run->doutput != NULL && f->d.return_sequences) add_doutput(k, s);
+    step(k, s, gates);
+    const int64_t left = f->d.T - s;
+    if (k->run->dx != NULL && s % chunk == 0) input_gradient(k, s, left < chunk ? left : chunk, gates);
+  }
+  for (int64_t i = 0; k->run->dinitial_state != NULL && i < k->rows; i++)
+    memcpy(k->run->dinitial_state + (k->first + i) * f->d.U, k->dh + i * f->P, (size_t)f->d.U * sizeof *k->dh);
+}
+
+static float *take(int64_t floats) { return mg_workspace_take((size_t)floats * sizeof(float)); }
+
+static mg_status block_task(void *context, int64_t index) {
+  const run *r = context;
+  const gru_fast *f = r->f;
+  block k = { .run = r, .f = f, .first = gru_block_first(f, index), .rows = gru_block_size(f, index), .gates = gru_block_gates(f, index),
+              .states = gru_block_states(f, index) };
+  const int64_t size = k.rows * f->P;
+  const size_t mark = mg_workspace_mark();
+  int good = (k.dh = take(size)) != NULL && (k.sums = take(SLOTS * size)) != NULL && (k.product = take(size)) != NULL;
+  if (f->mask != NULL) good = good && (k.held = take(size)) != NULL;
+  if (f->recurrent_dropout[0] != NULL) good = good && (k.masks = take(3 * size)) != NULL && (k.scaled = take(size)) != NULL;
+  if (r->dx != NULL) good = good && (k.dx = take(gru_chunk_steps(f, k.rows) * k.rows * f->FP)) != NULL;
+  if (good) {
+    if (k.masks != NULL) gru_fast_block_masks(f, k.masks, k.first, k.rows);
+    run_block(&k);
+  }
+  mg_workspace_give_back(mark);
+  return good ? MG_OK : mg_fail(MG_ENOMEM, "gru_backward: no memory for a block of %lld rows and %lld units", (long long)k.rows, (long long)f->d.U);
+}
+
+/* RECOMPUTE: the gates again, and with them the same states. */
+static mg_status gates_again(gru_fast *f) {
+  f->gates = take(f->d.B * f->d.T * SLOTS * f->P);
+  if (f->gates == NULL) return mg_fail(MG_ENOMEM, "gru_backward: no memory to compute the gates of x %s again", mg_shape_text(f->args->x));
+  MG_TRY(gru_fast_pack_forward(f));
+  return gru_fast_run(f, 0);
+}
+
+static mg_status backward(gru_fast *f) {
+  const mg_gru_args *args = f->args;
+  const run r = { .f = f, .doutput = mg_gru_elements(args->doutput), .dstate = mg_gru_elements(args->dstate), .dx = mg_gru_elements(args->dx),
+                  .dinitial_state = mg_gru_elements(args->dinitial_state) };
+  if (f->d.recompute) MG_TRY(gates_again(f));
+  MG_TRY(gru_fast_pack_backward(f));
+  MG_TRY(mg_parallel((f->d.B + f->block_rows - 1) / f->block_rows, block_task, (void *)&r));
+  return gru_fast_weights(f);
+}
+
+mg_status gru_fast_backward(const mg_gru_args *args) {
+  gru_fast f = gru_fast_plan(args);
+  f.states = mg_gru_elements(args->saved);
+  if (!f.d.recompute) f.gates = f.states + f.d.B * (f.d.T + 1) * f.P;
+  const size_t mark = mg_workspace_mark();
+  mg_status status = backward(&f);
+  mg_workspace_give_back(mark);
+  return status;
+}

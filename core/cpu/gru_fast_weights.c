@@ -1,0 +1,144 @@
+/* gru_fast_weights.c: dkernel, drecurrent_kernel and dbias of the float32 GRU: products over all rows and steps.
+ *
+ * A piece of work owns a rectangle of a weight gradient and adds up all rows for it in one order, so that the bits do not depend on
+ * who works. Rows come in chunks: the values x or h, and the gradients of the sums, which are packed into panels on the way. */
+#include <string.h>
+
+#include "../error.h"
+#include "../threads.h"
+#include "../workspace.h"
+#include "gru_fast.h"
+
+enum { CHUNK_ROWS = 192, MOST_VALUES = 128, PANELS = 4, PANEL_VECTORS = 3, PAD = 16 };
+
+/* One piece: values [value, value + values) of x (recurrent 0) or h (1) with some vectors of a group's slots. */
+typedef struct piece {
+  const gru_fast *f;
+  int recurrent;
+  const gru_group *group;
+  int64_t value, values, vector, vectors;
+  int bias; /* it adds up dbias too */
+  float *a, *b, *c, *sums;
+} piece;
+
+static int64_t count_of(int64_t n, int64_t most) { return (n + most - 1) / most; }
+
+static int64_t group_pieces(const gru_fast *f, const gru_group *group, int64_t values) {
+  return count_of(values, MOST_VALUES) * count_of(group->slots * f->P / f->V, PANELS * PANEL_VECTORS);
+}
+
+/* Piece number index of all groups: inputs first. Returns how many pieces there are. */
+static int64_t find_piece(const gru_fast *f, int64_t index, piece *p) {
+  int64_t before = 0;
+  for (int i = 0; i < f->inputs + f->recurrents; i++) {
+    const int recurrent = i >= f->inputs;
+    const gru_group *group = recurrent ? &f->recurrent[i - f->inputs] : &f->input[i];
+    const int64_t values = recurrent ? f->d.U : f->d.F, vectors = group->slots * f->P / f->V, parts = count_of(values, MOST_VALUES);
+    const int64_t pieces = group_pieces(f, group, values), at = index - before;
+    before += pieces;
+    if (at < 0 || at >= pieces) continue;
+    *p = (piece){ .f = f, .recurrent = recurrent, .group = group, .value = at % parts * MOST_VALUES, .vector = at / parts * PANELS * PANEL_VECTORS };
+    p->values = values - p->value < MOST_VALUES ? values - p->value : MOST_VALUES;
+    p->vectors = vectors - p->vector < PANELS * PANEL_VECTORS ? vectors - p->vector : PANELS * PANEL_VECTORS;
+    p->bias = p->value == 0 && f->args->dbias != NULL;
+  }
+  return before;
+}
+
+/* (rows of the chunk, values): x or h of a step and row of a block, with its dropout; r * h_n from its slot. */
+static void copy_values(const piece *p, int64_t block, int64_t first, int64_t rows) {
+  const gru_fast *f = p->f;
+  const int64_t R = gru_block_size(f, block), b0 = gru_block_first(f, block), F = f->d.F, P = f->P, ld = MOST_VALUES + PAD;
+  const int gate = gru_gate_of_slot(p->group->first);
+  const int stored = p->recurrent && p->group->first == SLOT_N; /* its factor is q */
+  const float *mask = p->recurrent ? (stored ? NULL : f->recurrent_dropout[gate]) : f->dropout[gate];
+  for (int64_t i = first; i < first + rows; i++) {
+    const int64_t b = b0 + i % R, s = i / R;
+    float *to = p->a + (i - first) * ld;
+    const float *from = stored        ? gru_block_gates(f, block) + i * SLOTS * P + SLOT_Q * P
+                        : p->recurrent ? gru_block_states(f, block) + i * P
+                                       : f->x + mg_gru_row(&f->d, b, mg_gru_time(&f->d, s)) * F;
+    const float *scale = mask == NULL ? NULL : mask + b * (p->recurrent ? f->d.U : F) + p->value;
+    from += p->value;
+    if (!mg_gru_step_counts(&f->d, f->mask, b, s)) memset(to, 0, (size_t)p->values * sizeof *to);
+    else if (scale == NULL) memcpy(to, from, (size_t)p->values * sizeof *to);
+    else for (int64_t j = 0; j < p->values; j++) to[j] = from[j] * scale[j];
+  }
+}
+
+static void add_chunk(const piece *p, int64_t block, int64_t first, int64_t rows, int wanted) {
+  const gru_fast *f = p->f;
+  const float *gradients = gru_block_gates(f, block) + first * SLOTS * f->P + p->group->first * f->P + p->vector * f->V;
+  f->table->pack_sum(p->b, gradients, SLOTS * f->P, rows, p->vectors, p->bias ? p->sums : NULL);
+  if (!wanted) return;
+  copy_values(p, block, first, rows);
+  f->table->multiply(&(gru_product){ .c = p->c, .ldc = p->vectors * f->V, .M = p->values, .K = rows, .a = p->a, .row = 1,
+                                     .step = MOST_VALUES + PAD, .b = { .data = p->b, .K = rows, .vectors = p->vectors }, .accumulate = 1 });
+}
+
+/* Column of a vector's first float in Keras's layout, and how many of its floats are not padding. */
+static int64_t column_of(const piece *p, int64_t vector, int64_t *n, int *slot) {
+  const gru_fast *f = p->f;
+  const int64_t each = f->P / f->V, u = vector % each * f->V;
+  *slot = p->group->first + (int)(vector / each);
+  *n = f->d.U - u < f->V ? f->d.U - u : f->V;
+  return gru_gate_of_slot(*slot) * f->d.U + u;
+}
+
+/* Row 0 of dbias: the sums of all gates; row 1: of z, r and q. */
+static void write_bias(const piece *p, int64_t v, int64_t column, int64_t n, int slot) {
+  const gru_fast *f = p->f;
+  float *dbias = mg_gru_elements(f->args->dbias);
+  if (p->recurrent && slot != SLOT_Q) return;
+  const int both = f->d.reset_after && (slot == SLOT_Z || slot == SLOT_R);
+  const float *from = p->sums + v * f->V;
+  if (slot != SLOT_Q) memcpy(dbias + column, from, (size_t)n * sizeof *from);
+  if (slot == SLOT_Q || both) memcpy(dbias + 3 * f->d.U + column, from, (size_t)n * sizeof *from);
+}
+
+static void write_piece(const piece *p, float *out) {
+  const gru_fast *f = p->f;
+  for (int64_t v = 0; v < p->vectors; v++) {
+    int64_t n;
+    int slot;
+    const int64_t column = column_of(p, p->vector + v, &n, &slot);
+    for (int64_t i = 0; out != NULL && i < p->values; i++)
+      memcpy(out + (p->value + i) * 3 * f->d.U + column, p->c + (i * p->vectors + v) * f->V, (size_t)n * sizeof *out);
+    if (p->bias) write_bias(p, v, column, n, slot);
+  }
+}
+
+static void run_piece(const piece *p) {
+  const gru_fast *f = p->f;
+  float *out = mg_gru_elements(p->recurrent ? f->args->drecurrent_kernel : f->args->dkernel);
+  if (out == NULL && !p->bias) return;
+  memset(p->c, 0, (size_t)(p->values * p->vectors * f->V) * sizeof *p->c);
+  memset(p->sums, 0, (size_t)(p->vectors * f->V) * sizeof *p->sums);
+  for (int64_t block = 0; gru_block_first(f, block) < f->d.B; block++) {
+    const int64_t all = gru_block_size(f, block) * f->d.T;
+    for (int64_t first = 0; first < all; first += CHUNK_ROWS) add_chunk(p, block, first, all - first < CHUNK_ROWS ? all - first : CHUNK_ROWS, out != NULL);
+  }
+  write_piece(p, out);
+}
+
+static mg_status piece_task(void *context, int64_t index) {
+  const gru_fast *f = context;
+  piece p;
+  find_piece(f, index, &p);
+  const size_t columns = (size_t)(PANELS * PANEL_VECTORS * f->V), mark = mg_workspace_mark();
+  p.a = mg_workspace_take((CHUNK_ROWS * (MOST_VALUES + PAD) + 8) * sizeof *p.a);
+  p.b = mg_workspace_take(CHUNK_ROWS * columns * sizeof *p.b);
+  p.c = mg_workspace_take(MOST_VALUES * columns * sizeof *p.c);
+  p.sums = mg_workspace_take(columns * sizeof *p.sums);
+  const int good = p.a != NULL && p.b != NULL && p.c != NULL && p.sums != NULL;
+  if (good) run_piece(&p);
+  mg_workspace_give_back(mark);
+  return good ? MG_OK : mg_fail(MG_ENOMEM, "gru_backward: no memory for a part of the weights' gradients");
+}
+
+mg_status gru_fast_weights(gru_fast *f) {
+  const mg_gru_args *args = f->args;
+  piece unused;
+  if (args->dkernel == NULL && args->drecurrent_kernel == NULL && args->dbias == NULL) return MG_OK;
+  return mg_parallel(find_piece(f, -1, &unused), piece_task, f);
+}

@@ -1,0 +1,145 @@
+/* gru_fast_test.c: the float32 GRU against the general one in float64, for whatever instruction set MOONGATE_ISA chooses, and the same
+ * bits for any number of threads. */
+#include "gru_case.h"
+
+enum { RESULTS = 8 };
+static mg_tensor *result_of(const gru_case *c, int i, const char **name) {
+  const mg_gru_args *a = &c->args;
+  mg_tensor *all[RESULTS] = { a->output, a->state, a->gates, a->dx, a->dkernel, a->drecurrent_kernel, a->dbias, a->dinitial_state };
+  static const char *names[RESULTS] = { "output", "state", "gates", "dx", "dkernel", "drecurrent_kernel", "dbias", "dinitial_state" };
+  *name = names[i];
+  return all[i];
+}
+
+/* Relative to the largest value of the tensor, at least 1. */
+static void compare(const gru_case *fast, const gru_case *truth, unsigned number, double tolerance) {
+  for (int i = 0; i < RESULTS; i++) {
+    const char *name;
+    const mg_tensor *a = result_of(fast, i, &name), *b = result_of(truth, i, &name);
+    double worst = 0, largest = 1;
+    for (int64_t k = 0; a != NULL && k < mg_tensor_size(a); k++) {
+      double difference = fabs(element(a, k) - element(b, k));
+      worst = difference <= worst ? worst : isnan(difference) ? INFINITY : difference;
+      largest = fmax(largest, fabs(element(b, k)));
+    }
+    check_that(worst <= tolerance * largest, __FILE__, __LINE__, "set %u: %s is off by %.3g of %.3g", number, name, worst, largest);
+  }
+}
+
+static void run(gru_case *c) {
+  CHECK_OK(mg_gru_forward(&c->args));
+  CHECK_OK(mg_gru_backward(&c->args));
+}
+
+static void check_shape(gru_shape shape, unsigned number, double tolerance) {
+  gru_case fast = new_case(shape, MG_FLOAT32), truth = new_case(shape, MG_FLOAT64);
+  run(&fast);
+  run(&truth);
+  compare(&fast, &truth, number, tolerance);
+  free_case(&fast);
+  free_case(&truth);
+}
+
+static void test_small_sets(void) {
+  for (unsigned number = 0; number < 400; number++) check_shape(shape_number(number), number, 2e-6);
+}
+
+static void test_larger_sets(void) {
+  for (unsigned number = 0; number < 60; number++) {
+    gru_shape shape = shape_number(5000 + number);
+    shape.B = (int64_t[]){ 1, 2, 3, 5, 9, 16, 17, 33 }[number % 8];
+    shape.T = 1 + number * 7 % 23;
+    shape.F = (int64_t[]){ 1, 5, 16, 33, 70, 131 }[number % 6];
+    shape.U = (int64_t[]){ 1, 7, 16, 33, 64, 70, 100 }[number % 7];
+    check_shape(shape, 5000 + number, 4e-6);
+  }
+}
+
+static void test_large_units(void) {
+  for (unsigned number = 0; number < 2; number++) {
+    gru_shape shape = { .B = 34, .T = 3, .F = 6, .U = 390, .bias = 1, .initial = 1, .mask = MASK_ANY, .activation = act_tanh,
+                        .recurrent_activation = act_sigmoid, .seed = 77, .flags = MG_RNN_RETURN_SEQUENCES | (number ? MG_GRU_RESET_AFTER : 0) };
+    check_shape(shape, 9000 + number, 4e-6);
+  }
+}
+
+/* All kinds, as both activations; parameters as Keras's layers set them. */
+static void test_every_activation(void) {
+  for (int kind = 0; kind < MG_ACT_COUNT; kind++) {
+    mg_activation a = { .kind = kind, .a = 0.25, .b = kind == MG_ACT_RELU ? 0.75 : 0.5, .c = kind == MG_ACT_RELU ? 0.125 : 0 };
+    for (unsigned i = 0; i < 4; i++) {
+      gru_shape shape = shape_number(7000 + (unsigned)kind * 4 + i);
+      shape.U += 16 * (i & 1);
+      shape.flags = i & 1 ? shape.flags | MG_GRU_RESET_AFTER : shape.flags & ~(uint32_t)MG_GRU_RESET_AFTER;
+      if (i < 2) shape.activation = a;
+      else shape.recurrent_activation = a;
+      check_shape(shape, 7000 + (unsigned)kind * 4 + i, 8e-6);
+    }
+  }
+}
+
+static void test_threads(void) {
+  for (unsigned number = 0; number < 12; number++) {
+    gru_shape shape = shape_number(6000 + number);
+    shape.B = 41;
+    shape.T = 9;
+    shape.U = 37;
+    shape.F = 20;
+    gru_case one = new_case(shape, MG_FLOAT32), many = new_case(shape, MG_FLOAT32);
+    CHECK_OK(mg_set_threads(1));
+    run(&one);
+    CHECK_OK(mg_set_threads(3));
+    run(&many);
+    for (int i = 0; i < RESULTS; i++) {
+      const char *name;
+      const mg_tensor *a = result_of(&one, i, &name), *b = result_of(&many, i, &name);
+      if (a != NULL) CHECK(memcmp(mg_tensor_read(a), mg_tensor_read(b), (size_t)mg_tensor_size(a) * sizeof(float)) == 0);
+    }
+    free_case(&one);
+    free_case(&many);
+  }
+}
+
+/* Inference, and a packed handle, compute the same numbers as training. */
+static void test_inference_and_packed(void) {
+  for (unsigned number = 0; number < 40; number++) {
+    gru_shape shape = shape_number(8000 + number);
+    gru_case training = new_case(shape, MG_FLOAT32), plain = new_case(shape, MG_FLOAT32);
+    CHECK_OK(mg_gru_forward(&training.args));
+    plain.args.saved = NULL;
+    CHECK_OK(mg_packed_create(&plain.args.packed));
+    for (int round = 0; round < 2; round++) {
+      CHECK_OK(mg_gru_forward(&plain.args));
+      for (int i = 0; i < 3; i++) {
+        const char *name;
+        const mg_tensor *a = result_of(&training, i, &name), *b = result_of(&plain, i, &name);
+        CHECK(memcmp(mg_tensor_read(a), mg_tensor_read(b), (size_t)mg_tensor_size(a) * sizeof(float)) == 0);
+      }
+    }
+    mg_packed_destroy(plain.args.packed);
+    free_case(&training);
+    free_case(&plain);
+  }
+}
+
+static void test_chosen(void) {
+  gru_case c = new_case(shape_number(3), MG_FLOAT32), d = new_case(shape_number(3), MG_FLOAT64);
+  mg_plan plan;
+  CHECK_OK(mg_gru_explain(&plan, &c.args));
+  CHECK(strcmp(plan.kernel, "fused float32") == 0 && plan.faster == NULL && plan.reason == NULL);
+  CHECK_OK(mg_gru_explain(&plan, &d.args));
+  CHECK(strcmp(plan.kernel, "reference") == 0 && strcmp(plan.faster, "fused float32") == 0 && plan.reason != NULL);
+  free_case(&c);
+  free_case(&d);
+}
+
+int main(void) {
+  RUN(test_chosen);
+  RUN(test_small_sets);
+  RUN(test_larger_sets);
+  RUN(test_large_units);
+  RUN(test_every_activation);
+  RUN(test_inference_and_packed);
+  RUN(test_threads);
+  return finish();
+}
