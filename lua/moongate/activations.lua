@@ -112,8 +112,8 @@ define("glu", { options = AXIS, apply = function(x, o)
   if not size or size % 2 == 1 then
     check.fail("glu: argument x %s has an odd size on axis %d, expected an even one", tostring(x.shape), o.axis)
   end
-  local a, b = ops.split(x, { size / 2, size / 2 }, dim)
-  return ops.mul(a, ops.activation(b, { kind = "sigmoid" }))
+  local halves = ops.split(x, size / 2, dim)
+  return ops.mul(halves[1], ops.activation(halves[2], { kind = "sigmoid" }))
 end })
 
 -- max(x - tau, 0) summing to 1 (Martins & Astudillo 2016). The support is found by dropping what is not above tau until nothing

@@ -2,6 +2,7 @@
 -- every step, and made anew after a reset. Names: tf.compat.v1.keras.layers.GRUCell (with count and training) and Keras 3's cells.
 -- A cached mask serves only calls of its shape, dtype, rate, count and training; any other call makes a new one.
 local check = require "moongate.check"
+local create = require "moongate.tensor_create"
 local tensor = require "moongate.tensor"
 
 local dropout_mask = {}
@@ -19,7 +20,7 @@ end
 local function draw(cell, shape, dtype, rate, count, training)
   local masks = {}
   for i = 1, count do
-    masks[i] = (training and cell:draw_dropout(shape, dtype, rate) or tensor.ones(shape, { dtype = dtype })):keep()
+    masks[i] = (training and cell:draw_dropout(shape, dtype, rate) or create.ones(shape, { dtype = dtype })):keep()
   end
   return masks
 end

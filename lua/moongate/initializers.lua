@@ -1,6 +1,7 @@
 -- Initializers with Keras's names, options and distributions. An initializer is called with a shape and a dtype and returns a
 -- tensor; one object always draws the same numbers, as in Keras. Source: keras.src.initializers.random_initializers (3.15).
 local check = require "moongate.check"
+local create = require "moongate.tensor_create"
 local fields = require "moongate.fields"
 local null = require "moongate.null"
 local ops = require "moongate.ops"
@@ -19,7 +20,7 @@ local function define(name, list, positional, draw, parent)
   --- A tensor of this shape (Lua array) and dtype (default: floatx).
   function C:__call(shape, dtype)
     check.type(name, "shape", shape, "table")
-    return draw(self, shape, dtype or tensor.floatx())
+    return draw(self, shape, dtype or tensor.floatx)
   end
   initializers[name] = registry:add(C)
   return C
@@ -28,13 +29,13 @@ end
 -- Constants ------------------------------------------------------------------------------------------------------------------
 
 define("Zeros", {}, nil, function(_, shape, dtype)
-  return tensor.zeros(shape, { dtype = dtype })
+  return create.zeros(shape, { dtype = dtype })
 end)
 define("Ones", {}, nil, function(_, shape, dtype)
-  return tensor.ones(shape, { dtype = dtype })
+  return create.ones(shape, { dtype = dtype })
 end)
 define("Constant", { { "value", default = 0, codec = fields.float } }, { "value" }, function(self, shape, dtype)
-  return tensor.full(shape, self.value, { dtype = dtype })
+  return create.full(shape, self.value, { dtype = dtype })
 end)
 
 -- Keras does not write the gain; a round trip has to keep it, so it is written when it is not 1.
@@ -44,7 +45,7 @@ local gain = { decode = function(value, where)
 end, float = true }
 define("Identity", { { "gain", default = 1, codec = gain, when_set = true } }, { "gain" }, function(self, shape, dtype)
   if #shape ~= 2 then check.fail("Identity: argument shape has %d dimensions, expected 2", #shape) end
-  local rows = tensor.arange(0, shape[1] - 1, { dtype = "int32" })
+  local rows = create.arange(shape[1], { dtype = "int32" })
   return ops.mul(ops.one_hot(rows, shape[2], dtype), self.gain or 1)
 end)
 
@@ -57,7 +58,7 @@ local function key_of(self)
 end
 
 local function fill(self, kind, shape, dtype, a, b)
-  local out = tensor.empty(shape, { dtype = dtype })
+  local out = create.empty(shape, { dtype = dtype })
   ops.random_fill(kind, out, key_of(self), a, b)
   return out
 end
@@ -144,7 +145,7 @@ local function orthogonal(self, shape, dtype)
   local normal = fill(self, "normal", { math.max(rows, columns), math.min(rows, columns) }, dtype, 0, 1)
   local q, r = ops.qr(normal)
   local n = r.shape[1]
-  local diagonal = ops.sum(ops.mul(r, ops.one_hot(tensor.arange(0, n - 1, { dtype = "int32" }), n, dtype)), 1)
+  local diagonal = ops.sum(ops.mul(r, ops.one_hot(create.arange(n, { dtype = "int32" }), n, dtype)), 1)
   q = ops.mul(q, ops.where(ops.lt(diagonal, 0), -1, 1))
   if wide then q = ops.transpose(q, 1, 2) end
   return ops.reshape(ops.mul(q, self.gain), shape)

@@ -4,6 +4,7 @@ local activations = require "moongate.activations"
 local check = require "moongate.check"
 local class = require "moongate.class"
 local constraints = require "moongate.constraints"
+local create = require "moongate.tensor_create"
 local dropout_mask = require "moongate.dropout_mask"
 local fields = require "moongate.fields"
 local initializers = require "moongate.initializers"
@@ -75,7 +76,7 @@ end
 ---@param batch_size integer
 ---@return Tensor[]
 function GRUCell:get_initial_state(batch_size)
-  return { tensor.zeros({ check.integer(self:title(), "batch_size", batch_size, 0), self.units }, { dtype = self.dtype }) }
+  return { create.zeros({ check.integer(self:title(), "batch_size", batch_size, 0), self.units }, { dtype = self.dtype }) }
 end
 
 local function is_elementwise(activation) return type(activation) == "table" and activation.spec ~= nil end

@@ -10,7 +10,7 @@ local tensor = require "moongate.tensor"
 
 local DTYPES = { "float32", "float64", "int32", "uint8" }
 local plain_dtype = { decode = function(value, where)
-  if value == nil or value == null then return tensor.floatx() end
+  if value == nil or value == null then return tensor.floatx end
   return check.one_of(where.op, where.name, value, DTYPES)
 end }
 

@@ -7,6 +7,7 @@
 --   function Scale:call(x) return (x * self.factor) ^ self.power end
 local check = require "moongate.check"
 local class = require "moongate.class"
+local create = require "moongate.tensor_create"
 local fields = require "moongate.fields"
 local json = require "moongate.json"
 local names = require "moongate.layers.names"
@@ -18,7 +19,7 @@ local tensor = require "moongate.tensor"
 local Layer = class "Layer"
 
 local dtype_field = { decode = function(value, where)
-  return fields.dtype.decode(value, where) or tensor.floatx()
+  return fields.dtype.decode(value, where) or tensor.floatx
 end, encode = fields.dtype.encode }
 
 fields.declare(Layer, {
@@ -135,7 +136,7 @@ function Layer:convert(x)
     if type(x) ~= "table" and type(x) ~= "number" then
       check.fail("%s: input is %s, expected a tensor", self:title(), check.describe(x))
     end
-    x = tensor.of(x, { dtype = self.keeps_integers and "int32" or self.dtype })
+    x = create.tensor(x, { dtype = self.keeps_integers and "int32" or self.dtype })
   end
   if x.dtype == self.dtype or (self.keeps_integers and (x.dtype == "int32" or x.dtype == "uint8")) then return x end
   local mask = x.keras_mask
@@ -147,7 +148,7 @@ end
 --- A mask as a uint8 tensor of zeros and ones.
 function Layer:convert_mask(mask)
   if type(mask) == "table" and not tensor.is(mask) then
-    if tensor.is(mask[1]) or (mask[1] == nil) then mask = mask[1] else mask = tensor.of(mask, { dtype = "uint8" }) end
+    if tensor.is(mask[1]) or (mask[1] == nil) then mask = mask[1] else mask = create.tensor(mask, { dtype = "uint8" }) end
   end
   if mask == nil then return nil end
   if not tensor.is(mask) then check.fail("%s: mask is %s, expected a tensor", self:title(), check.describe(mask)) end

@@ -2,6 +2,7 @@
 -- A class with a whole-sequence operation (GRU) writes `run`; otherwise the cell is called step by step.
 local check = require "moongate.check"
 local class = require "moongate.class"
+local create = require "moongate.tensor_create"
 local fields = require "moongate.fields"
 local Layer = require "moongate.layers.layer"
 local loop = require "moongate.layers.rnn_loop"
@@ -98,7 +99,7 @@ local function checked_states(self, what, states, batch)
     check.fail("%s: %s has %d states, expected %d", self:title(), what, #states, #sizes)
   end
   for i, size in ipairs(sizes) do
-    local state = tensor.is(states[i]) and states[i] or tensor.of(states[i], { dtype = self.dtype })
+    local state = tensor.is(states[i]) and states[i] or create.tensor(states[i], { dtype = self.dtype })
     batch = batch or state.shape[1]
     if #state.shape ~= 2 or state.shape[1] ~= batch or state.shape[2] ~= size then
       check.fail("%s: %s has shape %s, expected %s", self:title(), what, self.shape_text(state.shape),
@@ -115,7 +116,7 @@ end
 function RNN:get_initial_state(batch_size)
   if self.cell.get_initial_state then return listed(self.cell:get_initial_state(batch_size)) end
   local states = {}
-  for i, size in ipairs(state_sizes(self)) do states[i] = tensor.zeros({ batch_size, size }, { dtype = self.dtype }) end
+  for i, size in ipairs(state_sizes(self)) do states[i] = create.zeros({ batch_size, size }, { dtype = self.dtype }) end
   return states
 end
 
@@ -145,7 +146,7 @@ local function zero_rows(self, rows)
   for _, row in ipairs(rows) do
     keep[check.integer(self:title() .. ": reset_state", "rows", row, 1, self.state_batch)] = { 0 }
   end
-  local factor = tensor.of(keep, { dtype = "uint8" })
+  local factor = create.tensor(keep, { dtype = "uint8" })
   local states = {}
   for i, state in ipairs(self.states) do states[i] = ops.where(factor, state, 0) end
   store(self, states, self.state_batch)

@@ -1,5 +1,6 @@
 -- The time loop for cells in Lua, on the tape. B batch, T time.
 --   m = mask[:, t];  out = where(m, out, previous out);  state = where(m, new, state);  the previous out starts as zeros
+local create = require "moongate.tensor_create"
 local ops = require "moongate.ops"
 local tensor = require "moongate.tensor"
 
@@ -21,7 +22,7 @@ end
 local function empty_output(layer, x, states)
   local units = layer.cell.output_size or states[1].shape[2]
   local B = x.shape[1]
-  return tensor.zeros(layer.return_sequences and { B, 0, units } or { B, units }, { dtype = x.dtype })
+  return create.zeros(layer.return_sequences and { B, 0, units } or { B, units }, { dtype = x.dtype })
 end
 
 -- A cell may return its states as a list or, when there is one, as a tensor.

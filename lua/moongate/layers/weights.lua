@@ -1,6 +1,7 @@
 -- The part of Layer that keeps weights and losses: adding, listing, reading, setting, counting.
 local check = require "moongate.check"
 local constraints = require "moongate.constraints"
+local create = require "moongate.tensor_create"
 local initializers = require "moongate.initializers"
 local ops = require "moongate.ops"
 local regularizers = require "moongate.regularizers"
@@ -79,7 +80,7 @@ return function(Layer)
   function Layer.setters:trainable(value)
     check.type(self:title(), "trainable", value, "boolean")
     rawset(self, "is_trainable", value)
-    for _, v in ipairs(self.variables_list) do v.trainable = value and v.weight_kind end
+    for _, v in ipairs(self.variables_list) do v:set_trainable(value and v.weight_kind) end
     for _, child in ipairs(self:children()) do
       if child[2].is_layer then child[2].trainable = value end
     end
@@ -105,7 +106,7 @@ return function(Layer)
     local list = {}
     for i, v in ipairs(weights) do
       local value = values[i]
-      if not tensor.is(value) then value = tensor.of(value, { dtype = v.dtype }) end
+      if not tensor.is(value) then value = create.tensor(value, { dtype = v.dtype }) end
       if tostring(value.shape) ~= tostring(v.shape) then
         check.fail("%s: set_weights: array %d (%s) has shape %s, expected %s", self:title(), i, v.path,
           self.shape_text(value.shape), self.shape_text(v.shape))
@@ -166,7 +167,7 @@ return function(Layer)
   ---@param shape integer[]
   ---@return Tensor
   function Layer:draw_dropout(shape, dtype, rate)
-    local mask = tensor.empty(shape, { dtype = dtype })
+    local mask = create.empty(shape, { dtype = dtype })
     ops.random_fill("dropout", mask, self.seed_generator:next(), rate, 0)
     return mask
   end

@@ -1,0 +1,145 @@
+-- What a case module works with: the one place where golden tensors are read, values are compared and tolerances are chosen.
+--
+-- A case module (cases/*.lua) returns { name =, matches = function(case) -> boolean, run = function(case, t) }. `case` is the decoded
+-- case; a module recognises its own by the fields, never by names. run raises to fail, calls t.skip(reason) for what is not offered,
+-- and compares with t.close. Where case.deviates is set, the values are the library's and run has to assert our own rule instead.
+local json = require "moongate.json"
+local mg = require "moongate"
+
+local context = {}
+
+-- Tolerances: |a - b| <= tolerance * max(1, |b|), by precision and by what is compared. A case's own `tolerance` wins.
+local TOLERANCES = {
+  float64 = { output = 1e-10, gradient = 1e-9, training = 1e-9 },
+  float32 = { output = 1e-5, gradient = 1e-4, training = 1e-4 },
+}
+
+local SPECIAL = { nan = 0 / 0, inf = math.huge, ["-inf"] = -math.huge }
+
+local function number(v)
+  if type(v) == "string" then v = SPECIAL[v] end
+  if v == true then return 1 elseif v == false then return 0 end
+  return v
+end
+
+--- Whether a decoded value is a golden tensor.
+function context.is_golden(value)
+  return type(value) == "table" and value ~= json.null and value.data ~= nil and value.shape ~= nil
+end
+
+local function plain_list(list, convert)
+  local out = {}
+  for i = 1, #list do out[i] = convert and convert(list[i]) or list[i] end
+  return out
+end
+
+--- A tensor of a golden one, in its dtype (bool: uint8) or another.
+function context.tensor(golden, dtype)
+  if golden == nil or golden == json.null then return nil end
+  dtype = dtype or (golden.dtype == "bool" and "uint8") or (golden.dtype == "int64" and "int32") or golden.dtype
+  local flat = mg.tensor(plain_list(golden.data, number), { dtype = dtype })
+  return flat:reshape(plain_list(golden.shape))
+end
+
+-- The object of a nested { class, args }: a layer, cell, regularizer, constraint, initializer, ...
+local function object_of(name, args, t)
+  for _, module in ipairs { "layers", "regularizers", "constraints", "initializers", "optimizers" } do
+    local C = mg[module] and mg[module][name]
+    if C then return C(args) end
+  end
+  local schedule = mg.optimizers and mg.optimizers.schedules and mg.optimizers.schedules[name]
+  if schedule then return schedule(args) end
+  return t.skip("no " .. name)
+end
+
+--- Decoded arguments as options: null stays mg.null, lists are plain, nested { class, args } become objects.
+function context.options(value, t)
+  if type(value) ~= "table" or value == json.null then return value end
+  if value.class and value.args then return object_of(value.class, context.options(value.args, t), t) end
+  if not json.is_object(value) then return plain_list(value, function(item) return context.options(item, t) end) end
+  local out = {}
+  for key, item in json.pairs(value) do out[key] = context.options(item, t) end
+  return out
+end
+
+--- nil for null.
+function context.given(value)
+  if value == json.null then return nil end
+  return value
+end
+
+local function flat_values(actual)
+  if type(actual) == "number" then return { actual } end
+  return actual:to_flat_table()
+end
+
+local function shape_text(shape) return "(" .. table.concat(plain_list(shape, tostring), ", ") .. ")" end
+
+local function check_shape(label, actual, expected)
+  if type(actual) == "number" then return end
+  local a, b = shape_text(actual.shape), shape_text(expected.shape)
+  if a ~= b then error(("%s has shape %s, expected %s"):format(label, a, b), 0) end
+end
+
+local function apart(a, b, tolerance)
+  if b ~= b then return a == a end
+  if a == b then return false end
+  return not (math.abs(a - b) <= tolerance * math.max(1, math.abs(b)))
+end
+
+--- The context of one case.
+function context.new(case)
+  local t = { tensor = context.tensor, given = context.given, is_golden = context.is_golden, json = json, mg = mg }
+
+  --- Ends the case as skipped.
+  function t.skip(reason) error({ skipped = reason }, 0) end
+
+  --- Ends the case as failed unless `condition` holds.
+  function t.check(condition, message, ...)
+    if not condition then error(select("#", ...) > 0 and message:format(...) or message, 0) end
+  end
+
+  function t.options(value) return context.options(value, t) end
+
+  --- The class `name` of a module of mg, or the case is skipped.
+  function t.class(module, name)
+    local C = mg[module] and mg[module][name]
+    if not C then t.skip("no " .. name) end
+    return C
+  end
+
+  function t.tolerance(dtype, what)
+    return t.given(case.tolerance) or (TOLERANCES[dtype] or TOLERANCES.float64)[what or "output"]
+  end
+
+  --- Compares a tensor or number with a golden tensor or number; what: "output", "gradient" or "training".
+  function t.close(label, actual, expected, what)
+    if actual == nil then error(label .. " is missing", 0) end
+    local golden = context.is_golden(expected)
+    if golden then check_shape(label, actual, expected) end
+    local values = flat_values(actual)
+    local wanted = golden and plain_list(expected.data, number) or { number(expected) }
+    if #values ~= #wanted then error(("%s has %d values, expected %d"):format(label, #values, #wanted), 0) end
+    local tolerance = t.tolerance(golden and expected.dtype or "float64", what)
+    for i = 1, #wanted do
+      if apart(values[i], wanted[i], tolerance) then
+        error(("%s[%d] is %.17g, expected %.17g (tolerance %g)"):format(label, i, values[i], wanted[i], tolerance), 0)
+      end
+    end
+  end
+
+  --- Compares a tensor with a list of numbers that are themselves only good to `tolerance` (central differences).
+  function t.near(label, actual, wanted, tolerance)
+    local values = flat_values(actual)
+    if #values ~= #wanted then error(("%s has %d values, expected %d"):format(label, #values, #wanted), 0) end
+    for i = 1, #wanted do
+      if apart(values[i], wanted[i], tolerance) then
+        error(("%s[%d] is %.17g, expected %.17g (tolerance %g)"):format(label, i, values[i], wanted[i], tolerance), 0)
+      end
+    end
+  end
+
+  return t
+end
+
+return context
