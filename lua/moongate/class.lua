@@ -1,11 +1,10 @@
--- Classes: `class(name, parent)` gives C; `C(...)` makes an object and calls `C.init(self, ...)`; `obj:is(C)` asks.
--- C.getters and C.setters are functions by property name; they are inherited. C.to_text(self) is what tostring gives.
+-- Classes: `class(name, parent)` gives C; `C(...)` makes an object and calls `C.init(self, ...)`; `obj:is(C)` asks. C.getters and
+-- C.setters: functions by property name, inherited. C.to_text(self) is what tostring gives; C.__call(self, ...) calls an object.
 local function is(self, other)
   local class = type(self) == "table" and (getmetatable(self) or self).class
   while class and class ~= other do class = class.parent end
   return class == other
 end
-
 return function(name, parent)
   local C = { name = name, parent = parent, is = is }
   C.getters = setmetatable({}, { __index = parent and parent.getters })
@@ -21,6 +20,7 @@ return function(name, parent)
     if setter then setter(self, value) else rawset(self, key, value) end
   end
   function meta:__tostring() return C.to_text and C.to_text(self) or "<" .. name .. ">" end
+  function meta:__call(...) return C.__call(self, ...) end
   local function construct(_, ...)
     local object = setmetatable({}, meta)
     if C.init then C.init(object, ...) end

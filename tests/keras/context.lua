@@ -41,13 +41,20 @@ function context.tensor(golden, dtype)
   return flat:reshape(plain_list(golden.shape))
 end
 
+-- A name of mg, nil when there is none.
+local function part(name)
+  local ok, value = pcall(function() return mg[name] end)
+  return ok and value or nil
+end
+
 -- The object of a nested { class, args }: a layer, cell, regularizer, constraint, initializer, ...
 local function object_of(name, args, t)
   for _, module in ipairs { "layers", "regularizers", "constraints", "initializers", "optimizers" } do
-    local C = mg[module] and mg[module][name]
+    local C = part(module) and part(module)[name]
     if C then return C(args) end
   end
-  local schedule = mg.optimizers and mg.optimizers.schedules and mg.optimizers.schedules[name]
+  local schedules = part "optimizers" and mg.optimizers.schedules
+  local schedule = schedules and schedules[name]
   if schedule then return schedule(args) end
   return t.skip("no " .. name)
 end
@@ -103,7 +110,7 @@ function context.new(case)
 
   --- The class `name` of a module of mg, or the case is skipped.
   function t.class(module, name)
-    local C = mg[module] and mg[module][name]
+    local C = part(module) and part(module)[name]
     if not C then t.skip("no " .. name) end
     return C
   end
