@@ -44,7 +44,8 @@ typedef struct mg_backend {
   mg_status (*softmax_forward)(mg_tensor *out, const mg_tensor *x, int32_t log);
   mg_status (*softmax_backward)(mg_tensor *dx, const mg_tensor *dy, const mg_tensor *y, int32_t log);
 
-  /* linear algebra; the last two axes of a matmul operand may be swapped (unit stride on either), out contiguous */
+  /* linear algebra; a matmul operand has unit stride along one of its last two axes and at least that axis's size along the other
+   * (along an axis of one element: any), leading axes of any stride or missing: they broadcast; out contiguous */
   mg_status (*matmul)(mg_tensor *out, const mg_tensor *a, const mg_tensor *b, double beta);
   mg_status (*qr)(mg_tensor *q, mg_tensor *r, const mg_tensor *a);
 
