@@ -41,13 +41,18 @@ install_packages() {
   fi
 }
 
-# Builds the checkout in $1 and sets BUILD: its folder build, or one of the user's own where that cannot be written.
-build_moongate() {
+# Sets BUILD for the checkout in $1: its folder build, or one of the user's own where that cannot be written.
+choose_build() {
   BUILD=$1/build
-  if [ -e "$BUILD" ] && [ ! -w "$BUILD" ] || [ ! -e "$BUILD" ] && [ ! -w "$1" ]; then
-    BUILD=${XDG_CACHE_HOME:-$HOME/.cache}/moongate/build
-    export MOONGATE_LIB="$BUILD/moongate/core.so"
-  fi
+  if [ -w "$BUILD" ] || [ ! -e "$BUILD" ] && [ -w "$1" ]; then return; fi
+  BUILD=${XDG_CACHE_HOME:-$HOME/.cache}/moongate/build
+  mkdir -p "$BUILD" 2>/dev/null || BUILD=${TMPDIR:-/tmp}/moongate-$(id -u)/build
+  export MOONGATE_LIB="$BUILD/moongate/core.so"
+}
+
+# Builds the checkout in $1 and sets BUILD.
+build_moongate() {
+  choose_build "$1"
   log=$(mktemp)
   if cmake -S "$1" -B "$BUILD" -DCMAKE_BUILD_TYPE=Release >"$log" 2>&1 && cmake --build "$BUILD" -j "$(nproc)" >>"$log" 2>&1; then
     rm -f "$log"
