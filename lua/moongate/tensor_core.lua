@@ -14,7 +14,7 @@ local Tensor = {}
 tensor.methods = Tensor
 local getters = {}
 tensor.getters = getters
-local meta = {}
+local meta = { names = Tensor } -- names: what completion and help() list
 tensor.meta = meta
 
 local CODES = { float32 = C.MG_FLOAT32, float64 = C.MG_FLOAT64, int32 = C.MG_INT32, uint8 = C.MG_UINT8 }

@@ -57,6 +57,12 @@ local function add_code(entry, line, number)
       return entry
     end
   end
+  entry.name = line:match("^([%w_]+%.[%w_]+)%s*=") -- a function made by another one
+  if not entry.name then return nil end
+  local names = {}
+  for i, param in ipairs(entry.params) do names[i] = param.name end
+  entry.kind, entry.arguments = "function", "(" .. table.concat(names, ", ") .. ")"
+  return entry
 end
 
 local function new_entry()

@@ -14,7 +14,7 @@ local function own_frames()
   for level = 3, 40 do
     local info = debug.getinfo(level, "Sln")
     if not info then break end
-    local inside = info.source:sub(2, 1 + #here) == here or info.source:match("/bin/moongate$")
+    local inside = info.source:sub(2, 1 + #here) == here
     if info.currentline > 0 and not inside then
       local name = info.name and (" in " .. info.name) or ""
       lines[#lines + 1] = ("  %s:%d%s"):format(info.short_src, info.currentline, name)
@@ -86,10 +86,14 @@ local COMMANDS = {
 COMMANDS["-h"] = COMMANDS["--help"]
 COMMANDS["-v"] = COMMANDS["--version"]
 
-return function(arguments)
+local function dispatch(arguments)
   local first = arguments[1]
   if not first then return require "moongate.cli.prompt"() end
   if COMMANDS[first] then return COMMANDS[first](arguments) end
   if first:sub(1, 1) == "-" and first ~= "-" then return fail("unknown option " .. first .. "\n" .. USAGE) end
   return script(arguments)
+end
+
+return function(arguments)
+  os.exit(dispatch(arguments))
 end

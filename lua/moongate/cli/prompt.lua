@@ -1,7 +1,7 @@
 --- The prompt: reads a statement, runs it, prints what it returns.
 local complete = require "moongate.cli.complete"
 local edit = require "moongate.ffi.edit"
-local names = require "moongate.cli.names"
+local hints = require "moongate.cli.hints"
 local pretty = require "moongate.cli.pretty"
 
 local FIRST, MORE = "> ", ">> "
@@ -14,12 +14,10 @@ local function strict_globals()
   local function unknown(_, name)
     local value = rawget(_G, name)
     if value ~= nil then return value end
-    local known = {}
-    for word in pairs(names.of(_G)) do known[#known + 1] = word end
-    local nearest = require("moongate.check").nearest(tostring(name), known)
-    error(("unknown name '%s'%s"):format(name, nearest and ("; did you mean '%s'?"):format(nearest) or ""), 2)
+    error(("unknown name '%s'%s"):format(name, hints.nearest(_G, tostring(name))), 2)
   end
-  return setmetatable({}, { __index = unknown, __newindex = function(_, name, value) rawset(_G, name, value) end })
+  local function assign(_, name, value) rawset(_G, name, value) end
+  return setmetatable({ __pass = function(...) return ... end }, { __index = unknown, __newindex = assign })
 end
 
 -- ---- One statement ------------------------------------------------------------------------------------------------------
@@ -30,62 +28,84 @@ local function without_local(code)
   return loadstring(open, "=(prompt)") and open or code
 end
 
+local function is_unfinished(message) return message and message:match("near '<eof>'$") ~= nil end
+
 --- Compiles what was typed so far, as an expression where it is one.
 ---@param code string
 ---@return function|nil chunk, string|nil message, boolean unfinished
 local function compile(code)
-  code = code:gsub("^%s*=", "return ")
-  local chunk = loadstring("return " .. code, "=(prompt)")
-  if chunk then return chunk, nil, false end
+  code = code:gsub("^%s*=", "")
+  local chunk, as_value = loadstring("return " .. code, "=(prompt)")
+  -- not as a tail call: messages are to find the line of this chunk
+  if chunk then return loadstring("return __pass(" .. code .. "\n)", "=(prompt)") or chunk, nil, false end
   local message
   chunk, message = loadstring(without_local(code), "=(prompt)")
-  return chunk, message, not chunk and message:match("near '<eof>'$") ~= nil
+  return chunk, message, is_unfinished(message) or is_unfinished(as_value)
 end
 
--- The user's own frames above the message: those of files that are neither moongate's nor C.
-local function trace(message)
+-- The position of the prompt's own text says nothing when it is one line.
+local function without_position(message)
+  return (message:gsub("^%(prompt%):1: ", ""):gsub("^%(prompt%):(%d+): ", "line %1: "))
+end
+
+-- The frames of the user's files that led to the message: neither moongate's nor C nor the prompt itself.
+local function frames_above(message)
   local here = debug.getinfo(1, "S").source:match("^(@.*)cli/prompt%.lua$")
   local lines = {}
   for level = 3, 60 do
     local info = debug.getinfo(level, "Sl")
     if not info or #lines == FRAMES then break end
-    local ours = info.source:sub(1, #here) == here or info.source == "=(prompt)" or info.source:match("/bin/moongate$")
-    if info.currentline > 0 and not ours then lines[#lines + 1] = ("  at %s:%d"):format(info.short_src, info.currentline) end
+    local ours = info.source:sub(1, #here) == here or info.source == "=(prompt)"
+    local place = ("%s:%d"):format(info.short_src, info.currentline)
+    local said = #lines == 0 and message:sub(1, #place) == place
+    if info.currentline > 0 and not ours and not said then lines[#lines + 1] = "\n  at " .. place end
   end
-  local text = type(message) == "string" and message:gsub("^%(prompt%):1: ", "") or pretty(message)
-  return #lines > 1 and text .. "\n" .. table.concat(lines, "\n") or text
+  return table.concat(lines)
 end
 
-local function print_results(count, ...)
-  for i = 1, count do io.write(pretty((select(i, ...))), "\n") end
+local function tracer(code)
+  return function(message)
+    if type(message) ~= "string" then message = pretty(message) end
+    return without_position(message) .. hints.of_error(message, code) .. frames_above(message)
+  end
+end
+
+local function print_results(code, count, ...)
+  for i = 1, count do
+    local text = pretty((select(i, ...)))
+    io.write(text, text == "nil" and count == 1 and hints.of_nil(code) or "", "\n")
+  end
   if count > 0 then _G._ = (...) end
 end
 
 -- Runs a chunk and prints its results; false after an error, which has been shown.
-local function run(chunk)
+local function run(chunk, code)
+  local trace = tracer(code)
   local function show(ok, ...)
-    local printed, message = ok, ...
-    if ok then printed, message = xpcall(function(...) print_results(select("#", ...), ...) end, trace, ...) end
+    local message = ...
+    if ok then ok, message = xpcall(print_results, trace, code, select("#", ...), ...) end
     io.stdout:flush()
-    if not printed then io.stderr:write(message, "\n") end
-    return printed
+    if not ok then io.stderr:write(message, "\n") end
+    return ok
   end
   return show(xpcall(chunk, trace))
 end
 
 -- ---- The loop -----------------------------------------------------------------------------------------------------------
 
--- Feeds lines to `read` until a statement is whole; its chunk, or nil at the end of the input.
+local function nothing() end
+
+-- Feeds lines to `read` until a statement is whole; its chunk and text, or nil at the end of the input.
 local function read_statement(read)
   local code
   while true do
     local line = read(code and MORE or FIRST)
     if line == nil then return nil end
-    if line == false then return function() end end -- Ctrl-C
+    if line == false then return nothing, "" end -- Ctrl-C
     code = code and code .. "\n" .. line or line
     local chunk, message, unfinished = compile(code)
-    if chunk then return chunk end
-    if not unfinished then return function() error((message:gsub("^%(prompt%):", "line "):gsub("^line 1: ", "")), 0) end end
+    if chunk then return chunk, code end
+    if not unfinished then return function() error(message, 0) end, code end
   end
 end
 
@@ -97,7 +117,10 @@ end
 
 local function plain_reader(person)
   return function(prompt)
-    if person then io.write(prompt) io.flush() end
+    if person then
+      io.write(prompt)
+      io.flush()
+    end
     return io.read("*l")
   end
 end
@@ -105,11 +128,11 @@ end
 local function loop(read, globals, before)
   local status = 0
   while true do
-    local chunk = read_statement(read)
+    local chunk, code = read_statement(read)
     if not chunk then return status end
     jit.off(chunk) -- a compiled loop does not see Ctrl-C; functions it calls are compiled all the same
     before()
-    if not run(setfenv(chunk, globals)) then status = 1 end
+    if not run(setfenv(chunk, globals), code) then status = 1 end
   end
 end
 
@@ -124,14 +147,17 @@ return function()
   rawset(_G, "mg", require "moongate")
   rawset(_G, "help", require("moongate.cli.help").show)
   local globals = strict_globals()
-  if not edit.interactive() then return loop(plain_reader(false), globals, function() end) end
+  if not edit.interactive() then return loop(plain_reader(false), globals, nothing) end
   local editor, message = edit.open {
     name = "moongate",
     history = history_path(),
     complete = function(line, cursor) return complete.candidates(_G, line, cursor) end,
   }
   greet(editor, message)
-  if not editor then loop(plain_reader(true), globals, function() end) return 0 end
+  if not editor then
+    loop(plain_reader(true), globals, nothing)
+    return 0
+  end
   loop(function(prompt) return editor:read(prompt) end, globals, function() editor:rearm_interrupt() end)
   editor:close()
   io.write("\n")

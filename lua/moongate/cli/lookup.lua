@@ -1,0 +1,107 @@
+--- From a value to its annotation in the source, and from a word to a value.
+local annotations = require "moongate.cli.annotations"
+local names = require "moongate.cli.names"
+
+local M = {}
+
+local function entry_where(path, test)
+  for _, entry in ipairs((annotations.of_file(path))) do
+    if test(entry) then return entry end
+  end
+end
+
+local function source_of(f)
+  local info = debug.getinfo(f, "S")
+  return info.source:match("^@(.*)$"), info.linedefined
+end
+
+-- Every module that is loaded: visit(name of the module, its value).
+local function each_module(visit)
+  for name, module in pairs(package.loaded) do
+    if type(name) == "string" and name:match("^moongate%.") and type(module) == "table" then
+      local found = visit(name, module)
+      if found then return found end
+    end
+  end
+end
+
+-- A function that another one made: the field it was assigned to has the annotation.
+local function of_field(f)
+  return each_module(function(name, module)
+    for key, member in next, module do
+      if member == f and type(key) == "string" then
+        local path = package.searchpath(name, package.path)
+        return path and entry_where(path, function(entry) return entry.name and entry.name:match("[%.:]([%w_]+)$") == key end)
+      end
+    end
+  end)
+end
+
+--- The annotation of a function, or nil.
+---@param f function
+---@return table|nil
+function M.of_function(f)
+  local path, line = source_of(f)
+  if not path then return nil end
+  return entry_where(path, function(entry) return entry.line == line end) or of_field(f)
+end
+
+--- Whether a value is a class of ours.
+---@param value any
+---@return boolean
+function M.is_class(value)
+  return type(value) == "table" and rawget(value, "getters") ~= nil and rawget(value, "name") ~= nil
+end
+
+--- The annotation of a class: above it, or above its constructor.
+---@param class table
+---@return table|nil
+function M.of_class(class)
+  local found
+  for _, member in next, class do
+    local path = type(member) == "function" and source_of(member)
+    found = found or (path and entry_where(path, function(entry) return entry.class == class.name end))
+  end
+  local constructor = rawget(class, "init") or rawget(class, "setup")
+  return found or (constructor and M.of_function(constructor))
+end
+
+--- What the file of a module says at its top.
+---@param module table
+---@return string[]|nil lines
+function M.of_module(module)
+  local name = each_module(function(name, loaded) return rawequal(loaded, module) and name end)
+  local path = name and package.searchpath(name, package.path)
+  return path and select(2, annotations.of_file(path))
+end
+
+--- The value of `layers.GRU`, `mg.layers.GRU`, or GRU in whichever module has it; nil when there is none.
+---@param path string
+---@return any
+function M.find(path)
+  local mg = require "moongate"
+  path = path:gsub("^mg%.", ""):gsub("^moongate%.", "")
+  local value = names.resolve(mg, path)
+  if value ~= nil then return value end
+  for name in pairs(names.of(mg)) do
+    local module = names.get(mg, name)
+    local member = type(module) == "table" and not M.is_class(module) and names.get(module, path)
+    if member then return member end
+  end
+end
+
+--- Every name of mg and of its modules.
+---@return string[]
+function M.all_names()
+  local mg, list = require "moongate", {}
+  for name in pairs(names.of(mg)) do
+    list[#list + 1] = name
+    local module = names.get(mg, name)
+    if type(module) == "table" and not M.is_class(module) then
+      for inner in pairs(names.of(module)) do list[#list + 1] = inner end
+    end
+  end
+  return list
+end
+
+return M

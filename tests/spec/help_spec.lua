@@ -1,0 +1,107 @@
+local annotations = require "moongate.cli.annotations"
+local command = require "command"
+local help = require "moongate.cli.help"
+local mg = require "moongate"
+
+local SOURCE = [[
+-- What the module is.
+-- Second line.
+local class = require "moongate.class"
+
+--- A box of things.
+---@param width number its width
+---@param options? table<string, number> more
+---@return Box box
+---@return string|nil message
+---@example local b = Box(3)
+---@example print(b)
+local Box = class("Box")
+
+---@param n integer
+function Box:grow(n) self.n = n end
+
+--- Made by another function.
+---@param shape integer[]
+M.zeros = filled("zeros", 0)
+
+-- not exported, not annotated
+local function inner() end
+return { Box, inner }
+]]
+
+local function text_of(value) return table.concat(help.describe(value), "\n") end
+
+describe("annotations", function()
+  local entries, header = annotations.parse(SOURCE)
+
+  it("are read with name, parameters, results and example", function()
+    local box = entries[1]
+    assert.same({ "What the module is.", "Second line." }, header)
+    assert.equal("Box", box.class)
+    assert.equal("class", box.kind)
+    assert.same({ "A box of things." }, box.text)
+    assert.same({ { name = "width", type = "number", text = "its width" },
+      { name = "options?", type = "table<string, number>", text = "more" } }, box.params)
+    assert.same({ "Box box", "string|nil message" }, box.returns)
+    assert.same({ "local b = Box(3)", "print(b)" }, box.example)
+  end)
+
+  it("belong to the code below them", function()
+    assert.equal(3, #entries)
+    assert.equal("Box:grow", entries[2].name)
+    assert.equal("(n)", entries[2].arguments)
+    assert.equal(15, entries[2].line)
+    assert.equal("M.zeros", entries[3].name)
+    assert.equal("(shape)", entries[3].arguments)
+  end)
+end)
+
+describe("help()", function()
+  it("shows signature, shapes and an example of a layer", function()
+    local text = text_of(mg.layers.GRU)
+    assert.matches("^GRU%(units", text)
+    assert.matches("%(B, T, F%)", text)
+    assert.matches("\nExample\n  [^\n]*GRU%(", text)
+    assert.matches("return_sequences = false", text)
+    assert.matches("\nMethods\n", text)
+  end)
+
+  it("shows parameters and results of a function, made by another one or not", function()
+    assert.matches("^zeros%(shape.*\n  shape +integer.*returns Tensor", text_of(mg.zeros))
+    assert.matches("returns any", text_of(mg.no_grad))
+  end)
+
+  it("describes objects by their class and modules by their names", function()
+    assert.matches("^Dense%(units", text_of(mg.layers.Dense(3)))
+    assert.matches("\n  GRU +%S", text_of(mg.layers))
+    assert.matches("\n  matmul +Matrix product", text_of(mg.zeros { 1 }))
+  end)
+
+  it("takes names, and says what is near an unknown one", function()
+    assert.matches("^GRU%(units", (command.run("help GRU")))
+    assert.matches("^GRU%(units", (command.run("help mg.layers.GRU")))
+    assert.equal("nothing is called GRUU; did you mean GRU?\n", (command.run("help GRUU")))
+  end)
+
+  it("writes the whole reference", function()
+    local text, status = command.run("help --reference")
+    assert.equal(0, status)
+    assert.matches("\n## moongate.layers.gru\n", text)
+    assert.matches("\n%- `units` %(integer%)", text)
+    assert.matches("\n## moongate.tensor\n", text)
+  end)
+
+  it("has a description of every layer and every public function", function()
+    local missing = {}
+    for name in pairs(getmetatable(mg).names) do
+      local found, value = pcall(function() return mg[name] end)
+      if found and type(value) == "function" and text_of(value):match("no description$") then missing[#missing + 1] = name end
+    end
+    for _, name in ipairs { "Input", "Embedding", "GRU", "GRUCell", "Dense", "Dropout", "Activation", "Masking", "Flatten", "Reshape" } do
+      local lines = text_of(mg.layers[name])
+      if not lines:match("\nExample\n") then missing[#missing + 1] = "layers." .. name .. " (example)" end
+    end
+    table.sort(missing)
+    assert.equal("", table.concat(missing, " "))
+  end)
+end)
