@@ -30,7 +30,14 @@ describe("moongate", function()
   end)
 
   it("shows the message and the script's own frames", function()
-    local path = command.file 'local mg = require "moongate"\nlocal function inner()\n  mg.zeros { 2, -1 }\nend\nlocal function outer() inner() end\nouter()\n'
+    local path = command.file [[
+local mg = require "moongate"
+local function inner()
+  mg.zeros { 2, -1 }
+end
+local function outer() inner() return 1 end
+outer()
+]]
     local text, status = run(quote(path))
     os.remove(path)
     assert.equal(1, status)

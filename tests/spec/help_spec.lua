@@ -80,7 +80,7 @@ describe("help()", function()
   it("takes names, and says what is near an unknown one", function()
     assert.matches("^GRU%(units", (command.run("help GRU")))
     assert.matches("^GRU%(units", (command.run("help mg.layers.GRU")))
-    assert.equal("nothing is called GRUU; did you mean GRU?\n", (command.run("help GRUU")))
+    assert.equal("nothing is called Embeding; did you mean Embedding?\n", (command.run("help Embeding")))
   end)
 
   it("writes the whole reference", function()
@@ -97,7 +97,8 @@ describe("help()", function()
       local found, value = pcall(function() return mg[name] end)
       if found and type(value) == "function" and text_of(value):match("no description$") then missing[#missing + 1] = name end
     end
-    for _, name in ipairs { "Input", "Embedding", "GRU", "GRUCell", "Dense", "Dropout", "Activation", "Masking", "Flatten", "Reshape" } do
+    for _, name in ipairs { "Input", "Embedding", "GRU", "GRUCell", "Dense", "Dropout", "Activation", "Masking", "Flatten",
+      "Reshape" } do
       local lines = text_of(mg.layers[name])
       if not lines:match("\nExample\n") then missing[#missing + 1] = "layers." .. name .. " (example)" end
     end

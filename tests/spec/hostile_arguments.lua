@@ -1,5 +1,5 @@
--- Arguments that no caller means, made from the C types of the generated cdef: NULLs, tensors without memory, wrong dtypes and shapes,
--- views of every kind, NaN, negative and huge numbers. A seeded generator, so that a failure can be repeated.
+-- Arguments that no caller means, made from the C types of the generated cdef: NULLs, tensors without memory, wrong dtypes and
+-- shapes, views of every kind, NaN, negative and huge numbers. A seeded generator, so that a failure can be repeated.
 local ffi = require "ffi"
 
 local M = {}
@@ -12,7 +12,8 @@ local function trim(text) return (text:gsub("^%s+", ""):gsub("%s+$", ""):gsub("%
 local function declaration(text)
   local left, count = text:match("^(.-)%[([%w_]*)%]$")
   local kind, name = trim(left or text):match("^(.-)%s*([%w_]+)$")
-  return { type = kind:gsub("const ", ""):gsub("%s", ""), name = name, count = tonumber(count), const = text:match("^%s*const ") ~= nil }
+  kind = kind:gsub("const ", ""):gsub("%s", "")
+  return { type = kind, name = name, count = tonumber(count), const = text:match("^%s*const ") ~= nil }
 end
 
 --- Prototypes and structs of a cdef text.
@@ -110,8 +111,8 @@ Maker.__index = Maker
 --- Makes arguments; `context` has tensors, packed (handles), file (an open mg_hdf5 or nil), structs.
 function M.maker(context) return setmetatable(context, Maker) end
 
-local ARRAYS = { ["int64_t*"] = "int64_t[64]", ["int32_t*"] = "int32_t[64]", ["uint32_t*"] = "uint32_t[64]", ["void*"] = "char[4096]",
-  ["char*"] = "char[4096]", ["double*"] = "double[64]" }
+local ARRAYS = { ["int64_t*"] = "int64_t[64]", ["int32_t*"] = "int32_t[64]", ["uint32_t*"] = "uint32_t[64]",
+  ["void*"] = "char[4096]", ["char*"] = "char[4096]", ["double*"] = "double[64]" }
 
 local function array(kind)
   local memory = ffi.new(ARRAYS[kind])

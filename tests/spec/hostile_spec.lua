@@ -18,7 +18,8 @@ local function packed_handle()
 end
 
 local function maker(file)
-  return hostile.maker { tensors = hostile.tensors(C), packed = { packed_handle(), packed_handle() }, file = file, structs = structs }
+  local packed = { packed_handle(), packed_handle() }
+  return hostile.maker { tensors = hostile.tensors(C), packed = packed, file = file, structs = structs }
 end
 
 -- What a failed call must leave behind.

@@ -9,8 +9,10 @@ local function at_terminal(...)
   local typing = {}
   for i, keys in ipairs { ... } do typing[i] = ("sleep 0.3; printf %s"):format(command.quote(keys)) end
   local home = os.tmpname()
-  local text = command.shell(("rm -f %s; mkdir %s; { %s; sleep 0.3; } | HOME=%s XDG_STATE_HOME= TERM=xterm script -qec %s /dev/null; ls -A %s; rm -r %s")
-    :format(home, home, table.concat(typing, "; "), home, command.quote(command.path), home, home))
+  local text = command.shell(table.concat({
+    "export HOME=" .. home, "XDG_STATE_HOME= TERM=xterm", "rm -f $HOME", "mkdir $HOME",
+    ("{ %s; sleep 0.3; } | script -qec %s /dev/null"):format(table.concat(typing, "; "), command.quote(command.path)),
+    "ls -A $HOME", "rm -r $HOME" }, "; "))
   return (text:gsub("\27%[[%d;?]*%a", ""):gsub("\r", ""))
 end
 
@@ -29,13 +31,18 @@ describe("the prompt", function()
   end)
 
   it("has mg ready", function()
-    assert.equal("{2, 3}\n", (typed "tostring(mg.zeros({ 2, 3 }).shape) == nil\n"):gsub("^false", "{2, 3}"))
+    assert.equal("[[0., 0., 0.],\n [0., 0., 0.]] [f32 2x3 cpu]\n", (typed "mg.zeros({ 2, 3 })\n"))
   end)
 
   it("asks what was meant by an unknown name", function()
     local text, status = typed "prnt(1)\n"
     assert.equal("unknown name 'prnt'; did you mean 'print'?\n", text)
     assert.equal(1, status)
+  end)
+
+  it("names what was meant by an unknown field", function()
+    assert.equal("nil; did you mean 'GRU'?\n", (typed "mg.layers.Gru\n"))
+    assert.equal("attempt to call field 'zeroes' (a nil value); did you mean 'zeros'?\n", (typed "mg.zeroes(3)\n"))
   end)
 
   it("shows errors without stack noise and goes on", function()
@@ -46,6 +53,7 @@ describe("the prompt", function()
     assert.matches("8\n", text)
     assert.is_nil(text:find("traceback", 1, true))
     assert.is_nil(text:find("%.lua:%d"))
+    assert.matches("^zeros: argument", (typed "mg.zeros({ -1 })\n"))
   end)
 
   it("edits lines, completes names, drops a line at Ctrl-C and keeps its history", function()
@@ -66,7 +74,7 @@ describe("completion", function()
 
   it("completes names and nested names", function()
     assert.same({ 1, { "alpha", "always" } }, words "al")
-    assert.same({ 9, { "alpha.beta.gable", "alpha.beta.gamma" } }, words "print = (alpha.beta.ga" and words "return (alpha.beta.ga")
+    assert.same({ 9, { "alpha.beta.gable", "alpha.beta.gamma" } }, words "return (alpha.beta.ga")
     assert.same({ 1, { "alpha:call" } }, words "alpha:")
     assert.same({ 1, {} }, words "alpha.nothing.x")
   end)

@@ -37,13 +37,23 @@ local function of_field(f)
   end)
 end
 
+-- A function that is a whole module: what its file says at the top.
+local function of_whole_module(f)
+  for name, module in pairs(package.loaded) do
+    local path = rawequal(module, f) and package.searchpath(name, package.path)
+    if path then
+      return { name = name:match("[^%.]*$"), text = select(2, annotations.of_file(path)), params = {}, returns = {}, example = {} }
+    end
+  end
+end
+
 --- The annotation of a function, or nil.
 ---@param f function
 ---@return table|nil
 function M.of_function(f)
   local path, line = source_of(f)
   if not path then return nil end
-  return entry_where(path, function(entry) return entry.line == line end) or of_field(f)
+  return entry_where(path, function(entry) return entry.line == line end) or of_field(f) or of_whole_module(f)
 end
 
 --- Whether a value is a class of ours.
