@@ -80,7 +80,7 @@ MG_INLINE vf vtanh(vf x) {
 /* Natural logarithm: x = 2^n m, sqrt(1/2) <= m < sqrt 2. 1 ulp. */
 MG_INLINE vf vlog(vf x) {
   vm tiny = vlt(x, vset(1.17549435e-38f));
-  vi bits = vbits(vselect(tiny, x * vset(8388608.0f), x)) - 0x3f3504f3; /* sqrt(1/2) */
+  vi bits = vbits(vabs(vselect(tiny, x * vset(8388608.0f), x))) - 0x3f3504f3; /* sqrt(1/2); x < 0 ends as NaN */
   vf n = vfloat_of_bits((bits >> 23) + 0x4b400000) - vset(12582912.0f) - vselect(tiny, vset(23.0f), vset(0.0f));
   vf f = vfloat_of_bits((bits & 0x7fffff) + 0x3f3504f3) - vset(1.0f);
   vf p = vset(-7.634492964e-2f); /* (log(1 + f) - f + f^2 / 2) / f^3 */
