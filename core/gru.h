@@ -54,11 +54,13 @@ typedef struct mg_gru_views {
   mg_tensor handles[MG_GRU_TENSORS];
 } mg_gru_views;
 mg_status mg_gru_views_open(mg_gru_views *own, const mg_gru_args *args, int backward);
-mg_status mg_gru_views_write_back(mg_gru_views *own, const mg_gru_args *args, int backward); /* copies fresh outputs to the caller's */
+mg_status mg_gru_views_write_back(mg_gru_views *own, const mg_gru_args *args,
+                                  int backward); /* copies fresh outputs to the caller's */
 void mg_gru_views_close(mg_gru_views *own);
 
 /* packed.c */
 void mg_packed_match(mg_packed *packed, const mg_gru_args *args, const void *kernel); /* drops the parts when their key differs */
-mg_status mg_packed_part(mg_packed *packed, const mg_backend *backend, int part /*0, 1*/, int64_t bytes); /* memory for it; not yet there */
+mg_status mg_packed_part(mg_packed *packed, const mg_backend *backend, int part /*0, 1*/,
+                         int64_t bytes); /* memory for it; not yet there */
 
 #endif

@@ -62,8 +62,8 @@ static mg_status check_saved_size(const char *op, const mg_gru_kernel *kernel, c
   int64_t needed;
   MG_TRY(kernel->saved_size(&needed, args));
   if (mg_element_count(args->saved) >= needed) return MG_OK;
-  return mg_fail(MG_ESHAPE, "%s: argument saved %s expected at least %lld elements; ask mg_gru_saved_size", op, mg_shape_text(args->saved),
-                 (long long)needed);
+  return mg_fail(MG_ESHAPE, "%s: argument saved %s expected at least %lld elements; ask mg_gru_saved_size", op,
+                 mg_shape_text(args->saved), (long long)needed);
 }
 
 /* Tries the kernels in order on contiguous arguments; *used becomes the number (from 1) of the one that ran. */
@@ -116,14 +116,16 @@ static mg_status find_kernel(const mg_gru_kernel **kernel, const mg_gru_args *ar
   const mg_backend *backend = backend_of(args);
   int32_t used = args->kernel_used;
   if (used < 1 || used > backend->gru_kernel_count || backend->gru_kernels[used - 1].backward == NULL) {
-    return mg_fail(MG_EINVAL, "gru_backward: argument kernel_used (%d) expected what gru_forward left there; call forward with `saved` first",
+    return mg_fail(MG_EINVAL,
+                   "gru_backward: argument kernel_used (%d) expected what gru_forward left there; call forward with `saved` first",
                    (int)used);
   }
   *kernel = &backend->gru_kernels[used - 1];
   const char *reason;
   MG_TRY(refuses(*kernel, args, 1, &reason));
   if (reason == NULL) return MG_OK;
-  return mg_fail(MG_EINVAL, "gru_backward: argument kernel_used (%d): that kernel takes no such call (%s); pass forward's arguments unchanged",
+  return mg_fail(MG_EINVAL,
+                 "gru_backward: argument kernel_used (%d): that kernel takes no such call (%s); pass forward's arguments unchanged",
                  (int)used, reason);
 }
 

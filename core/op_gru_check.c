@@ -9,7 +9,8 @@
               MG_GRU_RESET_AFTER))
 
 /* t, when given, is like x and has exactly this shape. */
-static mg_status check_like_x(const char *op, const char *name, const mg_tensor *t, const mg_tensor *x, int ndim, const int64_t *shape) {
+static mg_status check_like_x(const char *op, const char *name, const mg_tensor *t, const mg_tensor *x, int ndim,
+                              const int64_t *shape) {
   if (t == NULL) return MG_OK;
   MG_TRY(mg_check_tensor(op, name, t));
   MG_TRY(mg_check_like(op, name, t, "x", x));
@@ -29,7 +30,8 @@ static mg_status check_options(const char *op, const mg_gru_args *args) {
     }
   }
   for (int i = 0; i < 6; i++) {
-    if (args->reserved[i] != NULL) return mg_fail(MG_EINVAL, "%s: argument reserved[%d] expected NULL; clear the struct first", op, i);
+    if (args->reserved[i] != NULL)
+      return mg_fail(MG_EINVAL, "%s: argument reserved[%d] expected NULL; clear the struct first", op, i);
   }
   return MG_OK;
 }
@@ -40,11 +42,13 @@ static mg_status check_weights(const char *op, const mg_gru_args *args, mg_gru_d
   MG_TRY(mg_check_tensor(op, "recurrent_kernel", args->recurrent_kernel));
   const mg_tensor *x = args->x, *recurrent = args->recurrent_kernel;
   if (x->ndim != 3) {
-    return mg_fail(MG_ESHAPE, "%s: argument x %s expected three axes (batch, time, features); add the missing axis", op, mg_shape_text(x));
+    return mg_fail(MG_ESHAPE, "%s: argument x %s expected three axes (batch, time, features); add the missing axis", op,
+                   mg_shape_text(x));
   }
   if (recurrent->ndim != 2 || recurrent->shape[0] == 0 || recurrent->shape[1] % 3 != 0 ||
       recurrent->shape[1] / 3 != recurrent->shape[0]) {
-    return mg_fail(MG_ESHAPE, "%s: argument recurrent_kernel %s expected (units, 3 * units) with units > 0", op, mg_shape_text(recurrent));
+    return mg_fail(MG_ESHAPE, "%s: argument recurrent_kernel %s expected (units, 3 * units) with units > 0", op,
+                   mg_shape_text(recurrent));
   }
   *d = mg_gru_dims_of(args);
   if (d->F == 0) return mg_fail(MG_ESHAPE, "%s: argument x %s expected at least one feature", op, mg_shape_text(x));
@@ -95,7 +99,8 @@ mg_status mg_gru_check_inputs(const char *op, const mg_gru_args *args) {
 }
 
 /* A sequence of `width` values a step, or (B,width) of the last one. */
-static mg_status check_steps(const char *op, const char *name, const mg_tensor *t, const mg_gru_args *args, int sequence, int64_t width) {
+static mg_status check_steps(const char *op, const char *name, const mg_tensor *t, const mg_gru_args *args, int sequence,
+                             int64_t width) {
   mg_gru_dims d = mg_gru_dims_of(args);
   if (!sequence) return check_like_x(op, name, t, args->x, 2, (int64_t[]){ d.B, width });
   int64_t shape[3] = { d.time_major ? d.T : d.B, d.time_major ? d.B : d.T, width };

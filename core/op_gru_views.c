@@ -12,7 +12,8 @@ static const size_t inputs[] = {
 };
 static const size_t gradients[] = { FIELD(doutput), FIELD(dstate) };
 static const size_t forward_outputs[] = { FIELD(output), FIELD(state), FIELD(gates) };
-static const size_t backward_outputs[] = { FIELD(dx), FIELD(dkernel), FIELD(drecurrent_kernel), FIELD(dbias), FIELD(dinitial_state) };
+static const size_t backward_outputs[] = { FIELD(dx), FIELD(dkernel), FIELD(drecurrent_kernel), FIELD(dbias),
+                                           FIELD(dinitial_state) };
 #undef FIELD
 #define COUNT(array) (int)(sizeof(array) / sizeof(array)[0])
 

@@ -1,7 +1,7 @@
 /* gru_any_body.h: the elementwise part of a step for any pair of activations, for one instruction set. Included by gru_body.h.
  *
- * Activations run over whole rows through the float32 loops. A slot keeps the activated value, or its input where the slope needs that;
- * the activated z, r and n of the step are left in `sums`. */
+ * Activations run over whole rows through the float32 loops. A slot keeps the activated value, or its input where the slope needs
+ * that; the activated z, r and n of the step are left in `sums`. */
 
 #define LOOPS (&MG_NAME(float32))
 

@@ -1,12 +1,14 @@
 /* gru_fast.h: the float32 GRU: what its schedule (gru_fast*.c) and its compiled bodies (gru_body.h) share. Private to core/cpu.
  *
- * Rows of the batch do not touch each other in time, so a block of rows runs through all steps by itself. Values of a row lie in slots
- * of P floats; P is U rounded up to whole vectors, and the weights of the pad are zero:
- *   gates   (step, row of the block, 4 slots)   n, z, r, q       backward: da_n, da_z, da_r, dq
- *   states  (step 0..T, row of the block, P)    h before the step
+ * Rows of the batch do not touch each other in time, so a block of rows runs through all steps by itself. Values of a row lie in
+ * slots of P floats; P is U rounded up to whole vectors, and the weights of the pad are zero.
+ *
+ *   gates    (step, row of the block, 4 slots): n, z, r, q; backward turns them into da_n, da_z, da_r, dq
+ *   states   (step 0..T, row of the block, P): h before the step
+ *
  * q is h_n Rn + b2n with reset_after, else r * h_n. Where the slope of an activation needs its input, the slots hold that input.
- * Products with the kernel take the slots n, z, r; those with the recurrent kernel z, r, q (reset_after) or z, r and then n. Neighbours
- * form one matrix product (a group) unless each gate has a dropout mask of its own. */
+ * Products with the kernel take the slots n, z, r; those with the recurrent kernel z, r, q (reset_after), else z, r and then n.
+ * Neighbours form one matrix product (a group) unless each gate has a dropout mask of its own. */
 #ifndef MG_GRU_FAST_H
 #define MG_GRU_FAST_H
 
@@ -91,8 +93,12 @@ static inline int64_t gru_block_size(const gru_fast *f, int64_t block) {
   int64_t left = f->d.B - gru_block_first(f, block);
   return left < f->block_rows ? left : f->block_rows;
 }
-static inline float *gru_block_gates(const gru_fast *f, int64_t block) { return f->gates + gru_block_first(f, block) * f->d.T * SLOTS * f->P; }
-static inline float *gru_block_states(const gru_fast *f, int64_t block) { return f->states + gru_block_first(f, block) * (f->d.T + 1) * f->P; }
+static inline float *gru_block_gates(const gru_fast *f, int64_t block) {
+  return f->gates + gru_block_first(f, block) * f->d.T * SLOTS * f->P;
+}
+static inline float *gru_block_states(const gru_fast *f, int64_t block) {
+  return f->states + gru_block_first(f, block) * (f->d.T + 1) * f->P;
+}
 int64_t gru_chunk_steps(const gru_fast *f, int64_t rows); /* steps whose input products are computed together */
 
 /* gru_fast_plan.c */

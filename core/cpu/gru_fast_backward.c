@@ -1,5 +1,5 @@
-/* gru_fast_backward.c: the float32 GRU back through time. Each step turns the gates in `gates` into gradients of their sums, in place;
- * dx follows chunk by chunk, the weights' gradients at the end (gru_fast_weights.c). Equations: moongate.h. */
+/* gru_fast_backward.c: the float32 GRU back through time. Each step turns the gates in `gates` into gradients of their sums, in
+ * place; dx follows chunk by chunk, the weights' gradients at the end (gru_fast_weights.c). Equations: moongate.h. */
 #include <string.h>
 
 #include "../error.h"
@@ -45,7 +45,8 @@ static void first_gradient(const block *k) {
   for (int64_t i = 0; i < k->rows; i++) {
     const int64_t b = k->first + i;
     if (k->run->dstate != NULL) memcpy(k->dh + i * f->P, k->run->dstate + b * U, (size_t)U * sizeof *k->dh);
-    if (k->run->doutput != NULL && !f->d.return_sequences && first_valid(f, b) < f->d.T) add_row(k->dh + i * f->P, k->run->doutput + b * U, U);
+    if (k->run->doutput != NULL && !f->d.return_sequences && first_valid(f, b) < f->d.T)
+      add_row(k->dh + i * f->P, k->run->doutput + b * U, U);
   }
 }
 
@@ -64,8 +65,16 @@ static void add_doutput(const block *k, int64_t s) {
 static void state_gradient(const block *k, const gru_group *group, const float *gates) {
   const gru_fast *f = k->f;
   const int64_t first = group->first - (f->d.reset_after ? SLOT_Z : SLOT_N), n = k->rows * f->P;
-  gru_product p = { .c = k->dh, .ldc = f->P, .M = k->rows, .K = group->slots * f->P, .a = gates + group->first * f->P, .row = SLOTS * f->P,
-                    .step = 1, .b = f->recurrent_back, .first_k = first * f->P, .accumulate = 1 };
+  gru_product p = { .c = k->dh,
+                    .ldc = f->P,
+                    .M = k->rows,
+                    .K = group->slots * f->P,
+                    .a = gates + group->first * f->P,
+                    .row = SLOTS * f->P,
+                    .step = 1,
+                    .b = f->recurrent_back,
+                    .first_k = first * f->P,
+                    .accumulate = 1 };
   if (k->masks != NULL) {
     p.c = k->product;
     p.accumulate = 0;
@@ -80,7 +89,13 @@ static void state_gradient(const block *k, const gru_group *group, const float *
 static void reset_gradient(const block *k, gru_cell *cell) {
   const gru_fast *f = k->f;
   const int64_t n = k->rows * f->P;
-  f->table->multiply(&(gru_product){ .c = k->product, .ldc = f->P, .M = k->rows, .K = f->P, .a = cell->gates, .row = SLOTS * f->P, .step = 1,
+  f->table->multiply(&(gru_product){ .c = k->product,
+                                     .ldc = f->P,
+                                     .M = k->rows,
+                                     .K = f->P,
+                                     .a = cell->gates,
+                                     .row = SLOTS * f->P,
+                                     .step = 1,
                                      .b = f->recurrent_back });
   cell->du = k->product;
   cell->h_n = cell->h;
@@ -95,7 +110,8 @@ static void reset_gradient(const block *k, gru_cell *cell) {
 static void hold_masked(const block *k, int64_t s) {
   const int64_t P = k->f->P;
   for (int64_t i = 0; i < k->rows; i++) {
-    if (!mg_gru_step_counts(&k->f->d, k->f->mask, k->first + i, s)) memcpy(k->held + i * P, k->dh + i * P, (size_t)P * sizeof *k->dh);
+    if (!mg_gru_step_counts(&k->f->d, k->f->mask, k->first + i, s))
+      memcpy(k->held + i * P, k->dh + i * P, (size_t)P * sizeof *k->dh);
   }
 }
 
@@ -176,7 +192,11 @@ static float *take(int64_t floats) { return mg_workspace_take((size_t)floats * s
 static mg_status block_task(void *context, int64_t index) {
   const run *r = context;
   const gru_fast *f = r->f;
-  block k = { .run = r, .f = f, .first = gru_block_first(f, index), .rows = gru_block_size(f, index), .gates = gru_block_gates(f, index),
+  block k = { .run = r,
+              .f = f,
+              .first = gru_block_first(f, index),
+              .rows = gru_block_size(f, index),
+              .gates = gru_block_gates(f, index),
               .states = gru_block_states(f, index) };
   const int64_t size = k.rows * f->P;
   const size_t mark = mg_workspace_mark();
@@ -189,20 +209,26 @@ static mg_status block_task(void *context, int64_t index) {
     run_block(&k);
   }
   mg_workspace_give_back(mark);
-  return good ? MG_OK : mg_fail(MG_ENOMEM, "gru_backward: no memory for a block of %lld rows and %lld units", (long long)k.rows, (long long)f->d.U);
+  return good ? MG_OK
+              : mg_fail(MG_ENOMEM, "gru_backward: no memory for a block of %lld rows and %lld units", (long long)k.rows,
+                        (long long)f->d.U);
 }
 
 /* RECOMPUTE: the gates again, and with them the same states. */
 static mg_status gates_again(gru_fast *f) {
   f->gates = take(f->d.B * f->d.T * SLOTS * f->P);
-  if (f->gates == NULL) return mg_fail(MG_ENOMEM, "gru_backward: no memory to compute the gates of x %s again", mg_shape_text(f->args->x));
+  if (f->gates == NULL)
+    return mg_fail(MG_ENOMEM, "gru_backward: no memory to compute the gates of x %s again", mg_shape_text(f->args->x));
   MG_TRY(gru_fast_pack_forward(f));
   return gru_fast_run(f, 0);
 }
 
 static mg_status backward(gru_fast *f) {
   const mg_gru_args *args = f->args;
-  const run r = { .f = f, .doutput = mg_gru_elements(args->doutput), .dstate = mg_gru_elements(args->dstate), .dx = mg_gru_elements(args->dx),
+  const run r = { .f = f,
+                  .doutput = mg_gru_elements(args->doutput),
+                  .dstate = mg_gru_elements(args->dstate),
+                  .dx = mg_gru_elements(args->dx),
                   .dinitial_state = mg_gru_elements(args->dinitial_state) };
   if (f->d.recompute) MG_TRY(gates_again(f));
   MG_TRY(gru_fast_pack_backward(f));

@@ -31,7 +31,8 @@ mg_status gru_fast_saved_size(int64_t *elements, const mg_gru_args *args) {
             __builtin_mul_overflow(states, f.P, &states) || __builtin_mul_overflow(f.d.T, f.d.B, &gates) ||
             __builtin_mul_overflow(gates, SLOTS * f.P, &gates) || __builtin_add_overflow(gates, states, &size);
   if (bad) {
-    return mg_fail(MG_ENOMEM, "gru_saved_size: argument x %s is too large for %lld units", mg_shape_text(args->x), (long long)f.d.U);
+    return mg_fail(MG_ENOMEM, "gru_saved_size: argument x %s is too large for %lld units", mg_shape_text(args->x),
+                   (long long)f.d.U);
   }
   *elements = f.d.recompute ? states : size;
   return MG_OK;
@@ -61,8 +62,14 @@ static void input_products(const block *k, int64_t first_step, int64_t steps, fl
   const gru_fast *f = k->f;
   for (int i = 0; i < f->inputs; i++) {
     input_rows(k, first_step, steps, gru_gate_of_slot(f->input[i].first));
-    f->table->multiply(&(gru_product){ .c = gates + f->input[i].first * f->P, .ldc = SLOTS * f->P, .M = steps * k->rows, .K = f->d.F,
-                                       .a = k->x, .row = f->d.F, .step = 1, .b = f->input[i].panels });
+    f->table->multiply(&(gru_product){ .c = gates + f->input[i].first * f->P,
+                                       .ldc = SLOTS * f->P,
+                                       .M = steps * k->rows,
+                                       .K = f->d.F,
+                                       .a = k->x,
+                                       .row = f->d.F,
+                                       .step = 1,
+                                       .b = f->input[i].panels });
   }
 }
 
@@ -76,8 +83,14 @@ static const float *dropped_state(const block *k, const float *h, int gate) {
 
 static void recurrent_product(const block *k, const gru_group *group, const float *a, int64_t row) {
   const gru_fast *f = k->f;
-  f->table->multiply(&(gru_product){ .c = k->sums + group->first * f->P, .ldc = SLOTS * f->P, .M = k->rows, .K = f->d.U, .a = a, .row = row,
-                                     .step = 1, .b = group->panels });
+  f->table->multiply(&(gru_product){ .c = k->sums + group->first * f->P,
+                                     .ldc = SLOTS * f->P,
+                                     .M = k->rows,
+                                     .K = f->d.U,
+                                     .a = a,
+                                     .row = row,
+                                     .step = 1,
+                                     .b = group->panels });
 }
 
 static void step(const block *k, float *gates, const float *h, float *h_new) {
@@ -92,7 +105,8 @@ static void step(const block *k, float *gates, const float *h, float *h_new) {
     return;
   }
   const int last = f->recurrents - 1;
-  for (int i = 0; i < last; i++) recurrent_product(k, &f->recurrent[i], dropped_state(k, h, gru_gate_of_slot(f->recurrent[i].first)), f->P);
+  for (int i = 0; i < last; i++)
+    recurrent_product(k, &f->recurrent[i], dropped_state(k, h, gru_gate_of_slot(f->recurrent[i].first)), f->P);
   cell.h_n = dropped_state(k, h, 2);
   f->cells->forward_reset(&cell);
   recurrent_product(k, &f->recurrent[last], gates + SLOT_Q * f->P, SLOTS * f->P);
@@ -188,7 +202,8 @@ void gru_fast_block_masks(const gru_fast *f, float *masks, int64_t first, int64_
   const int64_t U = f->d.U, P = f->P;
   memset(masks, 0, (size_t)(3 * rows * P) * sizeof *masks);
   for (int g = 0; g < 3; g++)
-    for (int64_t i = 0; i < rows; i++) memcpy(masks + (g * rows + i) * P, f->recurrent_dropout[g] + (first + i) * U, (size_t)U * sizeof *masks);
+    for (int64_t i = 0; i < rows; i++)
+      memcpy(masks + (g * rows + i) * P, f->recurrent_dropout[g] + (first + i) * U, (size_t)U * sizeof *masks);
 }
 
 static mg_status block_task(void *context, int64_t index) {
@@ -200,13 +215,16 @@ static mg_status block_task(void *context, int64_t index) {
   int good = (k.x = take(chunk * k.rows * f->d.F)) != NULL && (k.sums = take(SLOTS * state_size)) != NULL;
   if (f->gates == NULL) good = good && (k.gates = take(chunk * SLOTS * state_size)) != NULL;
   if (f->states == NULL) good = good && (k.states = take(2 * state_size)) != NULL;
-  if (f->recurrent_dropout[0] != NULL) good = good && (k.scaled = take(state_size)) != NULL && (k.masks = take(3 * state_size)) != NULL;
+  if (f->recurrent_dropout[0] != NULL)
+    good = good && (k.scaled = take(state_size)) != NULL && (k.masks = take(3 * state_size)) != NULL;
   if (good) {
     if (k.masks != NULL) gru_fast_block_masks(f, k.masks, k.first, k.rows);
     run_block(&k, f->gates == NULL ? NULL : gru_block_gates(f, index), f->states == NULL ? NULL : gru_block_states(f, index));
   }
   mg_workspace_give_back(mark);
-  return good ? MG_OK : mg_fail(MG_ENOMEM, "gru_forward: no memory for a block of %lld rows and %lld units", (long long)k.rows, (long long)f->d.U);
+  return good ? MG_OK
+              : mg_fail(MG_ENOMEM, "gru_forward: no memory for a block of %lld rows and %lld units", (long long)k.rows,
+                        (long long)f->d.U);
 }
 
 mg_status gru_fast_run(gru_fast *f, int outputs) {

@@ -130,7 +130,8 @@ static mg_status part_memory(const gru_fast *f, int part, int64_t floats, float 
 
 static void part_done(const gru_fast *f, int part) {
   mg_packed *packed = f->args->packed;
-  if (packed != NULL && packed->data[part] != NULL && f->inputs == 1 && f->recurrent_dropout[0] == NULL) packed->parts |= 1u << part;
+  if (packed != NULL && packed->data[part] != NULL && f->inputs == 1 && f->recurrent_dropout[0] == NULL)
+    packed->parts |= 1u << part;
 }
 
 /* Where a group's panels lie; packs them unless they are ready. */

@@ -37,7 +37,11 @@ static int64_t find_piece(const gru_fast *f, int64_t index, piece *p) {
     const int64_t pieces = group_pieces(f, group, values), at = index - before;
     before += pieces;
     if (at < 0 || at >= pieces) continue;
-    *p = (piece){ .f = f, .recurrent = recurrent, .group = group, .value = at % parts * MOST_VALUES, .vector = at / parts * PANELS * PANEL_VECTORS };
+    *p = (piece){ .f = f,
+                  .recurrent = recurrent,
+                  .group = group,
+                  .value = at % parts * MOST_VALUES,
+                  .vector = at / parts * PANELS * PANEL_VECTORS };
     p->values = values - p->value < MOST_VALUES ? values - p->value : MOST_VALUES;
     p->vectors = vectors - p->vector < PANELS * PANEL_VECTORS ? vectors - p->vector : PANELS * PANEL_VECTORS;
     p->bias = p->value == 0 && f->args->dbias != NULL;
@@ -72,8 +76,15 @@ static void add_chunk(const piece *p, int64_t block, int64_t first, int64_t rows
   f->table->pack_sum(p->b, gradients, SLOTS * f->P, rows, p->vectors, p->bias ? p->sums : NULL);
   if (!wanted) return;
   copy_values(p, block, first, rows);
-  f->table->multiply(&(gru_product){ .c = p->c, .ldc = p->vectors * f->V, .M = p->values, .K = rows, .a = p->a, .row = 1,
-                                     .step = MOST_VALUES + PAD, .b = { .data = p->b, .K = rows, .vectors = p->vectors }, .accumulate = 1 });
+  f->table->multiply(&(gru_product){ .c = p->c,
+                                     .ldc = p->vectors * f->V,
+                                     .M = p->values,
+                                     .K = rows,
+                                     .a = p->a,
+                                     .row = 1,
+                                     .step = MOST_VALUES + PAD,
+                                     .b = { .data = p->b, .K = rows, .vectors = p->vectors },
+                                     .accumulate = 1 });
 }
 
 /* Column of a vector's first float in Keras's layout, and how many of its floats are not padding. */
@@ -116,7 +127,8 @@ static void run_piece(const piece *p) {
   memset(p->sums, 0, (size_t)(p->vectors * f->V) * sizeof *p->sums);
   for (int64_t block = 0; gru_block_first(f, block) < f->d.B; block++) {
     const int64_t all = gru_block_size(f, block) * f->d.T;
-    for (int64_t first = 0; first < all; first += CHUNK_ROWS) add_chunk(p, block, first, all - first < CHUNK_ROWS ? all - first : CHUNK_ROWS, out != NULL);
+    for (int64_t first = 0; first < all; first += CHUNK_ROWS)
+      add_chunk(p, block, first, all - first < CHUNK_ROWS ? all - first : CHUNK_ROWS, out != NULL);
   }
   write_piece(p, out);
 }

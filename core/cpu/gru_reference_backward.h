@@ -1,4 +1,5 @@
-/* gru_reference_backward.h: body of the general GRU, backward; included after gru_reference_forward.h. d of a name: its gradient. */
+/* gru_reference_backward.h: body of the general GRU, backward; included after gru_reference_forward.h. d of a name: its gradient.
+ */
 
 static double slope(const mg_activation *activation, double x) { return mg_activation_slope(activation, x); }
 
@@ -101,7 +102,8 @@ static mg_status backward_task(void *context, int64_t b) {
   return memory != NULL ? MG_OK : mg_fail(MG_ENOMEM, "gru_backward: no memory for a step of %lld units", (long long)l->d.U);
 }
 
-/* Rows of the weight gradients: out (3U) = sum over the valid steps of value_g * dsum_g, value k of x_g (recurrent 0) or h_g (1). */
+/* Rows of the weight gradients: out (3U) = sum over the valid steps of value_g * dsum_g, value k of x_g (recurrent 0) or h_g (1).
+ */
 static void weight_row(const layer *l, int recurrent, int64_t k, REAL *out, double *sum) {
   const int64_t U = l->d.U, width = recurrent ? U : l->d.F;
   memset(sum, 0, (size_t)(3 * U) * sizeof *sum);
@@ -112,7 +114,8 @@ static void weight_row(const layer *l, int recurrent, int64_t k, REAL *out, doub
       for (int g = 0; g < 3; g++) {
         const REAL *scale = mask_row(recurrent ? l->recurrent_dropout[g] : l->dropout[g], b, width);
         const int before = recurrent && g == 2 && !l->d.reset_after; /* its factor is q = r * h_n */
-        const double value = before ? (double)row[3 * U + k] : times(scale, k, (double)(recurrent ? row[4 * U + k] : x_row(l, b, s)[k]));
+        const double value =
+            before ? (double)row[3 * U + k] : times(scale, k, (double)(recurrent ? row[4 * U + k] : x_row(l, b, s)[k]));
         const REAL *dsum = recurrent && g == 2 && l->d.reset_after ? row + 3 * U : row + g * U;
         for (int64_t u = 0; u < U; u++) sum[g * U + u] += value * (double)dsum[u];
       }
@@ -172,8 +175,9 @@ static mg_status backward(const mg_gru_args *args) {
   const size_t mark = mg_workspace_mark();
   l.states = l.saved;
   l.saved = mg_workspace_take((size_t)(l.d.B * l.d.T * l.d.U * SAVED_VALUES) * sizeof *l.saved);
-  mg_status status = l.saved == NULL ? mg_fail(MG_ENOMEM, "gru_backward: no memory to compute the gates of x %s again", mg_shape_text(args->x))
-                                     : run_backward(&l);
+  mg_status status = l.saved == NULL
+                         ? mg_fail(MG_ENOMEM, "gru_backward: no memory to compute the gates of x %s again", mg_shape_text(args->x))
+                         : run_backward(&l);
   mg_workspace_give_back(mark);
   return status;
 }

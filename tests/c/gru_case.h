@@ -1,5 +1,5 @@
-/* gru_case.h: random GRU calls for the tests. A case is described by a gru_shape; equal seeds give equal numbers in both dtypes (all are
- * float32 numbers), so a float64 case is the truth for the float32 one. */
+/* gru_case.h: random GRU calls for the tests. A case is described by a gru_shape; equal seeds give equal numbers in both dtypes
+ * (all are float32 numbers), so a float64 case is the truth for the float32 one. */
 #ifndef GRU_CASE_H
 #define GRU_CASE_H
 
@@ -93,7 +93,9 @@ static gru_case new_case(gru_shape shape, mg_dtype dtype) {
   double scale = 1.0 / sqrt((double)(shape.F > U ? shape.F : U));
   c->args.kernel = random_tensor(c, 1.5 * scale, SHAPE(shape.F, columns));
   c->args.recurrent_kernel = random_tensor(c, 1.5 * scale, SHAPE(U, columns));
-  if (shape.bias) c->args.bias = shape.flags & MG_GRU_RESET_AFTER ? random_tensor(c, 0.5, SHAPE(2, columns)) : random_tensor(c, 0.5, SHAPE(columns));
+  if (shape.bias)
+    c->args.bias =
+        shape.flags & MG_GRU_RESET_AFTER ? random_tensor(c, 0.5, SHAPE(2, columns)) : random_tensor(c, 0.5, SHAPE(columns));
   if (shape.initial) c->args.initial_state = random_tensor(c, 0.8, SHAPE(B, U));
   if (shape.mask) add_mask(c);
   for (int g = 0; g < shape.dropout; g++) c->args.dropout_masks[g] = dropout_tensor(c, B, shape.F);
@@ -127,8 +129,13 @@ static inline gru_shape shape_number(unsigned number) {
                                     MG_RNN_RECOMPUTE, MG_GRU_RESET_AFTER };
   uint64_t bits = (number + 1) * 0x9e3779b97f4a7c15u;
   bits ^= bits >> 29;
-  gru_shape s = { .B = 1 + (int64_t)(bits >> 8 & 3), .T = 1 + (int64_t)(bits >> 10 & 3), .F = 1 + (int64_t)(bits >> 12 & 3),
-                  .U = 1 + (int64_t)(bits >> 14) % 5, .seed = number + 1, .activation = act_tanh, .recurrent_activation = act_sigmoid };
+  gru_shape s = { .B = 1 + (int64_t)(bits >> 8 & 3),
+                  .T = 1 + (int64_t)(bits >> 10 & 3),
+                  .F = 1 + (int64_t)(bits >> 12 & 3),
+                  .U = 1 + (int64_t)(bits >> 14) % 5,
+                  .seed = number + 1,
+                  .activation = act_tanh,
+                  .recurrent_activation = act_sigmoid };
   for (int i = 0; i < 6; i++) s.flags |= bits >> (20 + i) & 1 ? flags[i] : 0;
   s.bias = bits >> 26 & 1;
   s.initial = bits >> 27 & 1;

@@ -24,7 +24,8 @@ static void refused(int i, const mg_tensor *instead) {
   mg_gru_args args = c.args;
   *field_of(&args, i) = (mg_tensor *)instead;
   mg_status status = i < FORWARD_FIELDS ? mg_gru_forward(&args) : mg_gru_backward(&args);
-  check_that(status < 0 && strstr(mg_error(), "gru_") != NULL, __FILE__, __LINE__, "%s: %d \"%s\"", tensors[i].name, (int)status, mg_error());
+  check_that(status < 0 && strstr(mg_error(), "gru_") != NULL, __FILE__, __LINE__, "%s: %d \"%s\"", tensors[i].name, (int)status,
+             mg_error());
   free_case(&c);
 }
 

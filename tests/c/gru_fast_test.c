@@ -1,12 +1,14 @@
-/* gru_fast_test.c: the float32 GRU against the general one in float64, for whatever instruction set MOONGATE_ISA chooses, and the same
- * bits for any number of threads. */
+/* gru_fast_test.c: the float32 GRU against the general one in float64, for whatever instruction set MOONGATE_ISA chooses, and the
+ * same bits for any number of threads. */
 #include "gru_case.h"
 
 enum { RESULTS = 8 };
 static mg_tensor *result_of(const gru_case *c, int i, const char **name) {
   const mg_gru_args *a = &c->args;
   mg_tensor *all[RESULTS] = { a->output, a->state, a->gates, a->dx, a->dkernel, a->drecurrent_kernel, a->dbias, a->dinitial_state };
-  static const char *names[RESULTS] = { "output", "state", "gates", "dx", "dkernel", "drecurrent_kernel", "dbias", "dinitial_state" };
+  static const char *names[RESULTS] = {
+    "output", "state", "gates", "dx", "dkernel", "drecurrent_kernel", "dbias", "dinitial_state"
+  };
   *name = names[i];
   return all[i];
 }
@@ -57,8 +59,17 @@ static void test_larger_sets(void) {
 
 static void test_large_units(void) {
   for (unsigned number = 0; number < 2; number++) {
-    gru_shape shape = { .B = 34, .T = 3, .F = 6, .U = 390, .bias = 1, .initial = 1, .mask = MASK_ANY, .activation = act_tanh,
-                        .recurrent_activation = act_sigmoid, .seed = 77, .flags = MG_RNN_RETURN_SEQUENCES | (number ? MG_GRU_RESET_AFTER : 0) };
+    gru_shape shape = { .B = 34,
+                        .T = 3,
+                        .F = 6,
+                        .U = 390,
+                        .bias = 1,
+                        .initial = 1,
+                        .mask = MASK_ANY,
+                        .activation = act_tanh,
+                        .recurrent_activation = act_sigmoid,
+                        .seed = 77,
+                        .flags = MG_RNN_RETURN_SEQUENCES | (number ? MG_GRU_RESET_AFTER : 0) };
     check_shape(shape, 9000 + number, 4e-6);
   }
 }

@@ -27,10 +27,11 @@ static int check_parameter(gru_case *c, unsigned number, const char *name, const
   int64_t stride = mg_tensor_size(parameter) / 24 + 1;
   for (int64_t i = 0; i < mg_tensor_size(parameter); i += stride) {
     double at = element(parameter, i);
-    double expected = isnan(at) ? 0 : (value_with(c, parameter, i, at + step) - value_with(c, parameter, i, at - step)) / (2 * step);
+    double expected =
+        isnan(at) ? 0 : (value_with(c, parameter, i, at + step) - value_with(c, parameter, i, at - step)) / (2 * step);
     double found = element(gradient, i);
-    check_that(is_near(found, expected, 2e-8), __FILE__, __LINE__, "set %u: %s[%lld] is %.12g, expected %.12g", number, name, (long long)i,
-               found, expected);
+    check_that(is_near(found, expected, 2e-8), __FILE__, __LINE__, "set %u: %s[%lld] is %.12g, expected %.12g", number, name,
+               (long long)i, found, expected);
   }
   return 0;
 }

@@ -6,9 +6,12 @@ static double tolerance_of(mg_dtype dtype) { return dtype == MG_FLOAT32 ? 2e-6 :
 
 /* One unit, one feature, by hand. kernel (z 0.5, r -1, n 2), recurrent (z 1, r 0.25, n -0.5), h = 0.4, x = 0.6. */
 static void known_value(mg_dtype dtype, uint32_t flags, const double *bias, int bias_rows, double expected) {
-  mg_tensor *x = tensor_of(dtype, (double[]){ 0.6 }, SHAPE(1, 1, 1)), *kernel = tensor_of(dtype, (double[]){ 0.5, -1, 2 }, SHAPE(1, 3));
-  mg_tensor *recurrent = tensor_of(dtype, (double[]){ 1, 0.25, -0.5 }, SHAPE(1, 3)), *h = tensor_of(dtype, (double[]){ 0.4 }, SHAPE(1, 1));
-  mg_tensor *b = bias_rows == 2 ? tensor_of(dtype, bias, SHAPE(2, 3)) : tensor_of(dtype, bias, SHAPE(3)), *out = new_tensor(dtype, SHAPE(1, 1));
+  mg_tensor *x = tensor_of(dtype, (double[]){ 0.6 }, SHAPE(1, 1, 1)),
+            *kernel = tensor_of(dtype, (double[]){ 0.5, -1, 2 }, SHAPE(1, 3));
+  mg_tensor *recurrent = tensor_of(dtype, (double[]){ 1, 0.25, -0.5 }, SHAPE(1, 3)),
+            *h = tensor_of(dtype, (double[]){ 0.4 }, SHAPE(1, 1));
+  mg_tensor *b = bias_rows == 2 ? tensor_of(dtype, bias, SHAPE(2, 3)) : tensor_of(dtype, bias, SHAPE(3)),
+            *out = new_tensor(dtype, SHAPE(1, 1));
   mg_gru_args args = { .x = x, .kernel = kernel, .recurrent_kernel = recurrent, .bias = b, .initial_state = h, .output = out,
                        .activation = act_tanh, .recurrent_activation = act_sigmoid, .flags = flags };
   CHECK_OK(mg_gru_forward(&args));
@@ -40,8 +43,18 @@ static void same_values(const mg_tensor *a, const mg_tensor *b, double tolerance
 
 /* Steps that are masked are as if absent: a sequence with holes ends like the sequence without them. */
 static void mask_as_absence(mg_dtype dtype, uint32_t flags) {
-  gru_shape shape = { .B = 1, .T = 6, .F = 3, .U = 5, .flags = flags, .bias = 1, .initial = 1, .mask = MASK_ANY, .nan_when_masked = 1,
-                      .activation = act_tanh, .recurrent_activation = act_sigmoid, .seed = 11 };
+  gru_shape shape = { .B = 1,
+                      .T = 6,
+                      .F = 3,
+                      .U = 5,
+                      .flags = flags,
+                      .bias = 1,
+                      .initial = 1,
+                      .mask = MASK_ANY,
+                      .nan_when_masked = 1,
+                      .activation = act_tanh,
+                      .recurrent_activation = act_sigmoid,
+                      .seed = 11 };
   gru_case c = new_case(shape, dtype);
   int64_t kept[6], count = 0;
   for (int64_t t = 0; t < 6; t++)
@@ -76,17 +89,26 @@ static void mask_as_absence(mg_dtype dtype, uint32_t flags) {
 
 static void test_mask(void) {
   for (uint32_t bits = 0; bits < 16; bits++) {
-    uint32_t flags = (bits & 1 ? MG_GRU_RESET_AFTER : 0) | (bits & 2 ? MG_RNN_RETURN_SEQUENCES : 0) | (bits & 4 ? MG_RNN_GO_BACKWARDS : 0) |
-                     (bits & 8 ? MG_RNN_ZERO_OUTPUT_FOR_MASK : 0);
+    uint32_t flags = (bits & 1 ? MG_GRU_RESET_AFTER : 0) | (bits & 2 ? MG_RNN_RETURN_SEQUENCES : 0) |
+                     (bits & 4 ? MG_RNN_GO_BACKWARDS : 0) | (bits & 8 ? MG_RNN_ZERO_OUTPUT_FOR_MASK : 0);
     for (int i = 0; i < 2; i++) mask_as_absence(both_dtypes[i], flags);
   }
 }
 
 static void test_row_masked_throughout(void) {
   for (uint32_t bits = 0; bits < 4; bits++) {
-    gru_shape shape = { .B = 1, .T = 4, .F = 2, .U = 3, .flags = (bits & 1 ? MG_RNN_RETURN_SEQUENCES : 0) | (bits & 2 ? MG_GRU_RESET_AFTER : 0),
-                        .initial = 1, .mask = MASK_ROW, .nan_when_masked = 1, .dstate = 1, .activation = act_tanh,
-                        .recurrent_activation = act_sigmoid, .seed = 3 };
+    gru_shape shape = { .B = 1,
+                        .T = 4,
+                        .F = 2,
+                        .U = 3,
+                        .flags = (bits & 1 ? MG_RNN_RETURN_SEQUENCES : 0) | (bits & 2 ? MG_GRU_RESET_AFTER : 0),
+                        .initial = 1,
+                        .mask = MASK_ROW,
+                        .nan_when_masked = 1,
+                        .dstate = 1,
+                        .activation = act_tanh,
+                        .recurrent_activation = act_sigmoid,
+                        .seed = 3 };
     gru_case c = new_case(shape, both_dtypes[bits & 1]);
     CHECK_OK(mg_gru_forward(&c.args));
     CHECK_OK(mg_gru_backward(&c.args));
@@ -123,10 +145,18 @@ static void test_empty(void) {
 
 /* Reversed, strided and broadcast inputs, and strided outputs, give what contiguous ones give. */
 static void test_views(void) {
-  gru_shape shape = { .B = 3, .T = 4, .F = 2, .U = 3, .flags = MG_RNN_RETURN_SEQUENCES | MG_GRU_RESET_AFTER, .bias = 1, .activation = act_tanh,
-                      .recurrent_activation = act_sigmoid, .seed = 21 };
+  gru_shape shape = { .B = 3,
+                      .T = 4,
+                      .F = 2,
+                      .U = 3,
+                      .flags = MG_RNN_RETURN_SEQUENCES | MG_GRU_RESET_AFTER,
+                      .bias = 1,
+                      .activation = act_tanh,
+                      .recurrent_activation = act_sigmoid,
+                      .seed = 21 };
   gru_case c = new_case(shape, MG_FLOAT32), v = new_case(shape, MG_FLOAT32);
-  mg_tensor *x = empty_tensor(), *output = empty_tensor(), *wide = new_tensor(MG_FLOAT32, SHAPE(3, 4, 6)), *major = new_tensor(MG_FLOAT32, SHAPE(4, 3, 2));
+  mg_tensor *x = empty_tensor(), *output = empty_tensor(), *wide = new_tensor(MG_FLOAT32, SHAPE(3, 4, 6)),
+            *major = new_tensor(MG_FLOAT32, SHAPE(4, 3, 2));
   for (int64_t i = 0; i < 24; i++) set_element(major, i, element(c.args.x, (i / 2 % 3) * 8 + i / 6 * 2 + i % 2));
   CHECK_OK(mg_tensor_permute(x, major, (int32_t[]){ 1, 0, 2 }));
   CHECK_OK(mg_tensor_slice(output, wide, 2, 5, 3, -2));
@@ -162,8 +192,15 @@ static void test_state_in_place(void) {
 
 /* The packed handle follows every write to the weights, through any view. */
 static void test_packed(void) {
-  gru_shape shape = { .B = 2, .T = 2, .F = 3, .U = 4, .bias = 1, .flags = MG_RNN_RETURN_SEQUENCES | MG_GRU_RESET_AFTER, .activation = act_tanh,
-                      .recurrent_activation = act_sigmoid, .seed = 9 };
+  gru_shape shape = { .B = 2,
+                      .T = 2,
+                      .F = 3,
+                      .U = 4,
+                      .bias = 1,
+                      .flags = MG_RNN_RETURN_SEQUENCES | MG_GRU_RESET_AFTER,
+                      .activation = act_tanh,
+                      .recurrent_activation = act_sigmoid,
+                      .seed = 9 };
   gru_case c = new_case(shape, MG_FLOAT32), d = new_case(shape, MG_FLOAT32);
   CHECK_OK(mg_packed_create(&d.args.packed));
   for (int round = 0; round < 4; round++) {
