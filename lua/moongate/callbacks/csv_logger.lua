@@ -1,0 +1,56 @@
+-- The figures of every epoch as a line of a CSV file. Format: keras/src/callbacks/csv_logger.py.
+local Callback = require "moongate.callbacks.callback"
+local check = require "moongate.check"
+
+local CSVLogger = Callback:extend("CSVLogger")
+
+--- Writes epoch and figures of each epoch to a file, with a line of names first.
+---@param filename string
+---@param options? table { separator = ",", append = false }
+---@return Callback
+---@example mg.callbacks.CSVLogger("log.csv", { append = true })
+function CSVLogger:init(filename, options)
+  if type(filename) == "table" then filename, options = filename.filename, filename end
+  self.filename = check.type("CSVLogger", "filename", filename, "string")
+  options = check.options("CSVLogger", options, { "filename", "separator", "append" })
+  self.separator, self.append = options.separator or ",", options.append or false
+end
+
+function CSVLogger:on_train_begin()
+  self.names = nil
+  local old = self.append and io.open(self.filename, "r")
+  self.has_header = old and old:read(1) ~= nil
+  if old then old:close() end
+  local file, message = io.open(self.filename, self.append and "a" or "w")
+  if not file then check.fail("CSVLogger: cannot write %s", message) end
+  self.file = file
+end
+
+local function sorted_names(logs)
+  local names = {}
+  for name in pairs(logs) do names[#names + 1] = name end
+  table.sort(names)
+  return names
+end
+
+local function line(self, cells) self.file:write(table.concat(cells, self.separator), "\n") end
+
+function CSVLogger:on_epoch_end(epoch, logs)
+  if not self.names then
+    self.names = sorted_names(logs)
+    if not self.has_header then line(self, { "epoch", unpack(self.names) }) end
+  end
+  local cells = { tostring(epoch) }
+  for _, name in ipairs(self.names) do
+    cells[#cells + 1] = logs[name] and ("%.17g"):format(logs[name]) or "NA"
+  end
+  line(self, cells)
+  self.file:flush()
+end
+
+function CSVLogger:on_train_end()
+  self.file:close()
+  self.file = nil
+end
+
+return CSVLogger

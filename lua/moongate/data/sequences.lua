@@ -1,0 +1,72 @@
+-- Sequences of unequal length as one tensor, and class ids as one-hot rows. Source: keras.utils.
+local check = require "moongate.check"
+local ops = require "moongate.ops"
+local tensor = require "moongate.tensor"
+
+local sequences = {}
+
+local OPTIONS = { "maxlen", "dtype", "padding", "truncating", "value" }
+local SIDES = { "pre", "post" }
+
+local function longest(list)
+  local most = 0
+  for i = 1, #list do most = math.max(most, #list[i]) end
+  return most
+end
+
+-- A row of `size` values: the sequence cut and filled on the chosen sides.
+local function row(sequence, size, padding, truncating, value)
+  local n, out = #sequence, {}
+  local kept = math.min(n, size)
+  local from = truncating == "pre" and n - kept or 0
+  local at = padding == "pre" and size - kept or 0
+  for i = 1, size do out[i] = value end
+  for i = 1, kept do out[at + i] = sequence[from + i] end
+  return out
+end
+
+--- Number sequences of unequal length as one tensor, filled up with `value` and cut to maxlen on the sides named.
+---@param list table[] lists of numbers, or 1-D tensors
+---@param options? table { maxlen = longest, dtype = "int32", padding = "pre", truncating = "pre", value = 0 }
+---@return Tensor (N, maxlen)
+---@example mg.utils.pad_sequences({ { 1, 2 }, { 3 } }, { padding = "post" })
+function sequences.pad_sequences(list, options)
+  local op = "pad_sequences"
+  check.type(op, "list", list, "table")
+  local o = check.options(op, options, OPTIONS)
+  local plain = {}
+  for i = 1, #list do
+    plain[i] = tensor.is(list[i]) and list[i]:to_table() or check.type(op, ("list[%d]"):format(i), list[i], "table")
+  end
+  local size = o.maxlen and check.integer(op, "maxlen", o.maxlen, 0) or longest(plain)
+  local padding = check.one_of(op, "padding", o.padding or "pre", SIDES)
+  local truncating = check.one_of(op, "truncating", o.truncating or "pre", SIDES)
+  local dtype = o.dtype or "int32"
+  if #plain == 0 or size == 0 then return tensor.zeros({ #plain, size }, { dtype = dtype }) end
+  for i = 1, #plain do plain[i] = row(plain[i], size, padding, truncating, o.value or 0) end
+  return tensor.of(plain, { dtype = dtype })
+end
+
+--- Class ids as rows with a 1 at the id; a last axis of size 1 is dropped.
+---@param ids Tensor|integer[] (...) from 0
+---@param num_classes? integer default: the largest id + 1
+---@return Tensor (..., num_classes)
+---@example mg.utils.to_categorical({ 0, 2, 1 }, 3)
+function sequences.to_categorical(ids, num_classes)
+  local op = "to_categorical"
+  if not tensor.is(ids) then ids = tensor.of(ids, { dtype = "int32" }) end
+  if ids.dtype ~= "int32" then ids = ops.cast(ids, "int32") end
+  local n = #ids.shape
+  if n > 1 and ids.shape[n] == 1 then ids = ops.squeeze(ids, -1) end
+  if not num_classes then
+    if ids.count == 0 then check.fail("%s: ids is empty; give num_classes", op) end
+    num_classes = ops.max(ids):item() + 1
+  end
+  check.integer(op, "num_classes", num_classes, 1)
+  if ids.count > 0 and (ops.max(ids):item() >= num_classes or ops.min(ids):item() < 0) then
+    check.fail("%s: ids reach from %d to %d, expected 0..%d", op, ops.min(ids):item(), ops.max(ids):item(), num_classes - 1)
+  end
+  return ops.one_hot(ids, num_classes, tensor.floatx())
+end
+
+return sequences

@@ -1,0 +1,125 @@
+-- Losses: from predictions and targets to one number. Names, arguments and numbers: keras.losses.
+local check = require "moongate.check"
+local class = require "moongate.class"
+local fields = require "moongate.fields"
+local functions = require "moongate.losses.functions"
+local ops = require "moongate.ops"
+local reduction = require "moongate.losses.reduction"
+local Registry = require "moongate.registry"
+local tensor = require "moongate.tensor"
+
+local registry = Registry("loss", "keras.losses")
+local losses = { registry = registry }
+
+local Loss = class("Loss")
+losses.Loss = Loss
+
+local REDUCTIONS = fields.choice("sum_over_batch_size", "sum", "none", "mean", "mean_with_sample_weight")
+
+--- The loss of a batch, reduced as `reduction` says, weighted by the mask that rides on y_pred and by sample_weight ((B), (B,1) or
+--- the shape of the unreduced losses).
+---@param y_true Tensor (B, ...) targets
+---@param y_pred Tensor (B, ..., C) predictions
+---@param sample_weight Tensor|nil
+---@return Tensor scalar, or (B, ...) with reduction "none"
+function Loss:call(y_true, y_pred, sample_weight)
+  local op = self.name
+  y_pred, y_true = reduction.tensors(op, y_true, y_pred)
+  local rows = self:rows(y_pred)
+  local mask = reduction.and_masks(y_pred.keras_mask, self.own_mask and self:own_mask(y_true, rows))
+  local weights = reduction.weights(op, rows, sample_weight, mask, self.reduction, y_pred.dtype)
+  return reduction.reduce(self:compute(y_true, y_pred, rows, weights), rows, weights, self.reduction)
+end
+
+-- `shape_of(self, y_pred)` gives the shape of the unreduced losses, `compute` the losses themselves.
+local function define(name, default_name, compute, extra, shape_of, ...)
+  local list = {
+    { "name", default = default_name, codec = fields.text }, { "reduction", default = "sum_over_batch_size", codec = REDUCTIONS },
+  }
+  for _, field in ipairs(extra or {}) do list[#list + 1] = field end
+  list[#list + 1] = { "dtype", codec = fields.any, hidden = true }
+  local C = fields.class(name, list, nil, Loss)
+  C.default_name, C.compute, C.rows = default_name, compute, shape_of or reduction.rows_without_last
+  function C:__call(...) return self:call(...) end
+  losses[name] = registry:add(C, default_name, ...)
+  return C
+end
+
+local FROM_LOGITS = { "from_logits", default = false, codec = fields.boolean }
+local ENTROPY = { FROM_LOGITS, { "label_smoothing", default = 0, codec = fields.float }, { "axis", default = -1, codec = fields.axes } }
+
+--- Mean of (y_true - y_pred)^2 over the last axis.
+---@param options table|nil reduction = "sum_over_batch_size", name
+---@example mg.losses.MeanSquaredError()(y_true, y_pred)
+define("MeanSquaredError", "mean_squared_error", functions.mean_squared_error, nil, nil, "mse", "MSE")
+
+--- Mean of |y_true - y_pred| over the last axis.
+---@param options table|nil reduction = "sum_over_batch_size", name
+---@example mg.losses.MeanAbsoluteError()(y_true, y_pred)
+define("MeanAbsoluteError", "mean_absolute_error", functions.mean_absolute_error, nil, nil, "mae", "MAE")
+
+--- Quadratic up to an error of delta, linear beyond.
+---@param options table|nil delta = 1.0, reduction, name
+---@example mg.losses.Huber { delta = 0.5 }
+define("Huber", "huber_loss", functions.huber, { { "delta", default = 1, codec = fields.number, hidden = true } })
+
+--- Binary cross-entropy of targets 0..1, mean over the last axis; predictions are probabilities unless from_logits.
+---@param options table|nil from_logits = false, label_smoothing = 0, axis = -1, reduction, name
+---@example mg.losses.BinaryCrossentropy { from_logits = true }
+define("BinaryCrossentropy", "binary_crossentropy", functions.binary_crossentropy, ENTROPY, nil, "bce", "BCE")
+
+--- Cross-entropy of one-hot targets (B, ..., C).
+---@param options table|nil from_logits = false, label_smoothing = 0, axis = -1, reduction, name
+---@example mg.losses.CategoricalCrossentropy { label_smoothing = 0.1 }
+define("CategoricalCrossentropy", "categorical_crossentropy", functions.categorical_crossentropy, ENTROPY, functions.rows_along_axis,
+  "cce", "CCE")
+
+--- Cross-entropy of class ids (B, ...), counted from 0; targets of ignore_class do not count.
+---@param options table|nil from_logits = false, ignore_class, axis = -1, reduction, name
+---@example mg.losses.SparseCategoricalCrossentropy { from_logits = true }
+local Sparse = define("SparseCategoricalCrossentropy", "sparse_categorical_crossentropy", functions.sparse_categorical_crossentropy,
+  { FROM_LOGITS, { "ignore_class", codec = fields.integer }, { "axis", default = -1, codec = fields.axes, hidden = true } },
+  functions.rows_along_axis)
+Sparse.own_mask = functions.ignored_classes
+
+-- Any function of (y_true, y_pred) as a loss; it returns a scalar or one value per sample.
+local Wrapped = class("LossFunctionWrapper", Loss)
+function Wrapped:init(fn, name)
+  self.name = name or "loss"
+  self.fn, self.reduction = fn, "sum_over_batch_size"
+end
+
+function Wrapped:call(y_true, y_pred, sample_weight)
+  y_pred, y_true = reduction.tensors(self.name, y_true, y_pred)
+  local values = self.fn(y_true, y_pred)
+  if not tensor.is(values) then
+    check.fail("%s: the loss function returned %s, expected a tensor", self.name, check.describe(values))
+  end
+  local weights = reduction.weights(self.name, values.shape, sample_weight, y_pred.keras_mask, self.reduction,
+    y_pred.dtype)
+  if weights then values = ops.mul(values, weights) end
+  return reduction.reduce(values, values.shape, weights, self.reduction)
+end
+function Wrapped:__call(...) return self:call(...) end
+losses.LossFunctionWrapper = Wrapped
+
+--- A loss object from a name ("mse", "MeanSquaredError"), a function of (y_true, y_pred), a config or a loss.
+---@param identifier string|function|table
+---@return Loss
+function losses.get(identifier)
+  local loss = registry:get(identifier)
+  if type(loss) == "function" then return Wrapped(loss, type(identifier) == "string" and identifier or nil) end
+  return loss or check.fail("losses.get: argument identifier is nil, expected a name, a function or a loss")
+end
+
+--- The loss in Keras's object form.
+---@param loss Loss
+---@return table
+function losses.serialize(loss) return registry:serialize(loss.fn or loss) end
+
+--- A loss from what serialize gave.
+---@param config table|string
+---@return Loss
+function losses.deserialize(config) return registry:deserialize(config) end
+
+return losses

@@ -1,0 +1,281 @@
+-- Metrics: running means over batches, with sample weights and masks. Names and numbers: keras.metrics. Totals are doubles in Lua.
+local check = require "moongate.check"
+local class = require "moongate.class"
+local fields = require "moongate.fields"
+local json = require "moongate.json"
+local losses = require "moongate.losses"
+local ops = require "moongate.ops"
+local reduction = require "moongate.losses.reduction"
+local Registry = require "moongate.registry"
+local tensor = require "moongate.tensor"
+
+local metrics = {}
+
+--- The weighted mean of all values given since the last reset.
+---@param options table|nil name
+---@example local m = mg.metrics.Mean(); m:update_state(mg.tensor { 1, 3 }); print(m:result())
+local Mean = class("Mean")
+metrics.Mean = Mean
+Mean.default_name = "mean"
+
+function Mean:init(options)
+  options = check.options(self.name, options, { "name", "dtype" })
+  self.name = options.name or self.default_name
+  self:reset_state()
+end
+
+--- Forgets everything seen.
+function Mean:reset_state() self.total, self.count = 0, 0 end
+
+local function mean_from(values, first)
+  local dims = {}
+  for d = first, #values.shape do dims[#dims + 1] = d end
+  return #dims > 0 and ops.mean(values, dims) or values
+end
+
+-- One value (and weight) per sample: axes that the weights lack are averaged first, then all but the batch axis.
+local function samplewise(values, weight)
+  if weight then
+    values, weight = reduction.same_rank(values, weight)
+    values = mean_from(values, #weight.shape + 1)
+    weight = ops.broadcast_to(weight, values.shape)
+    values = ops.mul(values, weight)
+    weight = mean_from(weight, 2)
+  end
+  return mean_from(values, 2), weight
+end
+
+local function weight_tensor(weight, dtype)
+  if not tensor.is(weight) then return tensor.of(weight, { dtype = dtype }) end
+  return weight.dtype == dtype and weight or ops.cast(weight, dtype)
+end
+
+--- Adds values, a tensor or a number, each (or each sample) with its weight.
+---@param values Tensor|number (B, ...)
+---@param sample_weight Tensor|number|nil
+function Mean:update_state(values, sample_weight)
+  if type(values) == "number" then
+    local weight = sample_weight or 1
+    self.total, self.count = self.total + values * weight, self.count + weight
+    return
+  end
+  if values.dtype ~= "float32" and values.dtype ~= "float64" then values = ops.cast(values, "float32") end
+  local weight = sample_weight and weight_tensor(sample_weight, values.dtype)
+  values, weight = samplewise(values, weight)
+  self.total = self.total + ops.sum(values):item()
+  self.count = self.count + (weight and ops.sum(weight):item() or values.shape[1] or 1)
+end
+
+--- The mean so far; 0 before anything was seen.
+---@return number
+function Mean:result() return self.count == 0 and 0 or self.total / self.count end
+
+function Mean:get_config() return json.object { { "name", self.name }, { "dtype", "float32" } } end
+
+--- The weighted sum of all values given since the last reset.
+---@example local m = mg.metrics.Sum()
+local Sum = class("Sum", Mean)
+metrics.Sum = Sum
+Sum.default_name = "sum"
+
+function Sum:update_state(values, sample_weight)
+  if type(values) == "number" then
+    self.total = self.total + values * (sample_weight or 1)
+    return
+  end
+  local weight = sample_weight and weight_tensor(sample_weight, values.dtype)
+  self.total = self.total + ops.sum((samplewise(values, weight))):item()
+end
+
+function Sum:result() return self.total end
+
+-- Metrics of (y_true, y_pred): a function of both gives one value per entry; their mean is the metric.
+local Wrapper = class("MeanMetricWrapper", Mean)
+metrics.MeanMetricWrapper = Wrapper
+
+function Wrapper:init(fn, name)
+  self.name = name or "metric"
+  self.compute = function(_, ...) return fn(...) end
+  self:reset_state()
+end
+
+--- Adds a batch. The mask that rides on y_pred multiplies the weights.
+---@param y_true Tensor (B, ...)
+---@param y_pred Tensor (B, ...)
+---@param sample_weight Tensor|nil
+function Wrapper:update_state(y_true, y_pred, sample_weight)
+  y_pred, y_true = reduction.tensors(self.name, y_true, y_pred)
+  local weight, mask = sample_weight, y_pred.keras_mask
+  if weight and not tensor.is(weight) then weight = tensor.of(weight, { dtype = y_pred.dtype }) end
+  if mask then
+    mask = ops.cast(mask, y_pred.dtype)
+    if weight then
+      mask, weight = reduction.same_rank(mask, ops.cast(weight, y_pred.dtype))
+      mask = ops.mul(mask, weight)
+    end
+    weight = mask
+  end
+  Mean.update_state(self, self:compute(y_true, y_pred), weight)
+end
+
+local registry = Registry("metric", "keras.metrics")
+metrics.registry = registry
+
+local function define(name, default_name, compute, extra, ...)
+  local list = {
+    { "name", default = default_name, codec = fields.text }, { "dtype", default = tensor.floatx, codec = fields.text },
+  }
+  for _, field in ipairs(extra or {}) do list[#list + 1] = field end
+  local C = fields.class(name, list, nil, Wrapper)
+  C.default_name, C.compute = default_name, compute
+  local assign = C.init
+  function C:init(...)
+    assign(self, ...)
+    self:reset_state()
+  end
+  metrics[name] = registry:add(C, default_name, ...)
+  return C
+end
+
+-- 1 where a equals b, in the predictions' dtype.
+local function matches(a, b, dtype)
+  if a.dtype ~= b.dtype then b = ops.cast(b, a.dtype) end
+  return ops.cast(ops.eq(a, b), dtype)
+end
+
+local function drop_column(x)
+  local n = #x.shape
+  return n > 1 and x.shape[n] == 1 and ops.squeeze(x, -1) or x
+end
+
+local function class_ids(y_true, y_pred)
+  if #y_true.shape == #y_pred.shape then y_true = drop_column(y_true) end
+  return y_true.dtype == "int32" and y_true or ops.cast(y_true, "int32")
+end
+
+-- 1 where fewer than k classes score above the true one.
+local function in_top_k(ids, y_pred, k)
+  local hit = ops.one_hot(ids, y_pred.shape[#y_pred.shape], y_pred.dtype)
+  local score = ops.sum(ops.mul(hit, y_pred), { -1 }, true)
+  local above = ops.sum(ops.cast(ops.gt(y_pred, score), y_pred.dtype), { -1 })
+  return ops.cast(ops.lt(above, k), y_pred.dtype)
+end
+
+--- How often predictions equal labels.
+---@example mg.metrics.Accuracy()
+define("Accuracy", "accuracy", function(_, y_true, y_pred)
+  y_true, y_pred = reduction.same_rank(y_true, y_pred)
+  return matches(y_pred, y_true, y_pred.dtype)
+end, nil, "acc")
+
+--- How often predictions above `threshold` match binary labels.
+---@example mg.metrics.BinaryAccuracy { threshold = 0.7 }
+define("BinaryAccuracy", "binary_accuracy", function(self, y_true, y_pred)
+  y_true, y_pred = reduction.same_rank(y_true, y_pred)
+  return matches(y_true, ops.gt(y_pred, self.threshold), y_pred.dtype)
+end, { { "threshold", default = 0.5, codec = fields.number } })
+
+--- How often the largest prediction is at the one of one-hot labels.
+---@example mg.metrics.CategoricalAccuracy()
+define("CategoricalAccuracy", "categorical_accuracy", function(_, y_true, y_pred)
+  return matches(ops.argmax(y_true, -1), ops.argmax(y_pred, -1), y_pred.dtype)
+end)
+
+--- How often the largest prediction is at the class id.
+---@example model:compile { optimizer = "adam", loss = "sparse_categorical_crossentropy", metrics = { "accuracy" } }
+define("SparseCategoricalAccuracy", "sparse_categorical_accuracy", function(_, y_true, y_pred)
+  return matches(class_ids(y_true, y_pred), ops.argmax(y_pred, -1), y_pred.dtype)
+end)
+
+--- How often the one of one-hot labels is among the k largest predictions.
+---@example mg.metrics.TopKCategoricalAccuracy { k = 3 }
+define("TopKCategoricalAccuracy", "top_k_categorical_accuracy", function(self, y_true, y_pred)
+  return in_top_k(ops.argmax(y_true, -1), y_pred, self.k)
+end, { { "k", default = 5, codec = fields.positive_integer } })
+
+--- How often the class id is among the k largest predictions.
+---@example mg.metrics.SparseTopKCategoricalAccuracy { k = 3 }
+define("SparseTopKCategoricalAccuracy", "sparse_top_k_categorical_accuracy", function(self, y_true, y_pred)
+  return in_top_k(class_ids(y_true, y_pred), y_pred, self.k)
+end, { { "k", default = 5, codec = fields.positive_integer } })
+
+local function squared_error(_, y_true, y_pred)
+  y_true, y_pred = reduction.same_rank(y_true, y_pred)
+  return ops.square(ops.sub(y_pred, ops.cast(y_true, y_pred.dtype)))
+end
+
+--- Mean of the squared error.
+---@example mg.metrics.MeanSquaredError()
+define("MeanSquaredError", "mean_squared_error", squared_error, nil, "mse", "MSE")
+
+--- Square root of the mean of the squared error.
+---@example mg.metrics.RootMeanSquaredError()
+local Root = define("RootMeanSquaredError", "root_mean_squared_error", squared_error, nil, "rmse")
+function Root:result() return math.sqrt(Mean.result(self)) end
+
+--- Mean of the absolute error.
+---@example mg.metrics.MeanAbsoluteError()
+define("MeanAbsoluteError", "mean_absolute_error", function(_, y_true, y_pred)
+  y_true, y_pred = reduction.same_rank(y_true, y_pred)
+  return ops.abs(ops.sub(y_pred, ops.cast(y_true, y_pred.dtype)))
+end, nil, "mae", "MAE")
+
+-- The cross-entropies as metrics: the losses' unreduced values, unweighted.
+local function define_entropy(name, short, extra)
+  define(name, losses[name].default_name, function(self, y_true, y_pred)
+    local options = { from_logits = self.from_logits, axis = self.axis }
+    if name == "SparseCategoricalCrossentropy" then options.ignore_class = self.ignore_class
+    else options.label_smoothing = self.label_smoothing end
+    self.loss = self.loss or losses[name](options)
+    return self.loss:compute(y_true, y_pred, self.loss:rows(y_pred))
+  end, extra, short)
+end
+
+local LOGITS = { "from_logits", default = false, codec = fields.boolean }
+local SMOOTHING = { "label_smoothing", default = 0, codec = fields.number }
+local AXIS = { "axis", default = -1, codec = fields.axes }
+
+--- Binary cross-entropy.
+---@example mg.metrics.BinaryCrossentropy { from_logits = true }
+define_entropy("BinaryCrossentropy", "bce", { LOGITS, SMOOTHING })
+
+--- Cross-entropy of one-hot labels.
+---@example mg.metrics.CategoricalCrossentropy { from_logits = true }
+define_entropy("CategoricalCrossentropy", "cce", { LOGITS, SMOOTHING, AXIS })
+
+--- Cross-entropy of class ids.
+---@example mg.metrics.SparseCategoricalCrossentropy { from_logits = true }
+define_entropy("SparseCategoricalCrossentropy", "scce", { LOGITS, { "ignore_class", codec = fields.integer }, AXIS })
+
+-- "accuracy" and "crossentropy" mean the binary, the sparse or the one-hot kind, as the shapes tell.
+function metrics.kind_by_shape(y_true, y_pred)
+  local n, m = #y_true.shape, #y_pred.shape
+  if y_pred.shape[m] == 1 then return "Binary" end
+  if n < m or y_true.shape[n] == 1 then return "SparseCategorical" end
+  return "Categorical"
+end
+
+local function by_name(name, y_true, y_pred)
+  local lower, kind = name:lower(), nil
+  if lower == "accuracy" or lower == "acc" then kind = "Accuracy" end
+  if lower == "crossentropy" or lower == "ce" then kind = "Crossentropy" end
+  local metric = kind and y_pred and metrics[metrics.kind_by_shape(y_true, y_pred) .. kind]() or registry:get(name)
+  if type(metric) == "function" then metric = Wrapper(metric) end
+  metric.name = name
+  return metric
+end
+
+--- A metric object from a name, a function of (y_true, y_pred) or a metric. "accuracy" and "crossentropy" look at the shapes of
+--- y_true and y_pred when they are given.
+---@param identifier string|function|table
+---@param y_true Tensor|nil
+---@param y_pred Tensor|nil
+---@return Mean
+function metrics.get(identifier, y_true, y_pred)
+  if type(identifier) == "string" then return by_name(identifier, y_true, y_pred) end
+  if type(identifier) == "function" then return Wrapper(identifier, registry.function_names[identifier]) end
+  if type(identifier) == "table" and identifier.update_state then return identifier end
+  return check.fail("metrics.get: argument identifier is %s, expected a name, a function or a metric", check.describe(identifier))
+end
+
+return metrics

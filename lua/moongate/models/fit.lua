@@ -1,0 +1,225 @@
+-- fit and evaluate: epochs over batches, validation, callbacks, Ctrl-C. Source: keras/src/trainers/trainer.py.
+local Callback = require "moongate.callbacks.callback"
+local check = require "moongate.check"
+local Dataset = require "moongate.data.dataset"
+local History = require "moongate.models.history"
+local ProgressBar = require "moongate.callbacks.progress_bar"
+local random = require "moongate.random"
+local signal = require "moongate.ffi.signal"
+local tensor = require "moongate.tensor"
+
+local FIT = {
+  "batch_size", "epochs", "verbose", "callbacks", "validation_split", "validation_data", "shuffle", "class_weight", "sample_weight",
+  "initial_epoch", "steps_per_epoch", "validation_steps", "validation_batch_size", "validation_freq",
+}
+local EVALUATE = { "batch_size", "verbose", "sample_weight", "steps", "callbacks", "return_dict" }
+
+local function is_options(value)
+  return type(value) == "table" and not tensor.is(value) and getmetatable(value) == nil and value[1] == nil and next(value) ~= nil
+end
+
+-- (dataset, options) is (dataset, nil, options).
+local function arguments(op, y, options, known)
+  if options == nil and is_options(y) then y, options = nil, y end
+  return y, check.options(op, options, known)
+end
+
+local function verbosity(value)
+  if value == nil or value == "auto" then return 1 end
+  return value == true and 1 or value or 0
+end
+
+-- The last part of the rows, before any shuffling, as Keras does.
+local function split(op, x, y, w, part)
+  if not tensor.is(x) then check.fail("%s: validation_split needs x as a tensor or table, not a dataset", op) end
+  local rows = x.shape[1]
+  local at = math.floor(rows * (1 - part))
+  if at < 1 or at >= rows then check.fail("%s: validation_split %g of %d rows leaves a part empty", op, part, rows) end
+  local function cut(t, first, last) return t and t:slice(1, first, last) end
+  return cut(x, 1, at), cut(y, 1, at), cut(w, 1, at), { cut(x, at + 1, rows), cut(y, at + 1, rows), cut(w, at + 1, rows) }
+end
+
+local function as_tensor(x)
+  return (tensor.is(x) or type(x) ~= "table" or Dataset.is(x)) and x or tensor.of(x)
+end
+
+local function validation_set(op, data, batch_size)
+  if data == nil then return nil end
+  if Dataset.is(data) or type(data) == "function" then return Dataset.of(op, data) end
+  check.type(op, "validation_data", data, "table")
+  return Dataset.of(op, as_tensor(data[1]), as_tensor(data[2]), as_tensor(data[3])):batch(batch_size)
+end
+
+-- The batches of fit and those of validation.
+local function datasets(self, op, x, y, o)
+  local w = as_tensor(o.sample_weight)
+  x, y = as_tensor(x), as_tensor(y)
+  if o.class_weight and w then check.fail("%s: class_weight and sample_weight are both given, expected one of them", op) end
+  local validation = o.validation_data
+  if o.validation_split and o.validation_split ~= 0 then
+    local part
+    x, y, w, part = split(op, x, y, w, check.number(op, "validation_split", o.validation_split, 0, 1))
+    validation = validation or part
+  end
+  local size = check.integer(op, "batch_size", o.batch_size or 32, 1)
+  local train = Dataset.of(op, x, y, w)
+  if tensor.is(x) then
+    train = train:batch(size)
+    if o.shuffle ~= false then train = train:shuffle(self:order_seed()) end
+  end
+  return train, validation_set(op, validation, o.validation_batch_size or size)
+end
+
+-- Runs step(x, y, w) over an epoch's batches, each in a memory scope of its own. after(i) may end it with true.
+local function each_batch(self, batches, epoch, limit, step, after)
+  local next_batch, done = batches:iterate(epoch), 0
+  local function one()
+    local x, y, w = next_batch()
+    if x == nil then return false end
+    step(self, x, y, w)
+    return true
+  end
+  while not limit or done < limit do
+    if not batches:scoped(one) then break end
+    done = done + 1
+    if after(done) then return done, true end
+  end
+  if limit and done < limit then
+    io.stderr:write(("moongate: the data ran out after %d of %d steps\n"):format(done, limit))
+  end
+  return done, false
+end
+
+-- Builds model and optimizer from the first batch.
+local function prepare(self, batches)
+  if self.built and self.optimizer.built then return end
+  local x = batches:peek()
+  if x == nil then check.fail("%s: the data has no batches", self:title()) end
+  self:prepare(x)
+end
+
+local function evaluate_batches(self, batches, limit, list)
+  self:reset_metrics()
+  list:on_test_begin()
+  each_batch(self, batches, 0, limit, self.test_step, function(i)
+    list:on_test_batch_end(i - 1, (self:figures()))
+    return signal.pending()
+  end)
+  local values = self:figures()
+  list:on_test_end(values)
+  return values
+end
+
+local function least(a, b) return a and b and math.min(a, b) or a or b end
+
+local function class_weighted(self, class_weight)
+  if not class_weight then return self.train_step end
+  return function(model, x, y) return model:train_step(x, y, model.weights_of_classes(y, class_weight)) end
+end
+
+-- One epoch; true when Ctrl-C ended it.
+local function train_epoch(self, run, epoch)
+  self:reset_metrics()
+  run.list:on_epoch_begin(epoch, {})
+  local batch, interrupted = each_batch(self, run.train, epoch, run.steps, run.step, function(i)
+    run.list:on_train_batch_end(i - 1, (self:figures()))
+    return signal.pending() or self.stop_training
+  end)
+  if signal.pending() then return batch end
+  local logs = self:figures()
+  if run.validation and not (interrupted and signal.pending()) and (epoch + 1) % run.every == 0 then
+    for name, value in pairs(evaluate_batches(self, run.validation, run.validation_steps, run.list)) do logs["val_" .. name] = value end
+    if signal.pending() then return batch end
+  end
+  run.list:on_epoch_end(epoch, logs)
+  return false
+end
+
+local function say_interrupted(epoch, epochs, batch)
+  io.stdout:write(("\nInterrupted in epoch %d/%d after %d batches: the weights of this moment are kept.\n")
+    :format(epoch + 1, epochs, batch)):flush()
+end
+
+local function train(self, run, first, epochs)
+  run.list:on_train_begin({})
+  for epoch = first, epochs - 1 do
+    local batch = train_epoch(self, run, epoch)
+    if batch then
+      run.history.interrupted = true
+      if run.verbose > 0 then say_interrupted(epoch, epochs, batch) end
+      break
+    end
+    self.epochs_done = epoch + 1
+    if self.stop_training then break end
+  end
+  self.optimizer:finalize_variable_values()
+  run.list:on_train_end({})
+end
+
+local function callbacks_of(self, o, verbose, history, params)
+  local list = {}
+  for i, callback in ipairs(o.callbacks or {}) do list[i] = callback end
+  if verbose > 0 then list[#list + 1] = ProgressBar() end
+  if history then list[#list + 1] = history end
+  return Callback.List(list, self, params)
+end
+
+-- Catches Ctrl-C while f runs.
+local function guarded(f, ...)
+  signal.begin()
+  local ok, message = pcall(f, ...)
+  signal.finish()
+  if not ok then error(message, 0) end
+end
+
+return function(Sequential)
+  --- The seed of the shuffle order; the order of an epoch follows from it and the epoch's number.
+  function Sequential:order_seed()
+    self.shuffle_seed = self.shuffle_seed or random.new_seed()
+    return self.shuffle_seed
+  end
+
+  --- Trains the model. `x` is a tensor or table (B, ...) with targets `y`, or a dataset (mg.data) whose batches hold both.
+  --- Ctrl-C ends training after the running batch and keeps the weights; a second one stops at once.
+  ---@param x Tensor|table|Dataset
+  ---@param y Tensor|table|nil
+  ---@param options? table batch_size = 32, epochs = 1, verbose = 1, callbacks, validation_split, validation_data = { x, y, w }, ...
+  ---@return History
+  ---@example local history = model:fit(x, y, { epochs = 5, batch_size = 64, validation_split = 0.1 })
+  function Sequential:fit(x, y, options)
+    local op = self:title() .. ": fit"
+    self:expect_compiled "fit"
+    local o
+    y, o = arguments(op, y, options, FIT)
+    local data, validation = datasets(self, op, x, y, o)
+    prepare(self, data)
+    local run = { train = data, validation = validation, history = History(), verbose = verbosity(o.verbose), every = o.validation_freq or 1 }
+    run.steps, run.step = least(o.steps_per_epoch, data:steps()), class_weighted(self, o.class_weight)
+    run.validation_steps = o.validation_steps
+    local epochs = check.integer(op, "epochs", o.epochs or 1, 0)
+    local first = check.integer(op, "initial_epoch", o.initial_epoch or 0, 0)
+    run.list = callbacks_of(self, o, run.verbose, run.history, { epochs = epochs, steps = run.steps, verbose = run.verbose })
+    self.stop_training = false
+    guarded(train, self, run, first, epochs)
+    return run.history
+  end
+
+  --- Loss and metrics over all batches.
+  ---@param x Tensor|table|Dataset
+  ---@param y Tensor|table|nil
+  ---@param options? table batch_size = 32, verbose = 1, sample_weight, steps, callbacks, return_dict = false
+  ---@return number loss, number ... metrics; or a table by name with return_dict
+  function Sequential:evaluate(x, y, options)
+    local op = self:title() .. ": evaluate"
+    self:expect_compiled "evaluate"
+    local o
+    y, o = arguments(op, y, options, EVALUATE)
+    local data = Dataset.of(op, as_tensor(x), as_tensor(y), as_tensor(o.sample_weight))
+    if not Dataset.is(x) and type(x) ~= "function" then data = data:batch(o.batch_size or 32) end
+    prepare(self, data)
+    local verbose, steps = verbosity(o.verbose), least(o.steps, data:steps())
+    local list = callbacks_of(self, o, verbose, nil, { epochs = 1, steps = steps, verbose = verbose })
+    guarded(evaluate_batches, self, data, o.steps, list)
+    return self:flatten_figures(o.return_dict)
+  end
+end

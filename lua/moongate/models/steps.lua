@@ -1,0 +1,125 @@
+-- One batch: training, testing, predicting. Each step runs in a memory scope, so its intermediates are gone when it ends.
+local autograd = require "moongate.autograd"
+local check = require "moongate.check"
+local memory = require "moongate.memory"
+local ops = require "moongate.ops"
+local tensor = require "moongate.tensor"
+
+local OPTIONS = { "sample_weight", "class_weight", "return_dict" }
+
+local function as_tensor(x)
+  return (x == nil or tensor.is(x)) and x or tensor.of(x)
+end
+
+-- Class ids (B) of labels (B), (B, 1) or one-hot (B, C).
+local function class_ids(y)
+  local n = #y.shape
+  if n > 1 then y = y.shape[n] == 1 and ops.squeeze(y, -1) or ops.argmax(y, -1) end
+  return y.dtype == "int32" and y or ops.cast(y, "int32")
+end
+
+--- Weights of samples from a table of weights by class id; a class that is not in it weighs 1.
+---@param y Tensor labels
+---@param class_weight table { [0] = 1.0, [1] = 2.5 }
+---@return Tensor
+local function weights_of_classes(y, class_weight)
+  local ids, list, most = class_ids(y), {}, 0
+  for id in pairs(class_weight) do most = math.max(most, tonumber(id) or 0) end
+  for id = 0, most do list[id + 1] = class_weight[id] or class_weight[tostring(id)] or 1 end
+  local largest = ids.count > 0 and ops.max(ids):item() or 0
+  for id = most + 1, largest do list[id + 1] = 1 end
+  return ops.gather(tensor.of(list, { dtype = tensor.floatx() }), ids)
+end
+
+local function check_rows(self, op, x, y, w)
+  tensor.expect(self:title() .. ": " .. op, "x", x)
+  for name, other in pairs { y = y, sample_weight = w } do
+    if other.shape[1] ~= x.shape[1] then
+      check.fail("%s: %s: %s has %s rows and x %s; they have to agree", self:title(), op, name, tostring(other.shape[1]),
+        tostring(x.shape[1]))
+    end
+  end
+end
+
+return function(Sequential)
+  Sequential.weights_of_classes = weights_of_classes
+
+  local function backward_and_update(self, loss)
+    local variables = self.trainable_weights
+    if #variables == 0 then return end
+    local scale = self.optimizer.loss_scale_factor
+    local gradients = autograd.gradients(scale and ops.mul(loss, scale) or loss, variables)
+    self.optimizer:apply(gradients, variables)
+  end
+
+  --- Forward, loss, gradients, update, figures. The caller provides the memory scope.
+  function Sequential:train_step(x, y, w)
+    check_rows(self, "fit", x, y, w)
+    local y_pred = self(x, { training = true })
+    local loss = self:total_loss(y, y_pred, w)
+    backward_and_update(self, loss)
+    self:update_figures(loss:item(), y, y_pred, w, x.shape[1])
+  end
+
+  --- Forward, loss, figures, without gradients.
+  function Sequential:test_step(x, y, w)
+    check_rows(self, "evaluate", x, y, w)
+    autograd.no_grad(function()
+      local y_pred = self(x)
+      self:update_figures(self:total_loss(y, y_pred, w):item(), y, y_pred, w, x.shape[1])
+    end)
+  end
+
+  -- Builds model and optimizer outside the step's memory scope.
+  function Sequential:prepare(x)
+    self:build_for(x)
+    if not self.optimizer.built and #self.trainable_weights > 0 then self.optimizer:build(self.trainable_weights) end
+  end
+
+  local function flatten(self, as_table)
+    local values, names = self:figures()
+    if as_table then return values end
+    local list = {}
+    for i, name in ipairs(names) do list[i] = values[name] end
+    return unpack(list)
+  end
+  Sequential.flatten_figures = flatten
+
+  local function on_batch(self, op, step, x, y, options)
+    self:expect_compiled(op)
+    options = check.options(self:title() .. ": " .. op, options, OPTIONS)
+    x, y = as_tensor(x), as_tensor(y)
+    tensor.expect(self:title() .. ": " .. op, "x", x)
+    self:prepare(x)
+    memory.scope(function()
+      local weight = as_tensor(options.sample_weight)
+      if options.class_weight then weight = weights_of_classes(y, options.class_weight) end
+      step(self, x, y, weight)
+    end)
+    return flatten(self, options.return_dict)
+  end
+
+  --- One update from one batch. Returns loss and metrics since the last reset_metrics.
+  ---@param x Tensor (B, ...)
+  ---@param y Tensor (B, ...)
+  ---@param options? table { sample_weight =, class_weight =, return_dict = false }
+  ---@return number loss, number ... metrics
+  function Sequential:train_on_batch(x, y, options) return on_batch(self, "train_on_batch", self.train_step, x, y, options) end
+
+  --- Loss and metrics of one batch, added to those since the last reset_metrics.
+  ---@param x Tensor (B, ...)
+  ---@param y Tensor (B, ...)
+  ---@param options? table { sample_weight =, return_dict = false }
+  ---@return number loss, number ... metrics
+  function Sequential:test_on_batch(x, y, options) return on_batch(self, "test_on_batch", self.test_step, x, y, options) end
+
+  --- The model's output for one batch, without gradients.
+  ---@param x Tensor (B, ...)
+  ---@return Tensor
+  function Sequential:predict_on_batch(x)
+    x = as_tensor(x)
+    tensor.expect(self:title() .. ": predict_on_batch", "x", x)
+    self:build_for(x)
+    return autograd.no_grad(memory.scope, self, x)
+  end
+end

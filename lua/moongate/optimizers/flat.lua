@@ -1,0 +1,123 @@
+-- Flat memory: variables of one dtype lie one after the other in one tensor, their gradients and the optimizer's state likewise.
+-- A group and each of its entries have the same fields (parameter, gradient, slots, decays), so an update can take either.
+local check = require "moongate.check"
+local ops = require "moongate.ops"
+local tensor = require "moongate.tensor"
+local Variable = require "moongate.variable"
+
+local flat = {}
+
+local function view(whole, entry)
+  return ops.reshape(ops.slice(whole, 1, entry.first, entry.last), entry.variable.shape):keep()
+end
+
+-- Variables by dtype and by whether weight decay touches them, in order.
+local function sort_out(variables, decays)
+  local groups, by_key, entries = {}, {}, {}
+  for _, variable in ipairs(variables) do
+    local key = variable.dtype .. tostring(decays(variable))
+    local group = by_key[key]
+    if not group then
+      group = { dtype = variable.dtype, decays = decays(variable), size = 0, entries = {}, slots = {} }
+      by_key[key], groups[#groups + 1] = group, group
+    end
+    local count = variable.count
+    local entry = { variable = variable, first = group.size + 1, last = group.size + count, decays = group.decays, slots = {} }
+    group.size = group.size + count
+    group.entries[#group.entries + 1] = entry
+    entries[variable] = entry
+  end
+  return groups, entries
+end
+
+-- The variable's values move into its place, and the variable becomes that place.
+local function adopt(entry)
+  entry.parameter:copy_(entry.variable)
+  entry.variable:share_(entry.parameter)
+  entry.variable.home = entry
+end
+
+local function lay_out(group, names)
+  local function new() return tensor.zeros({ group.size }, { dtype = group.dtype }):keep() end
+  group.parameter, group.gradient = new(), new()
+  for _, list in ipairs(names) do
+    for _, name in ipairs(list) do group.slots[name] = new() end
+  end
+  for _, entry in ipairs(group.entries) do
+    entry.parameter, entry.gradient = view(group.parameter, entry), view(group.gradient, entry)
+    for name, slot in pairs(group.slots) do entry.slots[name] = view(slot, entry) end
+    adopt(entry)
+  end
+end
+
+-- The state as variables, as Keras orders them: the names of one list interleaved over the variables.
+local function state_variables(variables, entries, names)
+  local all = {}
+  for _, list in ipairs(names) do
+    for _, variable in ipairs(variables) do
+      for _, name in ipairs(list) do
+        local path = (variable.path or variable.name or "variable"):gsub("/", "_")
+        local own = Variable(entries[variable].slots[name], { name = path .. "_" .. name, trainable = false }):keep()
+        all[#all + 1] = own:share_(entries[variable].slots[name]) or own
+      end
+    end
+  end
+  return all
+end
+
+--- Lays out parameters, gradients and the state `names` (lists of names) for the variables.
+---@return table { groups =, entries = by variable, variables = the state }
+function flat.build(variables, names, decays)
+  local groups, entries = sort_out(variables, decays)
+  for _, group in ipairs(groups) do lay_out(group, names) end
+  return { groups = groups, entries = entries, variables = state_variables(variables, entries, names) }
+end
+
+local function same_shape(a, b)
+  if #a ~= #b then return false end
+  for i = 1, #a do
+    if a[i] ~= b[i] then return false end
+  end
+  return true
+end
+
+local function place(op, state, gradient, variable, i, scale)
+  local entry = state.entries[variable]
+  if not entry then
+    check.fail("%s.apply: variables[%d] (%s) is not one of those the optimizer was built with; make a new optimizer", op, i,
+      tostring(variable and variable.name))
+  end
+  tensor.expect(op .. ".apply", ("gradients[%d]"):format(i), gradient)
+  if not same_shape(gradient.shape, variable.shape) then
+    check.fail("%s.apply: gradients[%d] (%s) does not fit %s (%s)", op, i, table.concat(gradient.shape, ", "), variable.name,
+      table.concat(variable.shape, ", "))
+  end
+  if variable.home ~= entry then adopt(entry) end
+  entry.gradient:copy_(gradient)
+  if scale then entry.gradient:div_(scale) end
+  return entry
+end
+
+--- Copies gradients to their places. Whole groups come back where every variable has a gradient, else single entries.
+---@return table[] targets what to update; table[] entries the variables concerned
+function flat.take(op, state, gradients, variables, scale)
+  local entries, active = {}, {}
+  for i, variable in ipairs(variables) do
+    if gradients[i] then
+      local entry = place(op, state, gradients[i], variable, i, scale)
+      entries[#entries + 1], active[entry] = entry, true
+    end
+  end
+  local targets = {}
+  for _, group in ipairs(state.groups) do
+    local list, whole = {}, true
+    for _, entry in ipairs(group.entries) do
+      if active[entry] then list[#list + 1] = entry else whole = false end
+    end
+    if whole then list = { group } end
+    for _, target in ipairs(list) do targets[#targets + 1] = target end
+  end
+  return targets, entries
+end
+
+return flat

@@ -1,0 +1,34 @@
+-- Optimizers by name. Keras: keras.optimizers.
+local check = require "moongate.check"
+local Registry = require "moongate.registry"
+
+local registry = Registry("optimizer", "keras.optimizers")
+local optimizers = {
+  registry = registry, Optimizer = require "moongate.optimizers.optimizer", schedules = require "moongate.optimizers.schedules",
+}
+
+local classes = {
+  require "moongate.optimizers.sgd", require "moongate.optimizers.rmsprop", require("moongate.optimizers.adam").Adam,
+  require "moongate.optimizers.adamw",
+}
+for _, C in ipairs(classes) do
+  optimizers[C.name] = registry:add(C, C.name:lower())
+end
+
+--- An optimizer from a name ("adam"), a config or an optimizer.
+---@param identifier string|table
+---@return Optimizer
+function optimizers.get(identifier)
+  return registry:get(identifier) or check.fail("optimizers.get: argument identifier is nil, expected a name or an optimizer")
+end
+
+--- The optimizer in Keras's object form.
+---@return table
+function optimizers.serialize(optimizer) return registry:serialize(optimizer) end
+
+--- An optimizer from what serialize gave.
+---@param config table|string
+---@return Optimizer
+function optimizers.deserialize(config) return registry:deserialize(config) end
+
+return optimizers
