@@ -1,4 +1,5 @@
 -- Metrics: running means over batches, with sample weights and masks. Names and numbers: keras.metrics. Totals are doubles in Lua.
+local create = require "moongate.tensor_create"
 local check = require "moongate.check"
 local class = require "moongate.class"
 local fields = require "moongate.fields"
@@ -46,7 +47,7 @@ local function samplewise(values, weight)
 end
 
 local function weight_tensor(weight, dtype)
-  if not tensor.is(weight) then return tensor.of(weight, { dtype = dtype }) end
+  if not tensor.is(weight) then return create.tensor(weight, { dtype = dtype }) end
   return weight.dtype == dtype and weight or ops.cast(weight, dtype)
 end
 
@@ -106,7 +107,7 @@ end
 function Wrapper:update_state(y_true, y_pred, sample_weight)
   y_pred, y_true = reduction.tensors(self.name, y_true, y_pred)
   local weight, mask = sample_weight, y_pred.keras_mask
-  if weight and not tensor.is(weight) then weight = tensor.of(weight, { dtype = y_pred.dtype }) end
+  if weight and not tensor.is(weight) then weight = create.tensor(weight, { dtype = y_pred.dtype }) end
   if mask then
     mask = ops.cast(mask, y_pred.dtype)
     if weight then
@@ -123,7 +124,7 @@ metrics.registry = registry
 
 local function define(name, default_name, compute, extra, ...)
   local list = {
-    { "name", default = default_name, codec = fields.text }, { "dtype", default = tensor.floatx, codec = fields.text },
+    { "name", default = default_name, codec = fields.text }, { "dtype", default = function() return tensor.floatx end, codec = fields.text },
   }
   for _, field in ipairs(extra or {}) do list[#list + 1] = field end
   local C = fields.class(name, list, nil, Wrapper)

@@ -140,8 +140,8 @@ function Dataset:iterate(epoch)
   end
 end
 
---- Calls f, which takes a batch and works on it, and frees at once what it makes. A foreign generator may keep tensors of its own, so
---- with it nothing is freed early.
+--- Calls f, which takes a batch and works on it, and frees at once what it makes. A foreign generator may keep tensors of its own,
+--- so with it nothing is freed early.
 function Dataset:scoped(f)
   if self.source.start then return f() end
   return memory.scope(f)

@@ -1,4 +1,5 @@
 -- Sequences of unequal length as one tensor, and class ids as one-hot rows. Source: keras.utils.
+local create = require "moongate.tensor_create"
 local check = require "moongate.check"
 local ops = require "moongate.ops"
 local tensor = require "moongate.tensor"
@@ -42,9 +43,9 @@ function sequences.pad_sequences(list, options)
   local padding = check.one_of(op, "padding", o.padding or "pre", SIDES)
   local truncating = check.one_of(op, "truncating", o.truncating or "pre", SIDES)
   local dtype = o.dtype or "int32"
-  if #plain == 0 or size == 0 then return tensor.zeros({ #plain, size }, { dtype = dtype }) end
+  if #plain == 0 or size == 0 then return create.zeros({ #plain, size }, { dtype = dtype }) end
   for i = 1, #plain do plain[i] = row(plain[i], size, padding, truncating, o.value or 0) end
-  return tensor.of(plain, { dtype = dtype })
+  return create.tensor(plain, { dtype = dtype })
 end
 
 --- Class ids as rows with a 1 at the id; a last axis of size 1 is dropped.
@@ -54,7 +55,7 @@ end
 ---@example mg.utils.to_categorical({ 0, 2, 1 }, 3)
 function sequences.to_categorical(ids, num_classes)
   local op = "to_categorical"
-  if not tensor.is(ids) then ids = tensor.of(ids, { dtype = "int32" }) end
+  if not tensor.is(ids) then ids = create.tensor(ids, { dtype = "int32" }) end
   if ids.dtype ~= "int32" then ids = ops.cast(ids, "int32") end
   local n = #ids.shape
   if n > 1 and ids.shape[n] == 1 then ids = ops.squeeze(ids, -1) end
@@ -66,7 +67,7 @@ function sequences.to_categorical(ids, num_classes)
   if ids.count > 0 and (ops.max(ids):item() >= num_classes or ops.min(ids):item() < 0) then
     check.fail("%s: ids reach from %d to %d, expected 0..%d", op, ops.min(ids):item(), ops.max(ids):item(), num_classes - 1)
   end
-  return ops.one_hot(ids, num_classes, tensor.floatx())
+  return ops.one_hot(ids, num_classes, tensor.floatx)
 end
 
 return sequences

@@ -1,6 +1,7 @@
 -- Text as numbers: UTF-8 code points, and a vocabulary of them. Id 0 stands for every character that is not in the vocabulary.
 local check = require "moongate.check"
 local class = require "moongate.class"
+local shapes = require "moongate.shape"
 local tensor = require "moongate.tensor"
 
 local text = {}
@@ -100,7 +101,7 @@ end
 function Vocabulary:encode(s)
   local list, ids = text.code_points(s), self.ids
   for i = 1, #list do list[i] = ids[list[i]] or 0 end
-  return tensor.of(list, { dtype = "int32" })
+  return tensor.from_list(list, shapes.own { #list }, "int32")
 end
 
 --- The text of ids.

@@ -1,4 +1,5 @@
 -- Windows of a series as rows of a dataset; nothing is copied until a batch is made.
+local create = require "moongate.tensor_create"
 local check = require "moongate.check"
 local Dataset = require "moongate.data.dataset"
 local ops = require "moongate.ops"
@@ -8,7 +9,7 @@ local OPTIONS = { "length", "shift", "horizon", "target", "targets" }
 
 -- One row of positions (from 0) for each start: (B, 1) + (1, L) = (B, L).
 local function positions(starts, length, ahead)
-  local steps = tensor.arange(ahead, ahead + length, { dtype = "int32" })
+  local steps = create.arange(ahead, ahead + length, { dtype = "int32" })
   return ops.add(ops.expand_dims(starts, 2), ops.expand_dims(steps, 1))
 end
 
@@ -31,7 +32,7 @@ return function(series, options)
   if count < 1 then
     check.fail("%s: series %s has no window of %d steps and %d more", op, tostring(series.shape), length, horizon)
   end
-  local starts = ops.mul(tensor.arange(0, count, { dtype = "int32" }), shift):keep()
+  local starts = ops.mul(create.arange(0, count, { dtype = "int32" }), shift):keep()
   local function rows(ids)
     local first = ops.gather(starts, ids)
     local x = ops.gather(series, positions(first, length, 0))
@@ -41,6 +42,6 @@ return function(series, options)
   end
   return Dataset {
     count = count, rows = rows,
-    range = function(first, last) return rows(tensor.arange(first - 1, last, { dtype = "int32" })) end,
+    range = function(first, last) return rows(create.arange(first - 1, last, { dtype = "int32" })) end,
   }
 end

@@ -46,7 +46,9 @@ local function define(name, default_name, compute, extra, shape_of, ...)
 end
 
 local FROM_LOGITS = { "from_logits", default = false, codec = fields.boolean }
-local ENTROPY = { FROM_LOGITS, { "label_smoothing", default = 0, codec = fields.float }, { "axis", default = -1, codec = fields.axes } }
+local ENTROPY = {
+  FROM_LOGITS, { "label_smoothing", default = 0, codec = fields.float }, { "axis", default = -1, codec = fields.axes },
+}
 
 --- Mean of (y_true - y_pred)^2 over the last axis.
 ---@param options table|nil reduction = "sum_over_batch_size", name
@@ -71,8 +73,8 @@ define("BinaryCrossentropy", "binary_crossentropy", functions.binary_crossentrop
 --- Cross-entropy of one-hot targets (B, ..., C).
 ---@param options table|nil from_logits = false, label_smoothing = 0, axis = -1, reduction, name
 ---@example mg.losses.CategoricalCrossentropy { label_smoothing = 0.1 }
-define("CategoricalCrossentropy", "categorical_crossentropy", functions.categorical_crossentropy, ENTROPY, functions.rows_along_axis,
-  "cce", "CCE")
+define("CategoricalCrossentropy", "categorical_crossentropy", functions.categorical_crossentropy, ENTROPY,
+  functions.rows_along_axis, "cce", "CCE")
 
 --- Cross-entropy of class ids (B, ...), counted from 0; targets of ignore_class do not count.
 ---@param options table|nil from_logits = false, ignore_class, axis = -1, reduction, name

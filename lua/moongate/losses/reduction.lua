@@ -1,4 +1,5 @@
 -- How losses of single samples become one number: masks, sample weights, reductions. Rules: keras/src/losses/loss.py.
+local create = require "moongate.tensor_create"
 local check = require "moongate.check"
 local ops = require "moongate.ops"
 local tensor = require "moongate.tensor"
@@ -29,7 +30,7 @@ end
 ---@return Tensor y_pred, Tensor y_true
 function reduction.tensors(op, y_true, y_pred)
   tensor.expect(op, "y_pred", y_pred)
-  if not tensor.is(y_true) then y_true = tensor.of(y_true, { dtype = y_pred.dtype }) end
+  if not tensor.is(y_true) then y_true = create.tensor(y_true, { dtype = y_pred.dtype }) end
   return y_pred, y_true
 end
 
@@ -96,7 +97,7 @@ function reduction.weights(op, rows, sample_weight, mask, kind, dtype)
   if not mask and not sample_weight then return nil end
   local weights
   if sample_weight then
-    if not tensor.is(sample_weight) then sample_weight = tensor.of(sample_weight, { dtype = dtype or "float32" }) end
+    if not tensor.is(sample_weight) then sample_weight = create.tensor(sample_weight, { dtype = dtype or "float32" }) end
     weights = sample_weight
   end
   dtype = dtype or "float32"

@@ -1,4 +1,5 @@
 -- fit and evaluate: epochs over batches, validation, callbacks, Ctrl-C. Source: keras/src/trainers/trainer.py.
+local create = require "moongate.tensor_create"
 local Callback = require "moongate.callbacks.callback"
 local check = require "moongate.check"
 local Dataset = require "moongate.data.dataset"
@@ -40,7 +41,7 @@ local function split(op, x, y, w, part)
 end
 
 local function as_tensor(x)
-  return (tensor.is(x) or type(x) ~= "table" or Dataset.is(x)) and x or tensor.of(x)
+  return (tensor.is(x) or type(x) ~= "table" or Dataset.is(x)) and x or create.tensor(x)
 end
 
 local function validation_set(op, data, batch_size)
@@ -128,7 +129,8 @@ local function train_epoch(self, run, epoch)
   if signal.pending() then return batch end
   local logs = self:figures()
   if run.validation and not (interrupted and signal.pending()) and (epoch + 1) % run.every == 0 then
-    for name, value in pairs(evaluate_batches(self, run.validation, run.validation_steps, run.list)) do logs["val_" .. name] = value end
+    local figures = evaluate_batches(self, run.validation, run.validation_steps, run.list)
+    for name, value in pairs(figures) do logs["val_" .. name] = value end
     if signal.pending() then return batch end
   end
   run.list:on_epoch_end(epoch, logs)
@@ -175,7 +177,7 @@ end
 return function(Sequential)
   --- The seed of the shuffle order; the order of an epoch follows from it and the epoch's number.
   function Sequential:order_seed()
-    self.shuffle_seed = self.shuffle_seed or random.new_seed()
+    self.shuffle_seed = self.shuffle_seed or random.make_seed()
     return self.shuffle_seed
   end
 
@@ -193,9 +195,9 @@ return function(Sequential)
     y, o = arguments(op, y, options, FIT)
     local data, validation = datasets(self, op, x, y, o)
     prepare(self, data)
-    local run = { train = data, validation = validation, history = History(), verbose = verbosity(o.verbose), every = o.validation_freq or 1 }
+    local run = { train = data, validation = validation, history = History(), every = o.validation_freq or 1 }
+    run.verbose, run.validation_steps = verbosity(o.verbose), o.validation_steps
     run.steps, run.step = least(o.steps_per_epoch, data:steps()), class_weighted(self, o.class_weight)
-    run.validation_steps = o.validation_steps
     local epochs = check.integer(op, "epochs", o.epochs or 1, 0)
     local first = check.integer(op, "initial_epoch", o.initial_epoch or 0, 0)
     run.list = callbacks_of(self, o, run.verbose, run.history, { epochs = epochs, steps = run.steps, verbose = run.verbose })

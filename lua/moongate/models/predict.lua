@@ -54,6 +54,7 @@ return function(Sequential)
     local list, verbose = {}, o.verbose == nil and 1 or o.verbose == "auto" and 1 or o.verbose
     for i, callback in ipairs(o.callbacks or {}) do list[i] = callback end
     if verbose == 1 then list[#list + 1] = ProgressBar() end
-    return unpack(autograd.no_grad(run, self, data, steps, Callback.List(list, self, { epochs = 1, steps = steps, verbose = verbose })))
+    list = Callback.List(list, self, { epochs = 1, steps = steps, verbose = verbose })
+    return unpack(autograd.no_grad(run, self, data, steps, list))
   end
 end

@@ -9,7 +9,7 @@ local tensor = require "moongate.tensor"
 --- Layers one after the other, as one model: mg.Sequential { layer, ... }, or mg.Sequential() and add.
 ---@param layers? table[] layers in order; the first may be an Input
 ---@param options? table { name =, trainable = true }
----@example local model = mg.Sequential { mg.layers.Embedding(96, 64), mg.layers.GRU(256, { return_sequences = true }), mg.layers.Dense(96) }
+---@example local model = mg.Sequential { mg.layers.Embedding(96, 64), mg.layers.GRU(256), mg.layers.Dense(1) }
 local Sequential = Layer.extend("Sequential", { { "layers", codec = fields.any, hidden = true } }, { "layers" })
 
 Sequential.supports_masking = true
@@ -124,7 +124,7 @@ function Sequential:compute_output_shape(shape)
 end
 
 -- The output's mask is the last layer's, and rides on it already.
-function Sequential:compute_mask() return nil end
+function Sequential.compute_mask() return nil end
 
 -- Ids stay integers, tables become what the first layer takes.
 function Sequential:convert(x)

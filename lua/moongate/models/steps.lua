@@ -1,4 +1,5 @@
 -- One batch: training, testing, predicting. Each step runs in a memory scope, so its intermediates are gone when it ends.
+local create = require "moongate.tensor_create"
 local autograd = require "moongate.autograd"
 local check = require "moongate.check"
 local memory = require "moongate.memory"
@@ -8,7 +9,7 @@ local tensor = require "moongate.tensor"
 local OPTIONS = { "sample_weight", "class_weight", "return_dict" }
 
 local function as_tensor(x)
-  return (x == nil or tensor.is(x)) and x or tensor.of(x)
+  return (x == nil or tensor.is(x)) and x or create.tensor(x)
 end
 
 -- Class ids (B) of labels (B), (B, 1) or one-hot (B, C).
@@ -28,7 +29,7 @@ local function weights_of_classes(y, class_weight)
   for id = 0, most do list[id + 1] = class_weight[id] or class_weight[tostring(id)] or 1 end
   local largest = ids.count > 0 and ops.max(ids):item() or 0
   for id = most + 1, largest do list[id + 1] = 1 end
-  return ops.gather(tensor.of(list, { dtype = tensor.floatx() }), ids)
+  return ops.gather(create.tensor(list, { dtype = tensor.floatx }), ids)
 end
 
 local function check_rows(self, op, x, y, w)

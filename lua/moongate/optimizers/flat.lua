@@ -1,5 +1,6 @@
 -- Flat memory: variables of one dtype lie one after the other in one tensor, their gradients and the optimizer's state likewise.
 -- A group and each of its entries have the same fields (parameter, gradient, slots, decays), so an update can take either.
+local create = require "moongate.tensor_create"
 local check = require "moongate.check"
 local ops = require "moongate.ops"
 local tensor = require "moongate.tensor"
@@ -38,7 +39,7 @@ local function adopt(entry)
 end
 
 local function lay_out(group, names)
-  local function new() return tensor.zeros({ group.size }, { dtype = group.dtype }):keep() end
+  local function new() return create.zeros({ group.size }, { dtype = group.dtype }):keep() end
   group.parameter, group.gradient = new(), new()
   for _, list in ipairs(names) do
     for _, name in ipairs(list) do group.slots[name] = new() end

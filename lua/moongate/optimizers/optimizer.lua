@@ -1,6 +1,7 @@
 -- What all optimizers share: options, state, and the order of a step: unscale, accumulate, clip, decay, update, average,
 -- constrain, count. Source: keras/src/optimizers/base_optimizer.py. The variables live in one flat tensor per dtype, so that an
 -- update is one call.
+local create = require "moongate.tensor_create"
 local autograd = require "moongate.autograd"
 local check = require "moongate.check"
 local class = require "moongate.class"
@@ -38,7 +39,7 @@ local function start(self)
   end
   self.built, self.excluded = false, { names = {}, variables = {} }
   autograd.no_grad(function()
-    self.iteration = Variable(tensor.zeros({}, { dtype = "int32" }), { name = "iteration", trainable = false }):keep()
+    self.iteration = Variable(create.zeros({}, { dtype = "int32" }), { name = "iteration", trainable = false }):keep()
   end)
 end
 
@@ -77,7 +78,7 @@ function Optimizer.setters:learning_rate(value)
     check.fail("%s: learning_rate follows a schedule and cannot be set; pass a number to the constructor instead", self.name)
   end
   if not rawget(self, "rate") then
-    self.rate = Variable(tensor.zeros({}, { dtype = tensor.floatx() }), { name = "learning_rate", trainable = false }):keep()
+    self.rate = Variable(create.zeros({}, { dtype = tensor.floatx }), { name = "learning_rate", trainable = false }):keep()
   end
   self.rate:assign(value)
 end
