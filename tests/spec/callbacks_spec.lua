@@ -1,0 +1,106 @@
+local mg = require "moongate"
+local callbacks = mg.callbacks
+
+-- What callbacks see of a model.
+local function fake_model()
+  local model = { weights = 0, saved = {}, optimizer = { learning_rate = 0.1 } }
+  function model:get_weights() return self.weights end
+  function model:set_weights(w) self.weights = w end
+  function model:save_weights(path) self.saved[#self.saved + 1] = path end
+  return model
+end
+
+-- Runs epochs of the given figures; the model's weights are the number of the epoch.
+local function run(callback, model, figures)
+  callback:set_model(model)
+  callback:set_params { epochs = #figures, verbose = 0 }
+  callback:on_train_begin()
+  for i, logs in ipairs(figures) do
+    callback:on_epoch_begin(i - 1, {})
+    model.weights = i
+    callback:on_epoch_end(i - 1, logs)
+    if model.stop_training then break end
+  end
+  callback:on_train_end()
+end
+
+local function losses(...)
+  local list = { ... }
+  for i, value in ipairs(list) do list[i] = { val_loss = value } end
+  return list
+end
+
+describe("EarlyStopping", function()
+  it("stops after `patience` epochs without improvement and restores the best weights", function()
+    local model = fake_model()
+    run(callbacks.EarlyStopping { patience = 2, restore_best_weights = true }, model, losses(3, 1, 2, 2, 2))
+    assert.is_true(model.stop_training)
+    assert.equal(2, model.weights)
+  end)
+
+  it("goes on while the figure improves by more than min_delta", function()
+    local model = fake_model()
+    run(callbacks.EarlyStopping { patience = 1, min_delta = 0.5 }, model, losses(3, 2, 1.8))
+    assert.is_true(model.stop_training)
+    assert.equal(3, model.weights)
+  end)
+
+  it("takes accuracies for figures that grow", function()
+    local model = fake_model()
+    run(callbacks.EarlyStopping { monitor = "val_accuracy", patience = 0 }, model, { { val_accuracy = 0.1 }, { val_accuracy = 0.2 } })
+    assert.is_nil(model.stop_training)
+  end)
+end)
+
+describe("ModelCheckpoint", function()
+  it("fills the file's name from epoch and figures", function()
+    local model = fake_model()
+    run(callbacks.ModelCheckpoint { filepath = "w{epoch:02d}-{val_loss:.2f}.weights.h5" }, model, losses(0.5, 0.25))
+    assert.same({ "w01-0.50.weights.h5", "w02-0.25.weights.h5" }, model.saved)
+  end)
+
+  it("saves only what is better with save_best_only", function()
+    local model = fake_model()
+    run(callbacks.ModelCheckpoint { filepath = "{epoch}.weights.h5", save_best_only = true }, model, losses(3, 4, 2))
+    assert.same({ "1.weights.h5", "3.weights.h5" }, model.saved)
+  end)
+
+  it("refuses names of other formats", function()
+    assert.has_error(function() callbacks.ModelCheckpoint { filepath = "model.keras" } end)
+  end)
+end)
+
+describe("LearningRateScheduler", function()
+  it("sets the rate of each epoch and notes it", function()
+    local model, logs = fake_model(), { {}, {} }
+    run(callbacks.LearningRateScheduler(function(epoch, rate) return epoch == 0 and 1 or rate / 2 end), model, logs)
+    assert.equal(0.5, model.optimizer.learning_rate)
+    assert.equal(1, logs[1].learning_rate)
+  end)
+end)
+
+describe("CSVLogger", function()
+  it("writes names and figures, and appends", function()
+    local path = os.tmpname()
+    run(callbacks.CSVLogger(path), fake_model(), { { loss = 0.5, accuracy = 1 } })
+    run(callbacks.CSVLogger(path, { append = true }), fake_model(), { { loss = 0.25, accuracy = 0 } })
+    local file = io.open(path)
+    assert.equal("epoch,accuracy,loss\n0,1,0.5\n0,0,0.25\n", file:read("*a"))
+    file:close()
+    os.remove(path)
+  end)
+end)
+
+describe("LambdaCallback", function()
+  it("calls the functions given", function()
+    local seen = {}
+    run(callbacks.LambdaCallback { on_epoch_end = function(epoch, logs) seen[epoch] = logs.val_loss end }, fake_model(), losses(7))
+    assert.equal(7, seen[0])
+  end)
+
+  it("names an unknown hook and the nearest", function()
+    local ok, message = pcall(callbacks.LambdaCallback, { on_epoch_finish = print })
+    assert.is_false(ok)
+    assert.matches("on_epoch_finish", message)
+  end)
+end)
