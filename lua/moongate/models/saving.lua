@@ -16,5 +16,8 @@ return function(Sequential)
   --- Reads what save_state wrote, into a compiled and built model. Training then goes on as if it had not stopped; pass
   --- initial_epoch = model.epochs_done to fit.
   ---@param path string
-  function Sequential:load_state(path) return require("moongate.files.state").load(self, path) end
+  function Sequential:load_state(path)
+    if not self.optimizer.built then self.optimizer:build(self.trainable_weights) end
+    return require("moongate.files.state").load(self, path)
+  end
 end

@@ -1,0 +1,149 @@
+-- A GRU learns to write text, character by character, as in TensorFlow's text-generation tutorial.
+--   moongate examples/text_generation.lua [options]
+local mg = require "moongate"
+
+local HELP = [[
+Trains a character GRU on a text and lets it write.
+  --file F           the text (default: Debian's fortunes, /usr/share/games/fortunes)
+  --epochs 4         --steps 150        batches an epoch
+  --batch 64         --length 100       characters in a window
+  --units 256        --seed 1           --temperature 0.5
+  --save NAME        files NAME.weights.h5 (best) and NAME.last.* (for --resume); default text_generation
+  --resume           goes on where NAME.last stopped
+]]
+local DEFAULTS = {
+  epochs = 4, steps = 150, batch = 64, length = 100, units = 256, seed = 1, temperature = 0.5, save = "text_generation",
+}
+local FORTUNES, EMBEDDING, RATE, HELD_OUT = "/usr/share/games/fortunes", 64, 4e-3, 0.05
+
+local function stop(message)
+  io.stderr:write("text_generation: ", message, "\n")
+  os.exit(2)
+end
+
+local function options_of(arguments)
+  local options, i = { resume = false }, 1
+  for name, value in pairs(DEFAULTS) do options[name] = value end
+  while arguments[i] do
+    local name = arguments[i]:match("^%-%-(%w+)$")
+    if name == "help" then io.write(HELP) os.exit(0) end
+    if name == "resume" then
+      options.resume, i = true, i + 1
+    elseif name == "file" or DEFAULTS[name] then
+      local value = arguments[i + 1]
+      if name ~= "file" and name ~= "save" then value = tonumber(value) end
+      if value == nil then stop("--" .. name .. " needs a value") end
+      options[name], i = value, i + 2
+    else
+      stop("unknown option " .. arguments[i] .. "\n" .. HELP)
+    end
+  end
+  return options
+end
+
+-- All plain files of the fortunes package, in order of name; links (.u8) and indexes (.dat) are left out.
+local function fortunes()
+  local names, parts = {}, {}
+  local list = io.popen("ls " .. FORTUNES .. " 2>/dev/null")
+  for name in list:lines() do
+    if not name:match("%.u8$") and not name:match("%.dat$") then names[#names + 1] = name end
+  end
+  list:close()
+  if #names == 0 then stop("no text in " .. FORTUNES .. "; apt-get install fortunes, or give --file FILE") end
+  table.sort(names)
+  for i, name in ipairs(names) do parts[i] = assert(mg.data.read_text(FORTUNES .. "/" .. name)) end
+  return table.concat(parts)
+end
+
+local function read(file)
+  if not file then return fortunes() end
+  local text, message = mg.data.read_text(file)
+  return text or stop(message)
+end
+
+-- Writes `count` characters one step at a time: the state goes from step to step, the drawn character is the next input.
+local function write(model, vocabulary, o, count, keys)
+  local embedding, gru, dense = unpack(model.layers)
+  local id, state, ids = vocabulary:encode("\n"), gru:get_initial_state(1), {}
+  local never = mg.zeros(1, vocabulary.size)
+  never[{ 1, 1 }] = -1e9 -- id 0, the unknown character, is not written
+  mg.no_grad(function()
+    for i = 1, count do
+      local output
+      output, state = gru.cell(embedding(id), state)
+      id = mg.random.categorical(dense(output) / o.temperature + never, { key = keys:next() })
+      ids[i] = id:item()
+    end
+  end)
+  return vocabulary:decode(ids)
+end
+
+local function windows(ids, o)
+  return mg.data.windows(ids, { length = o.length, shift = o.length, target = "sequence" }):batch(o.batch)
+end
+
+local function build(vocabulary, o)
+  local model = mg.Sequential {
+    mg.layers.Embedding(vocabulary.size, EMBEDDING), mg.layers.GRU(o.units, { return_sequences = true }),
+    mg.layers.Dense(vocabulary.size),
+  }
+  model:build { mg.null, mg.null }
+  model:compile {
+    optimizer = mg.optimizers.Adam(mg.optimizers.schedules.CosineDecay(RATE, { decay_steps = o.epochs * o.steps })),
+    loss = mg.losses.SparseCategoricalCrossentropy { from_logits = true },
+  }
+  return model
+end
+
+local function bits(model, held_out) return model:evaluate(held_out, { verbose = 0 }) / math.log(2) end
+
+-- Share of the words of three letters and more that occur in the text.
+local function known_words(sample, text)
+  local words, known, all = {}, 0, 0
+  for word in text:gmatch("%a%a%a+") do words[word] = true end
+  for word in sample:gmatch("%a%a%a+") do
+    all, known = all + 1, known + (words[word] and 1 or 0)
+  end
+  return known, all
+end
+
+local function train(model, data, held_out, vocabulary, o)
+  local best, last = o.save .. ".weights.h5", o.save .. ".last"
+  local threshold
+  if o.resume then
+    model:load_weights(best)
+    threshold = bits(model, held_out) * math.log(2)
+    model:load_weights(last .. ".weights.h5")
+    model:load_state(last .. ".state.h5")
+  end
+  model:fit(data, {
+    epochs = o.epochs, initial_epoch = model.epochs_done or 0, steps_per_epoch = o.steps, validation_data = held_out,
+    callbacks = {
+      mg.callbacks.ModelCheckpoint { filepath = best, save_best_only = true, initial_value_threshold = threshold },
+      mg.callbacks.ModelCheckpoint { filepath = last .. ".weights.h5", save_state = true },
+      { on_epoch_end = function(epoch, logs)
+        local sample = write(model, vocabulary, o, 120, mg.random.SeedGenerator(o.seed + epoch + 1))
+        print(("\nEpoch %d: %.4f bits per character on held-out text. A sample:\n%s\n"):format(epoch + 1,
+          logs.val_loss / math.log(2), sample))
+      end },
+    },
+  })
+  if io.open(best) then model:load_weights(best) end
+end
+
+local o = options_of(arg)
+mg.set_random_seed(o.seed)
+local text = read(o.file)
+local vocabulary = mg.data.Vocabulary(text, { min_count = 10 })
+local ids = vocabulary:encode(text)
+local cut = math.floor(ids.shape[1] * (1 - HELD_OUT))
+local data, held_out = windows(ids:slice(1, 1, cut), o):shuffle(o.seed), windows(ids:slice(1, cut + 1), o)
+print(("%d characters, %d different ones, %d held out"):format(ids.shape[1], vocabulary.size, ids.shape[1] - cut))
+local model = build(vocabulary, o)
+model:summary()
+train(model, data, held_out, vocabulary, o)
+print(("%.2f bits per character"):format(bits(model, held_out)))
+local sample = write(model, vocabulary, o, 300, mg.random.SeedGenerator(o.seed))
+print("\n" .. sample)
+local known, all = known_words(sample, text)
+print(("\n%d of %d words of three letters and more occur in the text"):format(known, all))

@@ -1,0 +1,109 @@
+-- A contestant of the side-by-side benchmark: moongate contestant.lua [highest|high|medium]. Reads `run {...}` lines, answers one
+-- JSON line each: median and least time of the public GRU layer's call, batch-major. `train` is forward and the four gradients.
+local ffi = require "ffi"
+local json = require "moongate.json"
+local mg = require "moongate"
+local terminal = require "moongate.ffi.terminal"
+
+local autograd, ops = mg.autograd, mg.ops
+
+-- Stream k of the shared generator: n numbers of [-scale, scale), the same in every language.
+local function stream(k, n, scale)
+  local s, list = k * 2654435769 % 2 ^ 32, {}
+  for i = 1, n do
+    s = (1664525 * s + 1013904223) % 2 ^ 32
+    list[i] = (math.floor(s / 256) - 2 ^ 23) * scale / 2 ^ 23
+  end
+  return mg.tensor(list)
+end
+
+-- (T, B, n) as (B, T, n), in memory of its own.
+local function batch_major(t) return ops.copy(t:permute { 2, 1, 3 }):keep() end
+
+local function make(q)
+  local T, B, I, H = q.T, q.B, q.I, q.H
+  local scale = 2 ^ -math.ceil(math.log(math.sqrt(H)) / math.log(2) - 1e-9)
+  local bias = stream(4, 6 * H, scale):reshape { 2, 3 * H }
+  local after = q.reset_after ~= false
+  local layer = mg.layers.GRU(H, { return_sequences = true, return_state = q.mode == "stream", reset_after = after })
+  layer:build { mg.null, mg.null, I }
+  layer:set_weights { stream(2, I * 3 * H, scale):reshape { I, 3 * H }, stream(3, H * 3 * H, scale):reshape { H, 3 * H },
+    after and bias or bias[1] }
+  return layer, batch_major(stream(1, T * B * I, 1):reshape { T, B, I }), batch_major(stream(5, T * B * H, 1):reshape { T, B, H })
+end
+
+-- Each mode: a function to time; what it returns is dumped as y [T, B, H] and the gradients.
+local modes = {}
+
+function modes.infer(layer, x)
+  return function() return autograd.no_grad(layer, x) end
+end
+
+function modes.train(layer, x, g)
+  x:requires_grad_()
+  local inputs = { x, unpack(layer.trainable_weights) }
+  return function()
+    local y = layer(x, { training = true })
+    return y, unpack(autograd.gradients(y, inputs, { gradient = g }))
+  end
+end
+
+function modes.stream(layer, x)
+  local steps, T = {}, x.shape[2]
+  for t = 1, T do steps[t] = ops.copy(x:slice(2, t, t)):keep() end
+  return function()
+    return autograd.no_grad(function()
+      local outputs, state = {}, nil
+      for t = 1, T do outputs[t], state = layer(steps[t], { initial_state = state }) end
+      return ops.concat(outputs, 2)
+    end)
+  end
+end
+
+local function write(path, results)
+  local file = assert(io.open(path, "wb"))
+  for i, t in ipairs(results) do
+    if i <= 2 and #t.shape == 3 then t = t:permute { 2, 1, 3 } end
+    t = ops.copy(t)
+    file:write(ffi.string(t:data(), t:nbytes()))
+  end
+  file:close()
+end
+
+-- Times `call` for `least` seconds and at least `count` calls; results of the last one are kept.
+local function repeated(call, least, count)
+  local times, results = {}, nil
+  local began, cpu = terminal.now(), os.clock()
+  while #times < count or terminal.now() - began < least do
+    local from = terminal.now()
+    results = mg.scope(function() return { call() } end)
+    times[#times + 1] = (terminal.now() - from) * 1e3
+  end
+  return times, results, (os.clock() - cpu) / (terminal.now() - began)
+end
+
+local function answer(q, precision)
+  if q.dtype and q.dtype ~= "float32" then return { { "skip", "float32 only" } } end
+  if not modes[q.mode] then return { { "skip", "no mode " .. tostring(q.mode) } } end
+  mg.set_threads(q.threads or 1)
+  mg.set_matmul_precision(precision)
+  local call = modes[q.mode](make(q))
+  local least = (q.min_ms or 100) / 1e3
+  repeated(call, 0.2 * least, 1)
+  local times, results, cpu = repeated(call, least, 3)
+  if q.dump then write(q.dump, results) end
+  table.sort(times)
+  local per = q.mode == "stream" and q.T or 1
+  local n = #times
+  local median = n % 2 == 1 and times[(n + 1) / 2] or (times[n / 2] + times[n / 2 + 1]) / 2
+  return { { "ms", median / per }, { "best_ms", times[1] / per }, { "reps", n }, { "cpu", cpu } }
+end
+
+for line in io.lines() do
+  local request = line:match("^run (.*)")
+  if request then
+    local ok, result = pcall(answer, json.decode(request), arg[1] or "highest")
+    if not ok then result = { { "skip", tostring(result) } } end
+    io.stdout:write(json.encode(json.object(result)), "\n"):flush()
+  end
+end
