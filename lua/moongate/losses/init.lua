@@ -27,8 +27,8 @@ function Loss:call(y_true, y_pred, sample_weight)
   y_pred, y_true = reduction.tensors(op, y_true, y_pred)
   local rows = self:rows(y_pred)
   local mask = reduction.and_masks(y_pred.keras_mask, self.own_mask and self:own_mask(y_true, rows))
-  local weights = reduction.weights(op, rows, sample_weight, mask, self.reduction, y_pred.dtype)
-  return reduction.reduce(self:compute(y_true, y_pred, rows, weights), rows, weights, self.reduction)
+  local weights, given = reduction.weights(op, rows, sample_weight, mask, self.reduction, y_pred.dtype)
+  return reduction.reduce(self:compute(y_true, y_pred, rows, weights), rows, given, self.reduction)
 end
 
 -- `shape_of(self, y_pred)` gives the shape of the unreduced losses, `compute` the losses themselves.
@@ -97,10 +97,10 @@ function Wrapped:call(y_true, y_pred, sample_weight)
   if not tensor.is(values) then
     check.fail("%s: the loss function returned %s, expected a tensor", self.name, check.describe(values))
   end
-  local weights = reduction.weights(self.name, values.shape, sample_weight, y_pred.keras_mask, self.reduction,
+  local weights, given = reduction.weights(self.name, values.shape, sample_weight, y_pred.keras_mask, self.reduction,
     y_pred.dtype)
   if weights then values = ops.mul(values, weights) end
-  return reduction.reduce(values, values.shape, weights, self.reduction)
+  return reduction.reduce(values, values.shape, given, self.reduction)
 end
 function Wrapped:__call(...) return self:call(...) end
 losses.LossFunctionWrapper = Wrapped

@@ -91,8 +91,8 @@ local function fit(op, weights, rows)
   return ops.broadcast_to(weights, rows)
 end
 
---- Mask and sample weights merged into weights of the losses' shape `rows`, or nil. Both are without gradient.
----@return Tensor|nil
+--- Mask and sample weights merged: as weights of the losses' shape `rows`, and as they were before that; or nil.
+---@return Tensor|nil, Tensor|nil
 function reduction.weights(op, rows, sample_weight, mask, kind, dtype)
   if not mask and not sample_weight then return nil end
   local weights
@@ -111,10 +111,11 @@ function reduction.weights(op, rows, sample_weight, mask, kind, dtype)
       weights = masked
     end
   end
-  return fit(op, weights, rows)
+  return fit(op, weights, rows), weights
 end
 
---- Weighted losses `values` (of shape `rows`) to one number, or as they are with "none".
+--- Weighted losses `values` (of shape `rows`) to one number, or as they are with "none". `weights` are those that
+--- "mean_with_sample_weight" divides by the sum of, in the shape in which they were given.
 ---@return Tensor
 function reduction.reduce(values, rows, weights, kind)
   if kind == "none" or #rows == 0 then return values end
