@@ -5,6 +5,7 @@
 
 #include "check.h"
 #include "error.h"
+#include "gru_case.h"
 #include "tensor.h"
 #include "threads.h"
 #include "workspace.h"
@@ -56,7 +57,7 @@ static void each_allocation_fails(const char *name, mg_status (*call)(void), int
   check_that(call() == MG_OK, __FILE__, __LINE__, "%s: %s", name, mg_error());
 }
 
-static mg_tensor *a, *b, *row, *turned, *small;
+static mg_tensor *a, *b, *row, *turned, *b_turned, *bytes;
 
 static mg_status create(void) {
   mg_tensor *t;
@@ -109,21 +110,72 @@ static void test_foundation(void) {
   each_allocation_fails("workspace of tasks", use_workspaces, 3);
 }
 
+/* ---- operations that take temporary memory ---- */
+
+static mg_status add_overlapping(void) { return mg_binary(MG_BINARY_ADD, a, turned, row); }
+static mg_status where_overlapping(void) { return mg_where(a, bytes, turned, b); }
+static mg_status exp_overlapping(void) { return mg_unary(MG_UNARY_EXP, b, b_turned, 1, 0); }
+
+static gru_case gru;
+
+static mg_status gru_forward(void) { return mg_gru_forward(&gru.args); }
+static mg_status gru_both(void) {
+  MG_TRY(mg_gru_forward(&gru.args));
+  return mg_gru_backward(&gru.args);
+}
+
+static mg_status gru_packed(void) {
+  mg_packed *packed;
+  MG_TRY(mg_packed_create(&packed));
+  gru.args.packed = packed;
+  mg_status status = gru_both();
+  gru.args.packed = NULL;
+  mg_packed_destroy(packed);
+  return status;
+}
+
+/* Sizes that the packed kernels take, and options that only the general one does. */
+static void test_gru(void) {
+  gru_shape shape = {.B = 16, .T = 4, .F = 16, .U = 32, .flags = MG_GRU_RESET_AFTER | MG_RNN_RETURN_SEQUENCES, .bias = 1, .initial = 1,
+                     .activation = act_tanh, .recurrent_activation = act_sigmoid, .seed = 1};
+  for (int general = 0; general < 2; general++) {
+    gru = new_case(shape, general ? MG_FLOAT64 : MG_FLOAT32);
+    each_allocation_fails("gru forward", gru_forward, 1);
+    each_allocation_fails("gru forward and backward", gru_both, 1);
+    each_allocation_fails("gru with packed weights", gru_packed, 2);
+    free_case(&gru);
+    shape.flags |= MG_RNN_RECOMPUTE | MG_RNN_GO_BACKWARDS;
+    shape.mask = MASK_ANY;
+    shape.dropout = 3;
+    shape.recurrent_dropout = 1;
+  }
+}
+
+static void test_elementwise(void) {
+  each_allocation_fails("add of an overlapping view", add_overlapping, 2);
+  each_allocation_fails("where of an overlapping view", where_overlapping, 2);
+  each_allocation_fails("exp of an overlapping view", exp_overlapping, 2);
+}
+
 int main(void) {
   check_must(mg_set_threads(1)); /* so that the count is the same in each run */
   a = new_tensor(MG_FLOAT32, SHAPE(64, 64));
   b = new_tensor(MG_FLOAT32, SHAPE(64, 64));
   row = new_tensor(MG_FLOAT32, SHAPE(64));
   turned = empty_tensor();
-  small = new_tensor(MG_FLOAT32, SHAPE(4));
+  b_turned = empty_tensor();
+  bytes = new_tensor(MG_UINT8, SHAPE(64, 64));
   check_must(mg_fill(a, 1));
   check_must(mg_fill(b, 2));
   check_must(mg_fill(row, 3));
-  check_must(mg_fill(small, 4));
+  check_must(mg_fill(bytes, 1));
+  check_must(mg_tensor_permute(b_turned, b, (int32_t[]){1, 0}));
   check_must(mg_tensor_permute(turned, a, (int32_t[]){1, 0}));
   RUN(test_foundation);
-  mg_tensor *all[] = {a, b, row, turned, small};
-  for (int i = 0; i < 5; i++) mg_tensor_destroy(all[i]);
+  RUN(test_elementwise);
+  RUN(test_gru);
+  mg_tensor *all[] = {a, b, row, turned, b_turned, bytes};
+  for (int i = 0; i < 6; i++) mg_tensor_destroy(all[i]);
   mg_memory_trim();
   return finish();
 }
