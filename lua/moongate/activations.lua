@@ -158,7 +158,7 @@ end
 function activations.deserialize(config)
   if type(config) == "table" and config ~= null and config.class_name and config.class_name ~= "function" then
     local options = {}
-    for name, value in json.pairs(config.config or {}) do options[name] = value end
+    for name, value in pairs(config.config or {}) do options[name] = value end
     return registry:named(config.class_name):with(options)
   end
   return activations.get(config)

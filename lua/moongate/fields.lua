@@ -65,9 +65,8 @@ local function sizes(v, where)
   end
   return list
 end
-fields.shape = codec(sizes, function(v)
-  return json.array(v)
-end)
+local function array(list) return json.array { unpack(list) } end
+fields.shape = codec(sizes, array)
 -- One 0-based axis or a list of them, as Keras writes them.
 fields.axes = codec(function(v, where)
   if type(v) == "number" then return check.integer(where.op, where.name, v) end
@@ -75,7 +74,7 @@ fields.axes = codec(function(v, where)
   for i = 1, #list do check.integer(where.op, ("%s[%d]"):format(where.name, i), list[i]) end
   return list
 end, function(v)
-  return type(v) == "table" and json.array(v) or v
+  return type(v) == "table" and array(v) or v
 end)
 
 -- Options that Keras writes but that only have one value here.
@@ -178,28 +177,34 @@ local function default_of(field)
   return field.default
 end
 
+-- The checked value of a field.
+local function value_of(C, field, options)
+  local name = field[1]
+  local value = options[name]
+  if value == nil then value = default_of(field) end
+  if field.codec then value = field.codec.decode(value, { op = C.name, name = name }) end
+  if value == nil and field.required then
+    check.fail("%s: argument %s is missing; %s { %s = ... }", C.name, name, C.name, name)
+  end
+  return value
+end
+
 --- Sets self's fields from an options table, decoding and checking every value. Fields `of` an inner object are not set.
 function fields.assign(self, C, options)
   for _, field in ipairs(C.fields) do
-    local name = field[1]
-    if not field.of then
-      local value = options[name]
-      if value == nil then value = default_of(field) end
-      if field.codec then value = field.codec.decode(value, { op = C.name, name = name }) end
-      if value == nil and field.required then
-        check.fail("%s: argument %s is missing; %s { %s = ... }", C.name, name, C.name, name)
-      end
-      self[name] = value
-    end
+    if not field.of then self[field[1]] = value_of(C, field, options) end
   end
 end
 
---- The given options that belong to the inner object `inner`.
+--- The given options that belong to the inner object `inner`, checked, so that messages name the outer class.
 ---@return table
 function fields.of(C, options, inner)
   local part = {}
   for _, field in ipairs(C.fields) do
-    if field.of == inner then part[field[1]] = options[field[1]] end
+    if field.of == inner then
+      value_of(C, field, options)
+      part[field[1]] = options[field[1]]
+    end
   end
   return part
 end
@@ -233,7 +238,11 @@ function fields.config(self, C)
       end
     end
   end
-  return json.object(list)
+  local config = json.object(list)
+  for _, item in ipairs(list) do
+    if item[3] and type(item[2]) == "number" then json.float(config, item[1]) end
+  end
+  return config
 end
 
 --- An options table from a config: an ordered object, a plain table or JSON text. Unknown keys are errors.
@@ -242,7 +251,7 @@ function fields.options_of(C, config)
   if type(config) == "string" then config = json.decode(config) end
   check.type(C.name .. ".from_config", "config", config, "table")
   local options = {}
-  for name, value in json.pairs(config) do options[name] = value end
+  for name, value in pairs(config) do options[name] = value end
   return check.options(C.name .. ".from_config", options, fields.names(C))
 end
 

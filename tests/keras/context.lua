@@ -1,7 +1,7 @@
 -- What a case module works with: the one place where golden tensors are read, values are compared and tolerances are chosen.
 --
--- A case module (cases/*.lua) returns { name =, matches = function(case) -> boolean, run = function(case, t) }. `case` is the decoded
--- case; a module recognises its own by the fields, never by names. run raises to fail, calls t.skip(reason) for what is not offered,
+-- A case module (cases/*.lua) returns { name =, matches = function(case) -> boolean, run = function(case, t) }. `case` is the
+-- decoded case; a module recognises its own by the fields, never by names. run raises to fail, calls t.skip(reason) for what is not offered,
 -- and compares with t.close. Where case.deviates is set, the values are the library's and run has to assert our own rule instead.
 local json = require "moongate.json"
 local mg = require "moongate"
@@ -62,7 +62,8 @@ end
 --- Decoded arguments as options: null stays mg.null, lists are plain, nested { class, args } become objects.
 function context.options(value, t)
   if type(value) ~= "table" or value == json.null then return value end
-  if value.class and value.args then return object_of(value.class, context.options(value.args, t), t) end
+  local name = value.args and (value.class or value.initializers or value.regularizers or value.constraints)
+  if name then return object_of(name, context.options(value.args, t), t) end
   if not json.is_object(value) then return plain_list(value, function(item) return context.options(item, t) end) end
   local out = {}
   for key, item in json.pairs(value) do out[key] = context.options(item, t) end
@@ -91,7 +92,7 @@ end
 local function apart(a, b, tolerance)
   if b ~= b then return a == a end
   if a == b then return false end
-  return not (math.abs(a - b) <= tolerance * math.max(1, math.abs(b)))
+  return a ~= a or math.abs(a - b) > tolerance * math.max(1, math.abs(b))
 end
 
 --- The context of one case.

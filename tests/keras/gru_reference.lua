@@ -1,5 +1,5 @@
--- A GRU in plain Lua numbers, straight from the formulas of Keras's page and of Cho et al. 2014, with moongate's rules for masks. It
--- is what cases are held against whose library values we decided not to follow. Arrays are flat and row-major.
+-- A GRU in plain Lua numbers, straight from the formulas of Keras's page and of Cho et al. 2014, with moongate's rules for masks.
+-- It is what cases are held against whose library values we decided not to follow. Arrays are flat and row-major.
 local reference = {}
 
 local ACTIVATIONS = {

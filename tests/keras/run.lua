@@ -31,16 +31,18 @@ local function module_of(modules, case)
   end
 end
 
-local function clean_start()
-  mg.set_floatx("float64")
+-- Cases name their own dtype, or ran in float64; configs show the usual float32.
+local function clean_start(case)
+  mg.set_floatx(case.dialect and "float32" or "float64")
   mg.set_random_seed(1)
+  require("moongate.layers.names").reset()
 end
 
 -- "passed", "failed" or "skipped", and why.
 local function run_case(modules, case)
   local module = module_of(modules, case)
   if not module then return "skipped", "no module for such cases" end
-  clean_start()
+  clean_start(case)
   local t = require("context").new(case)
   local ok, problem = xpcall(function() module.run(case, t) end, function(problem)
     if type(problem) == "table" then return problem end

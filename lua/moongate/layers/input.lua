@@ -57,8 +57,8 @@ function InputLayer:compute_output_shape() return self.batch_shape end
 -- Keras writes the name after the shape here, and no dtype policy.
 function InputLayer:get_config()
   return json.object {
-    { "batch_shape", json.array(self.batch_shape) }, { "dtype", self.dtype }, { "sparse", self.sparse }, { "ragged", self.ragged },
-    { "name", self.name }, { "optional", self.optional },
+    { "batch_shape", json.array { unpack(self.batch_shape) } }, { "dtype", self.dtype }, { "sparse", self.sparse },
+    { "ragged", self.ragged }, { "name", self.name }, { "optional", self.optional },
   }
 end
 

@@ -218,7 +218,7 @@ function Layer:serialize()
     { "module", "keras.layers" }, { "class_name", C.name }, { "config", self:get_config() }, { "registered_name", null },
   }
   if self.built and self.build_shape then
-    object.build_config = json.object { { "input_shape", json.array(self.build_shape) } }
+    object.build_config = json.object { { "input_shape", json.array { unpack(self.build_shape) } } }
   end
   return object
 end

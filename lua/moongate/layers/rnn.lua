@@ -41,7 +41,10 @@ Layer.declare(RNN, {
 RNN.supports_masking = true
 RNN.input_spec = { ndim = 3, what = "(batch, time, features)" }
 
-function RNN:children() return { { "cell", rawget(self, "cell") } } end
+function RNN:children()
+  local cell = rawget(self, "cell")
+  return cell and { { "cell", cell } } or {}
+end
 
 function RNN:build(shape)
   local F = self:known_features(shape)
