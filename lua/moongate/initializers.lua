@@ -45,8 +45,7 @@ local gain = { decode = function(value, where)
 end, float = true }
 define("Identity", { { "gain", default = 1, codec = gain, when_set = true } }, { "gain" }, function(self, shape, dtype)
   if #shape ~= 2 then check.fail("Identity: argument shape has %d dimensions, expected 2", #shape) end
-  local rows = create.arange(shape[1], { dtype = "int32" })
-  return ops.mul(ops.one_hot(rows, shape[2], dtype), self.gain or 1)
+  return ops.mul(create.eye(shape[1], shape[2], { dtype = dtype }), self.gain or 1)
 end)
 
 -- Random draws ---------------------------------------------------------------------------------------------------------------
@@ -145,8 +144,8 @@ local function orthogonal(self, shape, dtype)
   local normal = fill(self, "normal", { math.max(rows, columns), math.min(rows, columns) }, dtype, 0, 1)
   local q, r = ops.qr(normal)
   local n = r.shape[1]
-  local diagonal = ops.sum(ops.mul(r, ops.one_hot(create.arange(n, { dtype = "int32" }), n, dtype)), 1)
-  q = ops.mul(q, ops.where(ops.lt(diagonal, 0), -1, 1))
+  local diagonal = ops.sum(ops.mul(r, create.eye(n, n, { dtype = dtype })), 1)
+  q = ops.mul(q, ops.sub(1, ops.mul(ops.cast(ops.lt(diagonal, 0), dtype), 2)))
   if wide then q = ops.transpose(q, 1, 2) end
   return ops.reshape(ops.mul(q, self.gain), shape)
 end

@@ -48,8 +48,13 @@ return function(Layer)
     local shape = check.type(self:title() .. ": add_weight", "shape", options.shape, "table")
     local initializer = initializers.get(options.initializer) or initializers.get "glorot_uniform"
     local trainable = options.trainable ~= false
-    local value = initializer(shape, options.dtype or self.dtype)
-    local v = Variable(value, { name = options.name or "variable", trainable = trainable and self.trainable })
+    local dtype = options.dtype or self.dtype
+    local value = initializer(shape, dtype)
+    if not tensor.is(value) or self.shape_text(value.shape) ~= self.shape_text(shape) then
+      check.fail("%s: add_weight: the initializer of %s gave %s, expected a tensor %s", self:title(), options.name or "variable",
+        check.describe(value), self.shape_text(shape))
+    end
+    local v = Variable(value, { dtype = dtype, name = options.name or "variable", trainable = trainable and self.trainable })
     v.path = self.name .. "/" .. v.name
     v.weight_kind = trainable
     v.regularizer, v.constraint = regularizers.get(options.regularizer), constraints.get(options.constraint)
