@@ -18,7 +18,8 @@ end
 
 local function ragged(value, shape, depth, path)
   check.fail("tensor: entry%s is %s, expected %s as in the first entries; all rows must have equal length", path,
-    type(value) == "table" and not tensors.is(value) and "a table of length " .. #value or check.describe(value),
+    type(value) == "table" and not tensors.is(value) and "a table of length " .. #value .. (#value == 0 and next(value)
+      and " with named fields" or "") or check.describe(value),
     depth > #shape and "a number" or "a table of length " .. shape[depth])
 end
 
@@ -30,7 +31,7 @@ local function flatten(value, shape, depth, flat, path)
     flat[#flat + 1] = value
     return
   end
-  if type(value) ~= "table" or #value ~= shape[depth] then ragged(value, shape, depth, path) end
+  if type(value) ~= "table" or #value ~= shape[depth] or (#value == 0 and next(value) ~= nil) then ragged(value, shape, depth, path) end
   for i = 1, shape[depth] do flatten(value[i], shape, depth + 1, flat, path .. "[" .. i .. "]") end
 end
 

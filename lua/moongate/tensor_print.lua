@@ -53,7 +53,7 @@ local function vector_text(c, offset, indent)
       local text = c.text(tonumber(c.p[offset + i]))
       cells[#cells + 1] = (" "):rep(c.width - #text) .. text
     else
-      cells[#cells + 1] = "..."
+      cells[#cells + 1] = " ..."
     end
   end
   local per_line = math.max(1, math.floor((WIDTH - indent) / (c.width + 2)))
@@ -76,7 +76,7 @@ end
 
 -- What the text is made from: pointer, strides, cell format and width.
 local function context(t)
-  local c = { shape = t.shape, strides = {}, summary = t.count > THRESHOLD, source = raw.contiguous(t), width = 0 }
+  local c = { shape = t.shape, strides = {}, summary = t.count > THRESHOLD, source = raw.contiguous(t), width = 1 }
   c.p = tensors.read(c.source)
   local stride = 1
   for i = #t.shape, 1, -1 do c.strides[i], stride = stride, stride * t.shape[i] end
@@ -84,7 +84,9 @@ local function context(t)
   if t.count > 0 then each(c.p, t.shape, c.strides, 1, 0, c.summary, function(v) values[#values + 1] = v end) end
   local float = t.dtype == "float32" or t.dtype == "float64"
   c.text = printer(float and float_format(values) or "%.0f")
-  for _, v in ipairs(values) do c.width = math.max(c.width, #c.text(v)) end
+  for _, v in ipairs(values) do
+    if not float or (finite(v) and v ~= 0) then c.width = math.max(c.width, #c.text(v)) end
+  end
   return c
 end
 
