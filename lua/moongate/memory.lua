@@ -48,6 +48,7 @@ end
 function memory.give(handle, bytes)
   C.mg_tensor_clear(handle)
   since = since - bytes - HANDLE_BYTES
+  if since < 0 then since = 0 end
   if pooled < POOL_MOST then
     pooled = pooled + 1
     pool[pooled] = handle
