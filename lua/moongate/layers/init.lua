@@ -50,7 +50,7 @@ end
 --- The config of a layer, as Keras writes it into a model's.
 function layers.serialize(layer) return layer:serialize() end
 
-return setmetatable(layers, { __index = function(self, name)
+return setmetatable(layers, { names = FILES, __index = function(self, name)
   local file = FILES[name]
   if not file then return nil end
   local C = require("moongate.layers." .. file)
