@@ -2,8 +2,8 @@
  * their low bits. */
 #include <string.h>
 
+#include "copy.h"
 #include "cpu.h"
-#include "iterate.h"
 
 static int32_t float_to_int32(double x) {
   if (!(x > -2147483649.0)) return x != x ? 0 : INT32_MIN;
@@ -59,6 +59,12 @@ static const mg_row copy_rows[4][4] = { /* [x's dtype - 1][out's dtype - 1] */
 
 mg_status mg_cpu_copy(mg_tensor *out, const mg_tensor *x) {
   const mg_tensor *operands[] = {out, x};
+  if (out->dtype == x->dtype && out->ndim > 1) {
+    mg_iterator it;
+    mg_status status;
+    mg_iterator_init(&it, operands, 2);
+    if (mg_copy_transposed(&status, &it, mg_dtype_bytes(x->dtype))) return status;
+  }
   return mg_iterate(operands, 2, MG_PIECE_LIGHT, copy_rows[x->dtype - 1][out->dtype - 1], NULL);
 }
 

@@ -99,6 +99,31 @@ static void test_layouts(void) {
       }
 }
 
+/* Transposed planes around the sizes of tiles and blocks, one of them below a third axis, columns reversed. */
+static void test_transposed(void) {
+  int64_t sizes[][3] = {{1, 4, 4}, {2, 16, 16}, {3, 17, 15}, {1, 128, 129}, {2, 130, 5}, {1, 3, 200}};
+  for (int s = 0; s < 6; s++)
+    for (int dtype = 0; dtype < 4; dtype++)
+      for (int reversed = 0; reversed < 2; reversed++) {
+        int64_t n = sizes[s][0], rows = sizes[s][1], columns = sizes[s][2];
+        mg_tensor *x = numbered(dtypes[dtype], SHAPE(n, rows, columns)), *v = empty_tensor();
+        mg_tensor *out = new_tensor(dtypes[dtype], SHAPE(n, columns, rows));
+        if (reversed) check_must(mg_tensor_slice(x, x, 1, rows - 1, rows, -1));
+        check_must(mg_tensor_permute(v, x, (int32_t[]){0, 2, 1}));
+        CHECK_OK(mg_copy(out, v));
+        int good = 1;
+        for (int64_t b = 0; b < n; b++)
+          for (int64_t i = 0; i < rows; i++)
+            for (int64_t k = 0; k < columns; k++) {
+              int64_t from = (b * rows + (reversed ? rows - 1 - i : i)) * columns + k;
+              good = good && element(out, (b * columns + k) * rows + i) == value_at(from);
+            }
+        CHECK(good);
+        mg_tensor *all[] = {x, v, out};
+        for (int k = 0; k < 3; k++) mg_tensor_destroy(all[k]);
+      }
+}
+
 static void test_overlap(void) {
   for (int step = -1; step <= 1; step += 2) { /* shift by one in both directions, across several pieces */
     enum { N = 100000 };
@@ -225,6 +250,7 @@ int main(void) {
   RUN(test_casts);
   RUN(test_float_casts);
   RUN(test_layouts);
+  RUN(test_transposed);
   RUN(test_overlap);
   RUN(test_broadcast_and_refusals);
   RUN(test_fill);
