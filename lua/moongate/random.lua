@@ -43,6 +43,18 @@ function M.make_seed()
   return seed
 end
 
+--- Where the global stream stands, for a file
+---@return table { seed =, offset =, made = }
+function M.get_state() return { seed = M.global_seed(), offset = global.offset, made = M.made } end
+
+--- Goes on where a stored global stream stood
+---@param state table what get_state gave
+function M.set_state(state)
+  check.type("random.set_state", "state", state, "table")
+  for _, name in ipairs { "seed", "offset", "made" } do check.integer("random.set_state", name, state[name], 0, 2 ^ 53) end
+  global.seed, global.offset, M.made = state.seed, state.offset, state.made
+end
+
 local SeedGenerator = class("SeedGenerator")
 M.SeedGenerator = SeedGenerator
 

@@ -133,6 +133,7 @@ local function train_epoch(self, run, epoch)
     for name, value in pairs(figures) do logs["val_" .. name] = value end
     if signal.pending() then return batch end
   end
+  self.epochs_done = epoch + 1
   run.list:on_epoch_end(epoch, logs)
   return false
 end
@@ -151,7 +152,6 @@ local function train(self, run, first, epochs)
       if run.verbose > 0 then say_interrupted(epoch, epochs, batch) end
       break
     end
-    self.epochs_done = epoch + 1
     if self.stop_training then break end
   end
   self.optimizer:finalize_variable_values()

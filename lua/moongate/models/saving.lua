@@ -1,4 +1,12 @@
 -- Weights and the state of a run in files; the formats are in files/.
+local random = require "moongate.random"
+
+local function run_state(self)
+  return {
+    optimizer = self.optimizer, epochs_done = self.epochs_done or 0, shuffle_seed = self:order_seed(), random = random.get_state(),
+  }
+end
+
 return function(Sequential)
   --- Writes the weights in Keras 3's format.
   ---@param path string ending in .weights.h5
@@ -7,17 +15,26 @@ return function(Sequential)
 
   --- Reads weights that Keras 3 or save_weights wrote; the model has to be built.
   ---@param path string
-  function Sequential:load_weights(path) return require("moongate.files.weights").load(self, path) end
+  ---@param options? table { skip_mismatch = false }
+  function Sequential:load_weights(path, options) return require("moongate.files.weights").load(self, path, options) end
 
-  --- Writes what weights leave out of a training run: optimizer, step count, shuffle order, random streams.
+  --- Writes what weights leave out of a training run: optimizer, step count, shuffle order, random streams, epochs done.
   ---@param path string ending in .state.h5
-  function Sequential:save_state(path) return require("moongate.files.state").save(self, path) end
+  function Sequential:save_state(path)
+    self:expect_compiled "save_state"
+    return require("moongate.files.state").save(path, run_state(self))
+  end
 
-  --- Reads what save_state wrote, into a compiled and built model. Training then goes on as if it had not stopped; pass
+  --- Reads what save_state wrote, into a compiled and built model. Training then goes on as if it had not stopped: pass
   --- initial_epoch = model.epochs_done to fit.
   ---@param path string
   function Sequential:load_state(path)
+    local state = require "moongate.files.state"
+    self:expect_compiled "load_state"
+    local values = state.load(path)
     if not self.optimizer.built then self.optimizer:build(self.trainable_weights) end
-    return require("moongate.files.state").load(self, path)
+    state.restore(self.optimizer, values.optimizer, self:title() .. ": load_state")
+    self.epochs_done, self.shuffle_seed = values.epochs_done, values.shuffle_seed
+    random.set_state(values.random)
   end
 end

@@ -1,0 +1,140 @@
+local mg = require "moongate"
+
+-- y = 2 x1 - x2 + 1 for rows of random numbers.
+local function data(rows)
+  mg.set_random_seed(1)
+  local x = mg.random.uniform({ rows, 2 }, -1, 1)
+  return x, (x:slice(2, 1, 1) * 2 - x:slice(2, 2, 2) + 1)
+end
+
+local function linear(options)
+  local model = mg.Sequential { mg.layers.Dense(1) }
+  options = options or {}
+  model:compile { optimizer = options.optimizer or mg.optimizers.SGD(0.2), loss = "mse", metrics = options.metrics }
+  return model
+end
+
+local function weights_of(model)
+  local list = {}
+  for _, w in ipairs(model:get_weights()) do
+    for _, v in ipairs(w:to_flat_table()) do list[#list + 1] = v end
+  end
+  return list
+end
+
+describe("fit", function()
+  it("finds a linear function", function()
+    local x, y = data(256)
+    local model = linear()
+    local history = model:fit(x, y, { epochs = 20, verbose = 0 })
+    local w = weights_of(model)
+    assert.near(2, w[1], 1e-2)
+    assert.near(-1, w[2], 1e-2)
+    assert.near(1, w[3], 1e-2)
+    assert.equal(20, #history.history.loss)
+    assert.is_true(history.history.loss[20] < 1e-3)
+    assert.same({ 0, 1 }, { history.epoch[1], history.epoch[2] })
+  end)
+
+  it("averages the figures of batches by their size", function()
+    local model = linear { optimizer = mg.optimizers.SGD(0) }
+    model:build { mg.null, 2 }
+    model:set_weights { { { 0 }, { 0 } }, { 0 } }
+    local y = mg.tensor { { 1 }, { 1 }, { 4 } }
+    local history = model:fit(mg.zeros(3, 2), y, { batch_size = 2, verbose = 0, shuffle = false })
+    assert.near((1 + 1 + 16) / 3, history.history.loss[1], 1e-6)
+  end)
+
+  it("holds back the last rows for validation", function()
+    local model = linear { optimizer = mg.optimizers.SGD(0) }
+    model:build { mg.null, 2 }
+    model:set_weights { { { 0 }, { 0 } }, { 0 } }
+    local y = mg.tensor { { 1 }, { 1 }, { 1 }, { 5 } }
+    local history = model:fit(mg.zeros(4, 2), y, { validation_split = 0.25, verbose = 0 })
+    assert.near(1, history.history.loss[1], 1e-6)
+    assert.near(25, history.history.val_loss[1], 1e-6)
+  end)
+
+  it("takes tables, datasets and functions", function()
+    local model = linear()
+    model:fit({ { 0, 0 }, { 1, 1 } }, { { 1 }, { 2 } }, { verbose = 0 })
+    local x, y = data(8)
+    model:fit(mg.data.from_tensors(x, y):batch(4), { epochs = 2, verbose = 0 })
+    local calls = 0
+    model:fit(function()
+      calls = calls + 1
+      local left = 3
+      return function()
+        left = left - 1
+        if left >= 0 then return x, y end
+      end
+    end, { epochs = 2, verbose = 0 })
+    assert.equal(2, calls)
+    assert.equal(1 + 2 * 2 + 2 * 3, model.optimizer.iterations)
+  end)
+
+  it("weights samples and classes alike", function()
+    local x, y = mg.zeros(3, 2), mg.tensor { { 1 }, { 0 }, { 1 } }
+    local function loss(options)
+      local model = linear { optimizer = mg.optimizers.SGD(0) }
+      model:build { mg.null, 2 }
+      model:set_weights { { { 0 }, { 0 } }, { 0 } }
+      options.verbose = 0
+      return model:fit(x, y, options).history.loss[1]
+    end
+    assert.near((3 + 0 + 3) / 3, loss { class_weight = { [1] = 3 } }, 1e-6)
+    assert.near((3 + 0 + 5) / 3, loss { sample_weight = mg.tensor { 3, 1, 5 } }, 1e-6)
+  end)
+
+  it("shuffles by the seed and the epoch alone", function()
+    local x, y = data(40)
+    local function trained(first, epochs, start)
+      mg.set_random_seed(5)
+      local model = linear()
+      model:build { mg.null, 2 }
+      if start then model:set_weights(start) end
+      model:fit(x, y, { initial_epoch = first, epochs = epochs, verbose = 0, batch_size = 8 })
+      return model
+    end
+    local whole = trained(0, 4)
+    local half = trained(0, 2)
+    assert.same(weights_of(whole), weights_of(trained(2, 4, half:get_weights())))
+  end)
+
+  it("stops when a callback asks, after the batch", function()
+    local x, y = data(16)
+    local model = linear()
+    local history = model:fit(x, y, { epochs = 5, verbose = 0, batch_size = 4,
+      callbacks = { { on_epoch_end = function(epoch) model.stop_training = epoch == 1 end } } })
+    assert.equal(2, #history.epoch)
+  end)
+
+  it("keeps no memory from step to step", function()
+    local x, y = data(64)
+    local model = linear()
+    model:fit(x, y, { epochs = 1, verbose = 0, batch_size = 8 })
+    local before = mg.memory().live
+    model:fit(x, y, { epochs = 5, verbose = 0, batch_size = 8 })
+    assert.is_true(mg.memory().live - before < 4096)
+  end)
+
+  it("evaluates and predicts any number of rows", function()
+    local x, y = data(10)
+    local model = linear { metrics = { "mae" } }
+    model:build { mg.null, 2 }
+    model:set_weights { { { 2 }, { -1 } }, { 1 } }
+    local loss, mae = model:evaluate(x, y, { verbose = 0, batch_size = 4 })
+    assert.near(0, loss, 1e-10)
+    assert.near(0, mae, 1e-6)
+    assert.near(0, model:evaluate(x, y, { verbose = 0, return_dict = true }).mae, 1e-6)
+    assert.same({ 10, 1 }, { unpack(model:predict(x, { verbose = 0, batch_size = 4 }).shape) })
+    assert.near(y[3]:item(), model:predict_on_batch(x)[3]:item(), 1e-6)
+    assert.near(0, (model:test_on_batch(x, y)), 1e-10)
+  end)
+
+  it("says which rows do not agree", function()
+    local ok, message = pcall(linear().fit, linear(), mg.zeros(4, 2), mg.zeros(3, 1))
+    assert.is_false(ok)
+    assert.matches("3 rows.*4", message)
+  end)
+end)

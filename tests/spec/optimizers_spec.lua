@@ -1,0 +1,93 @@
+local mg = require "moongate"
+local optimizers = mg.optimizers
+
+local function variable(list, name) return mg.Variable(mg.tensor(list, { dtype = "float64" }), { name = name }) end
+local function gradient(list) return mg.tensor(list, { dtype = "float64" }) end
+
+describe("optimizers", function()
+  it("descend, with momentum", function()
+    local w, sgd = variable { 1, 2 }, optimizers.SGD { learning_rate = 0.5, momentum = 0.5 }
+    sgd:apply({ gradient { 1, 0 } }, { w })
+    assert.same({ 0.5, 2 }, w:to_table())
+    sgd:apply({ gradient { 1, 0 } }, { w }) -- v = 0.5 * -0.5 - 0.5
+    assert.same({ -0.25, 2 }, w:to_table())
+    assert.equal(2, sgd.iterations)
+  end)
+
+  it("keep variables what they are: assigning, and other optimizers, still work", function()
+    local a, b = variable({ 1 }, "a"), variable({ 2, 3 }, "b")
+    local first, second = optimizers.SGD(1), optimizers.SGD(1)
+    first:apply({ gradient { 1 }, gradient { 1, 1 } }, { a, b })
+    second:apply({ gradient { 1 }, gradient { 1, 1 } }, { a, b })
+    assert.same({ 0, 1 }, b:to_table())
+    b:assign { 5, 5 }
+    first:apply({ gradient { 1 }, gradient { 1, 1 } }, { a, b })
+    assert.same({ -2 }, a:to_table())
+    assert.same({ 4, 4 }, b:to_table())
+  end)
+
+  it("leave a variable without gradient alone", function()
+    local a, b = variable { 1 }, variable { 1 }
+    optimizers.SGD(1):apply({ gradient { 1 }, nil }, { a, b })
+    assert.same({ 0, 1 }, { a:item(), b:item() })
+  end)
+
+  it("clip by norm, each by itself or all together, and by value", function()
+    local function step(options, list)
+      local a, b = variable { 0, 0 }, variable { 0 }
+      options.learning_rate = 1
+      optimizers.SGD(options):apply({ gradient(list[1]), gradient(list[2]) }, { a, b })
+      return { -a[1]:item(), -a[2]:item(), -b:item() }
+    end
+    local function close(expected, found)
+      for i, v in ipairs(expected) do assert.near(v, found[i], 1e-12) end
+    end
+    close({ 0.6, 0.8, 0.5 }, step({ clipnorm = 1 }, { { 3, 4 }, { 0.5 } }))
+    close({ 3 / 13, 4 / 13, 12 / 13 }, step({ global_clipnorm = 1 }, { { 3, 4 }, { 12 } }))
+    close({ 1, -1, 0.5 }, step({ clipvalue = 1 }, { { 3, -4 }, { 0.5 } }))
+  end)
+
+  it("apply constraints after the update", function()
+    local w = variable { -1, 1 }
+    w.constraint = mg.constraints.get "non_neg"
+    optimizers.SGD(0.5):apply({ gradient { 0, 4 } }, { w })
+    assert.same({ 0, 0 }, w:to_table())
+  end)
+
+  it("follow a schedule, and refuse to be set then", function()
+    local sgd = optimizers.SGD(optimizers.schedules.PiecewiseConstantDecay { boundaries = { 0 }, values = { 1, 0.5 } })
+    local w = variable { 0 }
+    sgd:apply({ gradient { 1 } }, { w })
+    sgd:apply({ gradient { 1 } }, { w })
+    assert.equal(-1.5, w:item())
+    assert.has_error(function() sgd.learning_rate = 1 end)
+  end)
+
+  it("name their state as Keras does", function()
+    local w, adam = variable({ 1 }, "kernel"), optimizers.Adam()
+    adam:apply({ gradient { 1 } }, { w })
+    local names = {}
+    for i, v in ipairs(adam:own_variables()) do names[i] = v.name end
+    assert.same({ "iteration", "learning_rate", "kernel_momentum", "kernel_velocity" }, names)
+  end)
+
+  it("come by name and from configs", function()
+    assert.is_true(optimizers.get("adam"):is(optimizers.Adam))
+    local again = optimizers.deserialize(optimizers.serialize(optimizers.RMSprop { rho = 0.5, clipnorm = 2 }))
+    assert.equal(0.5, again.rho)
+    assert.equal(2, again.clipnorm)
+    local ok, message = pcall(optimizers.Adam, { learning_rat = 1 })
+    assert.is_false(ok)
+    assert.matches('did you mean "learning_rate"', message)
+  end)
+
+  it("refuse gradients of other shapes and unknown variables", function()
+    local w, sgd = variable({ 1, 2 }, "w"), optimizers.SGD()
+    local ok, message = pcall(sgd.apply, sgd, { gradient { 1 } }, { w })
+    assert.is_false(ok)
+    assert.matches("gradients%[1%] %(1%) does not fit w %(2%)", message)
+    ok, message = pcall(sgd.apply, sgd, { gradient { 1 } }, { variable({ 1 }, "other") })
+    assert.is_false(ok)
+    assert.matches("other", message)
+  end)
+end)
