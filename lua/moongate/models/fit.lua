@@ -41,7 +41,8 @@ local function split(op, x, y, w, part)
 end
 
 local function as_tensor(x)
-  return (tensor.is(x) or type(x) ~= "table" or Dataset.is(x)) and x or create.tensor(x)
+  if type(x) ~= "table" or tensor.is(x) or Dataset.is(x) then return x end
+  return create.tensor(x)
 end
 
 local function validation_set(op, data, batch_size)

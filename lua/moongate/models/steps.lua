@@ -9,7 +9,8 @@ local tensor = require "moongate.tensor"
 local OPTIONS = { "sample_weight", "class_weight", "return_dict" }
 
 local function as_tensor(x)
-  return (x == nil or tensor.is(x)) and x or create.tensor(x)
+  if x == nil or tensor.is(x) then return x end
+  return create.tensor(x)
 end
 
 -- Class ids (B) of labels (B), (B, 1) or one-hot (B, C).

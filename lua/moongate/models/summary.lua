@@ -1,5 +1,6 @@
 -- The table of a model's layers, as Keras 3 prints it. Source: keras/src/utils/summary_utils.py, 80 columns.
 local check = require "moongate.check"
+local Layer = require "moongate.layers.layer"
 local terminal = require "moongate.ffi.terminal"
 
 local WIDTHS = { 31, 22, 13 }
@@ -110,8 +111,7 @@ local function text_of(model, style)
   local shape = model.built and model.build_shape or nil
   for i, layer in ipairs(model.layers) do
     shape = shape and layer:compute_output_shape(shape)
-    local params = layer.built and thousands(layer:count_params()) or "0 (unbuilt)"
-    if not layer.built and #layer:children() == 0 and not rawget(getmetatable(layer).class, "build") then params = "0" end
+    local params = layer.built and thousands(layer:count_params()) or layer.build == Layer.build and "0" or "0 (unbuilt)"
     local name = ("%s (%s)"):format(layer.name, getmetatable(layer).class.name)
     lines[#lines + 1] = rows(style, "row", { name, shape_of(layer, shape), params })
     lines[#lines + 1] = rule(style, i < #model.layers and "between" or "bottom")
