@@ -1,4 +1,4 @@
--- Numbers as Python's json writes them: whole numbers without a point; floats as repr does, the shortest text that reads back the same.
+-- Numbers as Python's json writes them: whole ones without a point; floats as repr does, the shortest text that reads back.
 local M = {}
 
 -- Digits and decimal exponent of the shortest round trip: 0.00012 gives "12", -4.

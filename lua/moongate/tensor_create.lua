@@ -11,6 +11,7 @@ local function shape_of(value)
   local shape = {}
   while type(value) == "table" and not tensors.is(value) do
     shape[#shape + 1] = #value
+    if #shape > 8 then check.fail("tensor: the tables are nested more than 8 deep, which is the most dimensions a tensor has") end
     value = value[1]
   end
   return shape, value
@@ -31,7 +32,9 @@ local function flatten(value, shape, depth, flat, path)
     flat[#flat + 1] = value
     return
   end
-  if type(value) ~= "table" or #value ~= shape[depth] or (#value == 0 and next(value) ~= nil) then ragged(value, shape, depth, path) end
+  if type(value) ~= "table" or #value ~= shape[depth] or (#value == 0 and next(value) ~= nil) then
+    ragged(value, shape, depth, path)
+  end
   for i = 1, shape[depth] do flatten(value[i], shape, depth + 1, flat, path .. "[" .. i .. "]") end
 end
 

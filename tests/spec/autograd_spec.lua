@@ -193,11 +193,12 @@ describe("operation", function()
   end)
 
   it("is checked", function()
-    local wrong = mg.operation { name = "wrong", forward = function(_, x) return x * 2 end, backward = function(_, dy) return dy end }
+    local function double(_, x) return x * 2 end
+    local wrong = mg.operation { name = "wrong", forward = double, backward = function(_, dy) return dy end }
     local ok, text = mg.gradcheck(wrong, { f64 { 1, 2 } })
     assert.is_false(ok)
     assert.truthy(text:find("input 1, element 1", 1, true), text)
-    local misshapen = mg.operation { name = "misshapen", forward = function(_, x) return x * 2 end, backward = function(_, dy) return dy[1] end }
+    local misshapen = mg.operation { name = "misshapen", forward = double, backward = function(_, dy) return dy[1] end }
     assert.truthy(message(mg.gradcheck, misshapen, { f64 { 1, 2 } }):find("misshapen.backward: result 1", 1, true))
     message(mg.operation, { name = "x" })
     message(mg.operation, { name = "x", forward = 1, backward = 2 })

@@ -5,10 +5,10 @@ describe("class", function()
   function Animal:init(legs) self.legs = legs end
   function Animal:count() return self.legs end
   Animal.getters.half = function(self) return self.legs / 2 end
-  Animal.setters.tail = function(self, value) rawset(self, "tail_length", value * 10) end
+  Animal.setters.tail = function(self, value) self.tail_length = value * 10 end
   local Dog = class("Dog", Animal)
   function Dog:init(...) Animal.init(self, ...) end
-  function Dog:to_text() return "a dog" end
+  function Dog.to_text() return "a dog" end
   local Stone = class "Stone"
 
   it("makes objects and inherits methods", function()

@@ -4,9 +4,9 @@ local null = require "moongate.null"
 
 describe("json", function()
   it("gives the text back as it was", function()
-    -- the last string holds what json.dumps escapes: e acute, an emoji as two surrogates, newline, quote, DEL
-    for _, text in ipairs { '{"b": 1, "a": [1.0, 2, 1e-05, 1e+16, -0.0, 0.1], "c": {}, "d": [], "e": null}', "[]", "{}", "null", "3",
-      '{"big": 12345678901234567890, "max": 1.7976931348623157e+308, "min": 5e-324}', "[NaN, Infinity, -Infinity]",
+    -- one string holds what json.dumps escapes: e acute, an emoji as two surrogates, newline, quote, DEL
+    for _, text in ipairs { '{"b": 1, "a": [1.0, 2, 1e-05, 1e+16, -0.0, 0.1], "c": {}, "d": [], "e": null}', "[]", "{}", "null",
+      "3",      '{"big": 12345678901234567890, "max": 1.7976931348623157e+308, "min": 5e-324}', "[NaN, Infinity, -Infinity]",
       '["\\u00e9\\ud83d\\ude00\\n\\"\\\\\\u007f\\u0000/"]', '{"": {"deep": [[[]]]}}', "true" } do
       assert.equal(text, json.encode(json.decode(text)))
     end
@@ -29,7 +29,8 @@ describe("json", function()
   end)
 
   it("refuses everything else, with line and column", function()
-    for _, text in ipairs { "", "01", "[1,]", '{"a":1,}', "{a: 1}", "'x'", '"\n"', '"\\x"', '"\\u12g4"', "[1] 2", "+1", "1.", ".5", "1e",
+    for _, text in ipairs { "", "01", "[1,]", '{"a":1,}', "{a: 1}", "'x'", '"\n"', '"\\x"', '"\\u12g4"', "[1] 2", "+1", "1.", ".5",
+      "1e",
       "nul", "[1 2]", '{"a" 1}', '"open', "[", "{", "-", "\239\187\191[]", "Nan" } do
       assert.is_false(pcall(json.decode, text), text)
     end
@@ -76,7 +77,9 @@ describe("json", function()
   end)
 
   it("refuses what JSON cannot hold", function()
-    for _, value in ipairs { print, "\255", "\237\160", { [1] = print }, io.stdout } do assert.is_false(pcall(json.encode, value)) end
+    for _, value in ipairs { print, "\255", "\237\160", { [1] = print }, io.stdout } do
+      assert.is_false(pcall(json.encode, value))
+    end
     assert.is_false(pcall(json.decode, nil))
   end)
 end)

@@ -51,7 +51,8 @@ describe("activations", function()
 
   it("compute gelu by the error function", function()
     -- gelu(1) = Phi(1) = 0.841344746..., gelu(-2) = -2 Phi(-2) = -0.045500263896...
-    near(ops.activation(mg.tensor({ 1, -2 }, { dtype = "float64" }), { kind = "gelu" }), { 0.8413447460685429, -0.0455002638963584 }, 1e-9)
+    local x = mg.tensor({ 1, -2 }, { dtype = "float64" })
+    near(ops.activation(x, { kind = "gelu" }), { 0.8413447460685429, -0.0455002638963584 }, 1e-9)
     assert(mg.gradcheck(function(t) return ops.activation(t, { kind = "gelu" }) end, { mg.tensor(values) }))
   end)
 
@@ -67,7 +68,9 @@ describe("activations", function()
     local ok, message = pcall(ops.activation, x, { kind = "rleu" })
     assert.is_false(ok)
     assert.truthy(message:find('did you mean "relu"', 1, true), message)
-    for _, bad in ipairs { "relu", {}, { kind = 3 }, { kind = "relu", a = "x" } } do assert.is_false(pcall(ops.activation, x, bad)) end
+    for _, bad in ipairs { "relu", {}, { kind = 3 }, { kind = "relu", a = "x" } } do
+      assert.is_false(pcall(ops.activation, x, bad))
+    end
     assert.is_false(pcall(ops.activation, x))
     assert.is_false(pcall(ops.activation, 3, { kind = "relu" }))
   end)

@@ -22,7 +22,9 @@ describe("copies", function()
   it("pad", function()
     near(ops.pad(b, { { 1, 0 }, { 0, 2 } }), { { 0, 0, 0, 0 }, { 5, 6, 0, 0 } })
     near(ops.pad(b, { { 0, 0 }, { 1, 0 } }, -1), { { -1, 5, 6 } })
-    for _, bad in ipairs { { { 1, 1 } }, { { 1, -1 }, { 0, 0 } }, { { 1 }, { 0, 0 } }, { 1, 2 } } do assert.is_false(pcall(ops.pad, b, bad)) end
+    for _, bad in ipairs { { { 1, 1 } }, { { 1, -1 }, { 0, 0 } }, { { 1 }, { 0, 0 } }, { 1, 2 } } do
+      assert.is_false(pcall(ops.pad, b, bad))
+    end
     assert.is_false(pcall(ops.pad, b, { { 0, 0 }, { 0, 0 } }, "x"))
   end)
 

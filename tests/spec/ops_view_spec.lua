@@ -14,7 +14,9 @@ describe("views", function()
     assert.equal("{2, 3}", tostring(x:reshape(1, 2, 1, 3):squeeze().shape))
     assert.equal("{1, 2, 3}", tostring(x:reshape(1, 2, 1, 3):squeeze(3).shape))
     assert.equal("{0, 4}", tostring(mg.zeros(0, 2):reshape(0, 4).shape))
-    for _, bad in ipairs { { 4 }, { -1, -1 }, { -1, 4 }, { 2.5 }, { -2 }, { "6" }, {} } do assert.is_false(pcall(ops.reshape, x, bad)) end
+    for _, bad in ipairs { { 4 }, { -1, -1 }, { -1, 4 }, { 2.5 }, { -2 }, { "6" }, {} } do
+      assert.is_false(pcall(ops.reshape, x, bad))
+    end
     assert.is_false(pcall(ops.reshape, x))
     assert.is_false(pcall(ops.squeeze, x, 1))
   end)

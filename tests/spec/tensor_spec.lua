@@ -33,7 +33,8 @@ describe("tensors are made", function()
   end)
 
   it("not from ragged or foreign values", function()
-    assert.truthy(message(mg.tensor, { { 1, 2 }, { 3 } }):find("entry[2] is a table of length 1, expected a table of length 2", 1, true))
+    local ragged = message(mg.tensor, { { 1, 2 }, { 3 } })
+    assert.truthy(ragged:find("entry[2] is a table of length 1, expected a table of length 2", 1, true))
     assert.truthy(message(mg.tensor, { { 1 }, { "x" } }):find('entry[2][1] is "x", expected a number', 1, true))
     assert.truthy(message(mg.tensor, { 1, { 2 } }):find("expected a number", 1, true))
     assert.truthy(message(mg.tensor, { 256 }, { dtype = "uint8" }):find("value 256 does not fit into uint8", 1, true))
@@ -41,6 +42,9 @@ describe("tensors are made", function()
     assert.truthy(message(mg.tensor, { 1 }, { dtype = "float" }):find('did you mean "float32"', 1, true))
     for _, bad in ipairs { "x", print, { a = 1 } } do message(mg.tensor, bad) end
     message(mg.tensor, nil)
+    local loop = {}
+    loop[1] = loop
+    message(mg.tensor, loop)
   end)
 
   it("filled", function()

@@ -1,0 +1,46 @@
+-- One step of each rule, with Keras's formulas worked out by hand.
+local mg = require "moongate"
+local near = require "near"
+local ops = mg.ops
+
+local function f64(value) return mg.tensor(value, { dtype = "float64" }) end
+
+describe("optimizer_update", function()
+  it("does SGD with momentum", function()
+    local p, g, m = f64 { 1, 2 }, f64 { 0.5, -1 }, f64 { 0, 1 }
+    ops.optimizer_update { kind = "sgd", parameter = p, gradient = g, learning_rate = 0.1 }
+    near(p, { 0.95, 2.1 }, 1e-12)
+    ops.optimizer_update { kind = "sgd", parameter = p, gradient = g, learning_rate = 0.1, momentum = 0.5, state = { m } }
+    near(m, { -0.05, 0.6 }, 1e-12) -- momentum * m - learning_rate * g
+    near(p, { 0.9, 2.7 }, 1e-12)
+  end)
+
+  it("does Adam", function()
+    local p, g, m, v = f64 { 1 }, f64 { 0.5 }, f64 { 0 }, f64 { 0 }
+    ops.optimizer_update { kind = "adam", parameter = p, gradient = g, state = { m, v }, step = 1, learning_rate = 0.1,
+      beta_1 = 0.9, beta_2 = 0.999, epsilon = 0 }
+    near(m, { 0.05 }, 1e-12)
+    near(v, { 0.00025 }, 1e-12)
+    near(p, { 0.9 }, 1e-12) -- the first step has the length of the learning rate
+  end)
+
+  it("does RMSprop", function()
+    local p, g, v = f64 { 1 }, f64 { 2 }, f64 { 0 }
+    ops.optimizer_update { kind = "rmsprop", parameter = p, gradient = g, state = { v }, learning_rate = 0.1, rho = 0.75,
+      epsilon = 0 }
+    near(v, { 1 }, 1e-12)
+    near(p, { 0.8 }, 1e-12)
+  end)
+
+  it("refuses wrong arguments", function()
+    local p, g = f64 { 1 }, f64 { 2 }
+    for _, bad in ipairs { { kind = "adamw" }, { kind = "sgd", parameter = p },
+      { kind = "sgd", parameter = p, gradient = f64 { 1, 2 } },
+      { kind = "adam", parameter = p, gradient = g }, { kind = "sgd", parameter = p, gradient = g, step = 0 },
+      { kind = "sgd", parameter = p, gradient = g, learning_rate = "x" },
+      { kind = "sgd", parameter = p, gradient = g, lr = 1 } } do
+      assert.is_false(pcall(ops.optimizer_update, bad))
+    end
+    assert.is_false(pcall(ops.optimizer_update))
+  end)
+end)
