@@ -24,6 +24,17 @@ function M.set_random_seed(seed)
   global.seed, global.offset, M.made = seed, 0, 0
 end
 
+--- Where the global stream stands, to go on from there later
+---@return table { seed =, offset =, made = }
+function M.get_state() return { seed = M.global_seed(), offset = global.offset, made = M.made } end
+
+--- Goes on from a state that get_state gave
+---@param state table { seed =, offset =, made = }
+function M.set_state(state)
+  for _, name in ipairs { "seed", "offset", "made" } do check.integer("random.set_state", name, state[name], 0, 2 ^ 53) end
+  global.seed, global.offset, M.made = state.seed, state.offset, state.made
+end
+
 --- The seed of everything that was given none.
 ---@return integer
 function M.global_seed()
