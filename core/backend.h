@@ -33,7 +33,7 @@ typedef struct mg_backend {
   mg_status (*where)(mg_tensor *out, const mg_tensor *condition, const mg_tensor *a, const mg_tensor *b);
   mg_status (*activation_forward)(mg_tensor *out, const mg_tensor *x, const mg_activation *activation);
   mg_status (*activation_backward)(mg_tensor *dx, const mg_tensor *dy, const mg_tensor *x, const mg_tensor *y,
-                                   const mg_activation *activation);
+                                   const mg_activation *activation); /* x or y, whichever moongate.h requires; the other is NULL */
 
   /* reductions: x any strides; out contiguous */
   mg_status (*reduce)(int32_t op, mg_tensor *out, const mg_tensor *x, uint32_t axes);

@@ -43,11 +43,8 @@ MG_INLINE vf soft_shrink_value(vf x, vf threshold) {
   return vselect(vgt(x, threshold), x - threshold, y);
 }
 
-/* (x + r) / 2, r = sqrt(x^2 + b); below 0 as b / (2 (r - x)), which does not cancel. */
-MG_INLINE vf squareplus_value(vf x, vf b) {
-  vf r = vsqrt(vfma(x, x, b)), half = vset(0.5f);
-  return vselect(vlt(x, vset(0.0f)), half * b / (r - x), half * (x + r));
-}
+/* As Keras writes it: far below 0 it cancels there, and here. */
+MG_INLINE vf squareplus_value(vf x, vf b) { return vset(0.5f) * (x + vsqrt(vfma(x, x, b))); }
 
 MG_INLINE vf sparse_plus_value(vf x) {
   vf one = vset(1.0f), u = x + one;

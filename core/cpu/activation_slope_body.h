@@ -1,14 +1,23 @@
-/* activation_slope_body.h: slopes of the float32 activations, from y for the kinds marked so, else from x. Included once per instruction
- * set by float32_body.h, after activation_body.h. */
+/* activation_slope_body.h: slopes of the float32 activations, from y for the kinds marked so, else from x. Included once per
+ * instruction set by float32_body.h, after activation_body.h. At kinks the slope is Keras's on TensorFlow. */
 
 MG_INLINE vf one_where(vm mask) { return vselect(mask, vset(1.0f), vset(0.0f)); }
 MG_INLINE vm inside(vf low, vf v, vf high) { return vlt(low, v) & vlt(v, high); }
 
-/* d/dx of relu_value; from y when a = c = 0. */
-MG_INLINE vf relu_slope(vf v, constants k) {
+/* d/dx of relu_value from x. At c it is 0, but a for a leaky relu (c = 0, no limit); at the limit b it is 1. */
+MG_INLINE vf relu_slope(vf x, constants k) {
   vf zero = vset(0.0f);
-  vf above = vselect(vlt(k.b, vset(INFINITY)), one_where(vgt(v, k.c) & inside(zero, v, k.b)), one_where(vgt(v, k.c)));
-  return vselect(vlt(v, k.c), above + k.a, above);
+  vm limited = vlt(k.b, vset(INFINITY)), leaky = veq(k.c, zero) & vge(k.b, vset(INFINITY));
+  vf above = vselect(vgt(x, k.c), vselect(limited, one_where(vle(zero, x) & vle(x, k.b)), vset(1.0f)), zero);
+  return above + vselect(vlt(x, k.c) | (leaky & veq(x, k.c)), k.a, zero);
+}
+
+/* From y, when a = c = 0: 0 at both ends. */
+MG_INLINE vf plain_relu_slope(vf y, constants k) { return one_where(inside(vset(0.0f), y, k.b)); }
+
+/* At 0 Keras's formula, max(x, 0) + a expm1(min(x, 0) / a), lets the gradient through twice. */
+MG_INLINE vf celu_slope(vf x, vf alpha) {
+  return vselect(veq(x, vset(0.0f)), vset(2.0f), vexp(negative(x) / alpha));
 }
 
 /* Phi(x) + x phi(x), the normal distribution; |x| limited: the density is 0 long before 20. */
@@ -42,12 +51,14 @@ MG_INLINE vf mish_slope(vf x) {
   return vfma(x * vsigmoid(x), vset(1.0f) - w * w, w);
 }
 
-MG_INLINE vf squareplus_slope(vf x, vf b) { return squareplus_value(x, b) / vsqrt(vfma(x, x, b)); }
+MG_INLINE vf squareplus_slope(vf x, vf b) { return vfma(vset(0.5f), x / vsqrt(vfma(x, x, b)), vset(0.5f)); }
 
 MG_INLINE vf softsign_slope(vf y) {
   vf rest = vset(1.0f) - vabs(y);
   return rest * rest;
 }
+
+enum { PLAIN_RELU = MG_ACT_COUNT };
 
 MG_INLINE vf slope_value(int kind, vf v, constants k) {
   vf one = vset(1.0f), zero = vset(0.0f), t;
@@ -55,15 +66,15 @@ MG_INLINE vf slope_value(int kind, vf v, constants k) {
     case MG_ACT_TANH: return one - v * v;                                                   /* y */
     case MG_ACT_SIGMOID: return v * (one - v);                                              /* y */
     case MG_ACT_HARD_SIGMOID: return vselect(inside(zero, v, one), k.a, zero);              /* y */
-    case MG_ACT_RELU: return relu_slope(v, k);                                              /* y when a = c = 0 */
-    case MG_ACT_ELU: return vselect(vlt(v, zero), v + k.a, one);                            /* y */
+    case MG_ACT_RELU: return relu_slope(v, k);
+    case MG_ACT_ELU: return vselect(vle(v, zero), v + k.a, one);                            /* y */
     case MG_ACT_SELU: return vselect(vlt(v, zero), v + vset(SELU_SCALE * SELU_ALPHA), vset(SELU_SCALE)); /* y */
-    case MG_ACT_CELU: return vexp(negative(v) / k.a);
+    case MG_ACT_CELU: return celu_slope(v, k.a);
     case MG_ACT_GELU: return gelu_slope(v);
     case MG_ACT_GELU_TANH: return gelu_tanh_slope(v);
     case MG_ACT_SILU: return silu_slope(v);
     case MG_ACT_HARD_SILU: return hard_silu_slope(v);
-    case MG_ACT_HARD_TANH: return one_where(inside(-one, v, one));
+    case MG_ACT_HARD_TANH: return one_where(vle(vabs(v), one));
     case MG_ACT_SOFTPLUS: return vsigmoid(v);
     case MG_ACT_SOFTSIGN: return softsign_slope(v);                                         /* y */
     case MG_ACT_EXPONENTIAL: return v;                                                      /* y */
@@ -76,6 +87,7 @@ MG_INLINE vf slope_value(int kind, vf v, constants k) {
     case MG_ACT_SPARSE_PLUS: return clip_value(zero, one, vset(0.5f) * (v + one));
     case MG_ACT_SPARSE_SIGMOID: return vselect(inside(-one, v, one), vset(0.5f), zero);
     case MG_ACT_THRESHOLD: return one_where(vgt(v, k.a));
+    case PLAIN_RELU: return plain_relu_slope(v, k);                                         /* y */
     default: return one;
   }
 }
@@ -88,13 +100,18 @@ MG_INLINE void slope_loop(int kind, const mg_activation *activation, int64_t n, 
   if (rest) vstore_part(dx + i, vload_part(dy + i, rest) * slope_value(kind, vload_part(v + i, rest), k), rest);
 }
 
+static void relu_slope_loop(const mg_activation *activation, int64_t n, float *dx, const float *dy, const float *v) {
+  if (activation->a == 0 && activation->c == 0) slope_loop(PLAIN_RELU, activation, n, dx, dy, v);
+  else slope_loop(MG_ACT_RELU, activation, n, dx, dy, v);
+}
+
 static void activation_slope_float32(const mg_activation *activation, int64_t n, float *dx, const float *dy, const float *v) {
   switch (activation->kind) {
 #define CASE(KIND) case KIND: slope_loop(KIND, activation, n, dx, dy, v); break
     CASE(MG_ACT_TANH);
     CASE(MG_ACT_SIGMOID);
     CASE(MG_ACT_HARD_SIGMOID);
-    CASE(MG_ACT_RELU);
+    case MG_ACT_RELU: relu_slope_loop(activation, n, dx, dy, v); break;
     CASE(MG_ACT_ELU);
     CASE(MG_ACT_SELU);
     CASE(MG_ACT_CELU);

@@ -1,0 +1,75 @@
+/* op_activation.c: Keras's elementwise activations and their gradients. */
+#include "backend.h"
+#include "error.h"
+
+static mg_status check_kind(const char *op, const mg_activation *activation) {
+  if (!activation) return mg_fail(MG_EINVAL, "%s: activation is NULL; expected a kind and its parameters", op);
+  if (activation->kind >= 0 && activation->kind < MG_ACT_COUNT) return MG_OK;
+  return mg_fail(MG_EINVAL, "%s: kind is %d; expected one of MG_ACT_*, 0..%d", op, (int)activation->kind, MG_ACT_COUNT - 1);
+}
+
+mg_status mg_activation_forward(mg_tensor *out, const mg_tensor *x, const mg_activation *activation) {
+  MG_TRY(check_kind("activation", activation));
+  MG_TRY(mg_check_writable("activation", "out", out));
+  MG_TRY(mg_check_float("activation", "x", x));
+  MG_TRY(mg_check_like("activation", "out", out, "x", x));
+  MG_TRY(mg_check_same_shape("activation", "x", x, "out", out));
+  if (mg_element_count(out) == 0) return MG_OK;
+  mg_tensor in = {0};
+  MG_TRY(mg_detach_input(&in, x, out));
+  mg_status status = out->buffer->backend->activation_forward(out, &in, activation);
+  mg_release(&in);
+  mg_mark_written(out);
+  return status;
+}
+
+enum { NEITHER, BY_Y, BY_X };
+
+/* What the slope is computed from. */
+static int slope_source(const mg_activation *activation) {
+  switch (activation->kind) {
+    case MG_ACT_LINEAR: return NEITHER;
+    case MG_ACT_TANH:
+    case MG_ACT_SIGMOID:
+    case MG_ACT_HARD_SIGMOID:
+    case MG_ACT_ELU:
+    case MG_ACT_SELU:
+    case MG_ACT_EXPONENTIAL:
+    case MG_ACT_SOFTSIGN: return BY_Y;
+    case MG_ACT_RELU: return activation->a == 0 && activation->c == 0 ? BY_Y : BY_X;
+    default: return BY_X;
+  }
+}
+
+static mg_status check_backward(const mg_tensor *dx, const mg_tensor *dy, const char *name, const mg_tensor *v) {
+  static const char *const op = "activation_backward";
+  MG_TRY(mg_check_writable(op, "dx", dx));
+  MG_TRY(mg_check_float(op, "dy", dy));
+  MG_TRY(mg_check_like(op, "dx", dx, "dy", dy));
+  MG_TRY(mg_check_same_shape(op, "dy", dy, "dx", dx));
+  if (!name) return MG_OK;
+  if (!v)
+    return mg_fail(MG_EINVAL, "%s: %s is NULL; this kind's slope is computed from it; expected the one of forward, %s", op, name,
+                   mg_shape_text(dx));
+  MG_TRY(mg_check_like(op, name, v, "dx", dx));
+  return mg_check_same_shape(op, name, v, "dx", dx);
+}
+
+mg_status mg_activation_backward(mg_tensor *dx, const mg_tensor *dy, const mg_tensor *x, const mg_tensor *y,
+                                 const mg_activation *activation) {
+  MG_TRY(check_kind("activation_backward", activation));
+  int source = slope_source(activation);
+  const mg_tensor *v = source == BY_Y ? y : source == BY_X ? x : NULL;
+  MG_TRY(check_backward(dx, dy, source == BY_Y ? "y" : source == BY_X ? "x" : NULL, v));
+  if (mg_element_count(dx) == 0) return MG_OK;
+  mg_tensor slope_of = {0}, gradient = {0};
+  mg_status status = mg_detach_input(&gradient, dy, dx);
+  if (status == MG_OK && v) status = mg_detach_input(&slope_of, v, dx);
+  mg_tensor *from = v ? &slope_of : NULL;
+  if (status == MG_OK)
+    status = dx->buffer->backend->activation_backward(dx, &gradient, source == BY_X ? from : NULL, source == BY_Y ? from : NULL, activation);
+  mg_release(&gradient);
+  mg_release(&slope_of);
+  mg_mark_written(dx);
+  return status;
+}
