@@ -47,11 +47,12 @@ mg_status mg_gru_check_inputs(const char *op, const mg_gru_args *args);
 mg_status mg_gru_check_forward(const mg_gru_args *args);
 mg_status mg_gru_check_backward(const mg_gru_args *args);
 
-/* op_gru_views.c: `own` becomes args with every tensor contiguous: views of the caller's, copies of inputs, fresh outputs. */
+/* op_gru_views.c: `own` becomes args with every tensor contiguous: the caller's, copies of inputs, fresh outputs. */
 enum { MG_GRU_TENSORS = 23 };
 typedef struct mg_gru_views {
   mg_gru_args args;
   mg_tensor handles[MG_GRU_TENSORS];
+  int count;
 } mg_gru_views;
 mg_status mg_gru_views_open(mg_gru_views *own, const mg_gru_args *args, int backward);
 mg_status mg_gru_views_write_back(mg_gru_views *own, const mg_gru_args *args,

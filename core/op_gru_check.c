@@ -1,6 +1,4 @@
 /* op_gru_check.c: the arguments of the GRU, checked before anything is written. */
-#include <stdio.h>
-
 #include "error.h"
 #include "gru.h"
 
@@ -67,12 +65,12 @@ static mg_status check_dropout(const char *op, const mg_gru_args *args, const mg
   if ((recurrent[0] == NULL) != (recurrent[1] == NULL) || (recurrent[0] == NULL) != (recurrent[2] == NULL)) {
     return mg_fail(MG_EINVAL, "%s: argument recurrent_dropout_masks expected none or all three", op);
   }
+  static const char *const names[3] = { "dropout_masks[0]", "dropout_masks[1]", "dropout_masks[2]" };
+  static const char *const recurrent_names[3] = { "recurrent_dropout_masks[0]", "recurrent_dropout_masks[1]",
+                                                  "recurrent_dropout_masks[2]" };
   for (int g = 0; g < 3; g++) {
-    char name[40];
-    snprintf(name, sizeof name, "dropout_masks[%d]", g);
-    MG_TRY(check_like_x(op, name, masks[g], args->x, 2, (int64_t[]){ d->B, d->F }));
-    snprintf(name, sizeof name, "recurrent_dropout_masks[%d]", g);
-    MG_TRY(check_like_x(op, name, recurrent[g], args->x, 2, (int64_t[]){ d->B, d->U }));
+    MG_TRY(check_like_x(op, names[g], masks[g], args->x, 2, (int64_t[]){ d->B, d->F }));
+    MG_TRY(check_like_x(op, recurrent_names[g], recurrent[g], args->x, 2, (int64_t[]){ d->B, d->U }));
   }
   return MG_OK;
 }

@@ -25,34 +25,27 @@ static mg_tensor *field(const mg_gru_args *args, size_t at) {
 
 static void set_field(mg_gru_args *args, size_t at, mg_tensor *t) { memcpy((char *)args + at, &t, sizeof t); }
 
-static mg_status open_inputs(mg_gru_views *own, const mg_gru_args *args, const size_t *fields, int count, mg_tensor **handle) {
-  for (int i = 0; i < count; i++) {
-    const mg_tensor *t = field(args, fields[i]);
-    if (t == NULL) continue;
-    MG_TRY(mg_borrow_contiguous(*handle, t));
-    set_field(&own->args, fields[i], (*handle)++);
-  }
-  return MG_OK;
-}
-
-static mg_status open_outputs(mg_gru_views *own, const mg_gru_args *args, const size_t *fields, int count, mg_tensor **handle) {
+/* What is not contiguous gets a handle of its own: a copy of an input, fresh memory for an output. */
+static mg_status open_fields(mg_gru_views *own, const mg_gru_args *args, const size_t *fields, int count, int are_outputs) {
   for (int i = 0; i < count; i++) {
     const mg_tensor *t = field(args, fields[i]);
     if (t == NULL || mg_is_contiguous(t)) continue;
-    MG_TRY(mg_alloc_like(*handle, t));
-    set_field(&own->args, fields[i], (*handle)++);
+    mg_tensor *handle = &own->handles[own->count];
+    memset(handle, 0, sizeof *handle);
+    MG_TRY(are_outputs ? mg_alloc_like(handle, t) : mg_borrow_contiguous(handle, t));
+    set_field(&own->args, fields[i], handle);
+    own->count++;
   }
   return MG_OK;
 }
 
 mg_status mg_gru_views_open(mg_gru_views *own, const mg_gru_args *args, int backward) {
-  memset(own, 0, sizeof *own);
   own->args = *args;
-  mg_tensor *handle = own->handles;
-  MG_TRY(open_inputs(own, args, inputs, COUNT(inputs), &handle));
-  if (!backward) return open_outputs(own, args, forward_outputs, COUNT(forward_outputs), &handle);
-  MG_TRY(open_inputs(own, args, gradients, COUNT(gradients), &handle));
-  return open_outputs(own, args, backward_outputs, COUNT(backward_outputs), &handle);
+  own->count = 0;
+  MG_TRY(open_fields(own, args, inputs, COUNT(inputs), 0));
+  if (!backward) return open_fields(own, args, forward_outputs, COUNT(forward_outputs), 1);
+  MG_TRY(open_fields(own, args, gradients, COUNT(gradients), 0));
+  return open_fields(own, args, backward_outputs, COUNT(backward_outputs), 1);
 }
 
 mg_status mg_gru_views_write_back(mg_gru_views *own, const mg_gru_args *args, int backward) {
@@ -68,7 +61,5 @@ mg_status mg_gru_views_write_back(mg_gru_views *own, const mg_gru_args *args, in
 }
 
 void mg_gru_views_close(mg_gru_views *own) {
-  for (int i = 0; i < MG_GRU_TENSORS; i++) {
-    if (own->handles[i].buffer != NULL) mg_release(&own->handles[i]);
-  }
+  while (own->count > 0) mg_release(&own->handles[--own->count]);
 }

@@ -25,12 +25,15 @@ typedef struct block {
   float *scaled;  /* (row, P): h_n */
   float *masks;   /* (3, row, P): recurrent dropout; NULL: none */
   float *dx;      /* (step of the chunk, row, FP) */
+  int64_t *valid; /* (row): the first step that counts, T: none */
 } block;
 
-static int64_t first_valid(const gru_fast *f, int64_t b) {
-  int64_t s = 0;
-  while (s < f->d.T && !mg_gru_step_counts(&f->d, f->mask, b, s)) s++;
-  return s;
+static void find_valid(const block *k) {
+  const gru_fast *f = k->f;
+  for (int64_t i = 0; i < k->rows; i++) {
+    k->valid[i] = 0;
+    while (k->valid[i] < f->d.T && !mg_gru_step_counts(&f->d, f->mask, k->first + i, k->valid[i])) k->valid[i]++;
+  }
 }
 
 static void add_row(float *to, const float *from, int64_t n) {
@@ -45,7 +48,7 @@ static void first_gradient(const block *k) {
   for (int64_t i = 0; i < k->rows; i++) {
     const int64_t b = k->first + i;
     if (k->run->dstate != NULL) memcpy(k->dh + i * f->P, k->run->dstate + b * U, (size_t)U * sizeof *k->dh);
-    if (k->run->doutput != NULL && !f->d.return_sequences && first_valid(f, b) < f->d.T)
+    if (k->run->doutput != NULL && !f->d.return_sequences && k->valid[i] < f->d.T)
       add_row(k->dh + i * f->P, k->run->doutput + b * U, U);
   }
 }
@@ -56,7 +59,7 @@ static void add_doutput(const block *k, int64_t s) {
   for (int64_t i = 0; i < k->rows; i++) {
     const int64_t b = k->first + i;
     const int counts = mg_gru_step_counts(&f->d, f->mask, b, s);
-    if (!counts && (f->d.zero_masked || s < first_valid(f, b))) continue;
+    if (!counts && (f->d.zero_masked || s < k->valid[i])) continue;
     add_row(k->dh + i * f->P, k->run->doutput + mg_gru_row(&f->d, b, s) * f->d.U, f->d.U);
   }
 }
@@ -175,6 +178,7 @@ static void input_gradient(const block *k, int64_t first_step, int64_t steps, co
 static void run_block(const block *k) {
   const gru_fast *f = k->f;
   const int64_t gate_size = SLOTS * k->rows * f->P, chunk = gru_chunk_steps(f, k->rows);
+  find_valid(k);
   first_gradient(k);
   for (int64_t s = f->d.T - 1; s >= 0; s--) {
     float *gates = k->gates + s * gate_size;
@@ -201,6 +205,7 @@ static mg_status block_task(void *context, int64_t index) {
   const int64_t size = k.rows * f->P;
   const size_t mark = mg_workspace_mark();
   int good = (k.dh = take(size)) != NULL && (k.sums = take(SLOTS * size)) != NULL && (k.product = take(size)) != NULL;
+  good = good && (k.valid = mg_workspace_take((size_t)k.rows * sizeof *k.valid)) != NULL;
   if (f->mask != NULL) good = good && (k.held = take(size)) != NULL;
   if (f->recurrent_dropout[0] != NULL) good = good && (k.masks = take(3 * size)) != NULL && (k.scaled = take(size)) != NULL;
   if (r->dx != NULL) good = good && (k.dx = take(gru_chunk_steps(f, k.rows) * k.rows * f->FP)) != NULL;

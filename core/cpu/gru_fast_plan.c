@@ -6,15 +6,17 @@
 #include "gru_fast.h"
 #include "isa.h"
 
-enum { BLOCK_ROWS = 16, LARGE_BLOCK_ROWS = 32, LARGE_UNITS = 384, CHUNK_FLOATS = 1 << 17 };
+enum { BLOCK_ROWS = 16, SMALL_BATCH = 32, LARGE_UNITS = 384, CHUNK_FLOATS = 1 << 17 };
 
 MG_ISA_DECLARE(gru_table, gru);
 
 static int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 
-/* Blocks of nearly equal size: whole tiles of eight rows. */
+/* Blocks of nearly equal size, whole tiles of eight rows: smaller ones give small batches to more threads, larger ones read weights
+ * that do not fit the second cache less often. */
 static int64_t block_rows_for(int64_t B, int64_t U) {
-  int64_t most = U >= LARGE_UNITS ? LARGE_BLOCK_ROWS : BLOCK_ROWS;
+  int64_t most = B <= SMALL_BATCH ? BLOCK_ROWS / 2 : BLOCK_ROWS;
+  if (U >= LARGE_UNITS) most *= 2;
   if (B <= most) return B;
   int64_t blocks = (B + most - 1) / most;
   return round_up((B + blocks - 1) / blocks, 8);
