@@ -26,5 +26,5 @@ for epoch = 1, 20 do
 end
 
 local correct = mg.metrics.SparseCategoricalAccuracy()
-correct:update_state(labels, mg.no_grad(model, x))
+correct:update_state(labels, mg.no_grad(function() return model(x) end))
 print(("accuracy %.3f"):format(correct:result()))

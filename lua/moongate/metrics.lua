@@ -124,7 +124,8 @@ metrics.registry = registry
 
 local function define(name, default_name, compute, extra, ...)
   local list = {
-    { "name", default = default_name, codec = fields.text }, { "dtype", default = function() return tensor.floatx end, codec = fields.text },
+    { "name", default = default_name, codec = fields.text },
+    { "dtype", default = function() return tensor.floatx end, codec = fields.text },
   }
   for _, field in ipairs(extra or {}) do list[#list + 1] = field end
   local C = fields.class(name, list, nil, Wrapper)
@@ -138,10 +139,10 @@ local function define(name, default_name, compute, extra, ...)
   return C
 end
 
--- 1 where a equals b, in the predictions' dtype.
-local function matches(a, b, dtype)
+-- 1 where a equals b.
+local function matches(a, b)
   if a.dtype ~= b.dtype then b = ops.cast(b, a.dtype) end
-  return ops.cast(ops.eq(a, b), dtype)
+  return ops.cast(ops.eq(a, b), tensor.floatx)
 end
 
 local function drop_column(x)
@@ -159,33 +160,33 @@ local function in_top_k(ids, y_pred, k)
   local hit = ops.one_hot(ids, y_pred.shape[#y_pred.shape], y_pred.dtype)
   local score = ops.sum(ops.mul(hit, y_pred), { -1 }, true)
   local above = ops.sum(ops.cast(ops.gt(y_pred, score), y_pred.dtype), { -1 })
-  return ops.cast(ops.lt(above, k), y_pred.dtype)
+  return ops.cast(ops.lt(above, k), tensor.floatx)
 end
 
 --- How often predictions equal labels.
 ---@example mg.metrics.Accuracy()
 define("Accuracy", "accuracy", function(_, y_true, y_pred)
   y_true, y_pred = reduction.same_rank(y_true, y_pred)
-  return matches(y_pred, y_true, y_pred.dtype)
+  return matches(y_pred, y_true)
 end, nil, "acc")
 
 --- How often predictions above `threshold` match binary labels.
 ---@example mg.metrics.BinaryAccuracy { threshold = 0.7 }
 define("BinaryAccuracy", "binary_accuracy", function(self, y_true, y_pred)
   y_true, y_pred = reduction.same_rank(y_true, y_pred)
-  return matches(y_true, ops.gt(y_pred, self.threshold), y_pred.dtype)
+  return matches(y_true, ops.gt(y_pred, self.threshold))
 end, { { "threshold", default = 0.5, codec = fields.number } })
 
 --- How often the largest prediction is at the one of one-hot labels.
 ---@example mg.metrics.CategoricalAccuracy()
 define("CategoricalAccuracy", "categorical_accuracy", function(_, y_true, y_pred)
-  return matches(ops.argmax(y_true, -1), ops.argmax(y_pred, -1), y_pred.dtype)
+  return matches(ops.argmax(y_true, -1), ops.argmax(y_pred, -1))
 end)
 
 --- How often the largest prediction is at the class id.
 ---@example model:compile { optimizer = "adam", loss = "sparse_categorical_crossentropy", metrics = { "accuracy" } }
 define("SparseCategoricalAccuracy", "sparse_categorical_accuracy", function(_, y_true, y_pred)
-  return matches(class_ids(y_true, y_pred), ops.argmax(y_pred, -1), y_pred.dtype)
+  return matches(class_ids(y_true, y_pred), ops.argmax(y_pred, -1))
 end)
 
 --- How often the one of one-hot labels is among the k largest predictions.

@@ -36,7 +36,9 @@ end
 local modes = {}
 
 function modes.infer(layer, x)
-  return function() return autograd.no_grad(layer, x) end
+  return function()
+    return autograd.no_grad(function() return layer(x) end)
+  end
 end
 
 function modes.train(layer, x, g)
@@ -104,6 +106,7 @@ for line in io.lines() do
   if request then
     local ok, result = pcall(answer, json.decode(request), arg[1] or "highest")
     if not ok then result = { { "skip", tostring(result) } } end
-    io.stdout:write(json.encode(json.object(result)), "\n"):flush()
+    io.stdout:write(json.encode(json.object(result)), "\n")
+    io.stdout:flush()
   end
 end

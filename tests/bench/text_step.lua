@@ -22,6 +22,7 @@ for line in io.lines() do
   if steps then
     local began = terminal.now()
     for _ = 1, steps do model:train_on_batch(x, y) end
-    io.stdout:write(("%.6f\n"):format((terminal.now() - began) * 1e3 / steps)):flush()
+    io.stdout:write(("%.6f\n"):format((terminal.now() - began) * 1e3 / steps))
+    io.stdout:flush()
   end
 end

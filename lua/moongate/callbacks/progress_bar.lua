@@ -16,7 +16,10 @@ function ProgressBar:init(options)
     if value == nil then return default() end
     return value
   end
-  self.write = options.write or function(text) io.stdout:write(text):flush() end
+  self.write = options.write or function(text)
+    io.stdout:write(text)
+    io.stdout:flush()
+  end
   self.now = options.now or terminal.now
   self.dynamic = pick(options.dynamic, terminal.is_terminal)
   self.colour = pick(options.colour, terminal.has_colour)

@@ -21,7 +21,7 @@ end
 
 --- Whether `value` is a dataset.
 ---@return boolean
-function Dataset.is(value)
+function Dataset.is_dataset(value)
   return type(value) == "table" and not tensor.is(value) and type(value.is) == "function" and value:is(Dataset)
 end
 
@@ -63,7 +63,7 @@ end
 --- What fit takes as a dataset: one as it is, a function, or tensors.
 ---@return Dataset
 function Dataset.of(op, x, y, w)
-  if Dataset.is(x) then
+  if Dataset.is_dataset(x) then
     if y ~= nil then check.fail("%s: y is given beside a dataset, whose batches hold the targets already", op) end
     return x.settings.batch_size and x or x.source.start and x or x:batch(32)
   end

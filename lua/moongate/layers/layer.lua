@@ -174,7 +174,7 @@ local function finish(self, x, mask, output, ...)
   end
   if mask or self.makes_mask then
     local own = self:compute_mask(x, mask)
-    if own then output.keras_mask = own elseif not self.supports_masking then warn_mask(self) end
+    if own then output.keras_mask = own elseif mask and not self.supports_masking then warn_mask(self) end
   end
   return output, ...
 end

@@ -41,13 +41,13 @@ local function split(op, x, y, w, part)
 end
 
 local function as_tensor(x)
-  if type(x) ~= "table" or tensor.is(x) or Dataset.is(x) then return x end
+  if type(x) ~= "table" or tensor.is(x) or Dataset.is_dataset(x) then return x end
   return create.tensor(x)
 end
 
 local function validation_set(op, data, batch_size)
   if data == nil then return nil end
-  if Dataset.is(data) or type(data) == "function" then return Dataset.of(op, data) end
+  if Dataset.is_dataset(data) or type(data) == "function" then return Dataset.of(op, data) end
   check.type(op, "validation_data", data, "table")
   return Dataset.of(op, as_tensor(data[1]), as_tensor(data[2]), as_tensor(data[3])):batch(batch_size)
 end
@@ -140,8 +140,8 @@ local function train_epoch(self, run, epoch)
 end
 
 local function say_interrupted(epoch, epochs, batch)
-  io.stdout:write(("\nInterrupted in epoch %d/%d after %d batches: the weights of this moment are kept.\n")
-    :format(epoch + 1, epochs, batch)):flush()
+  print(("\nInterrupted in epoch %d/%d after %d batches: the weights of this moment are kept."):format(epoch + 1, epochs, batch))
+  io.stdout:flush()
 end
 
 local function train(self, run, first, epochs)
@@ -218,7 +218,7 @@ return function(Sequential)
     local o
     y, o = arguments(op, y, options, EVALUATE)
     local data = Dataset.of(op, as_tensor(x), as_tensor(y), as_tensor(o.sample_weight))
-    if not Dataset.is(x) and type(x) ~= "function" then data = data:batch(o.batch_size or 32) end
+    if not Dataset.is_dataset(x) and type(x) ~= "function" then data = data:batch(o.batch_size or 32) end
     prepare(self, data)
     local verbose, steps = verbosity(o.verbose), least(o.steps, data:steps())
     local list = callbacks_of(self, o, verbose, nil, { epochs = 1, steps = steps, verbose = verbose })

@@ -44,7 +44,7 @@ return function(Sequential)
   function Sequential:predict(x, options)
     local op = self:title() .. ": predict"
     local o = check.options(op, options, OPTIONS)
-    if not tensor.is(x) and type(x) == "table" and not Dataset.is(x) then x = self:convert(x) end
+    if not tensor.is(x) and type(x) == "table" and not Dataset.is_dataset(x) then x = self:convert(x) end
     local data = Dataset.of(op, x)
     if tensor.is(x) then data = data:batch(check.integer(op, "batch_size", o.batch_size or 32, 1)) end
     local first = data:peek()
