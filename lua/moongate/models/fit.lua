@@ -159,10 +159,15 @@ local function train(self, run, first, epochs)
   run.list:on_train_end({})
 end
 
+-- The progress bar ends its line before functions of the user print theirs, and after callbacks that add figures.
 local function callbacks_of(self, o, verbose, history, params)
-  local list = {}
-  for i, callback in ipairs(o.callbacks or {}) do list[i] = callback end
+  local list, functions = {}, {}
+  for _, callback in ipairs(o.callbacks or {}) do
+    local group = type(callback) == "table" and getmetatable(callback) and list or functions
+    group[#group + 1] = callback
+  end
   if verbose > 0 then list[#list + 1] = ProgressBar() end
+  for _, callback in ipairs(functions) do list[#list + 1] = callback end
   if history then list[#list + 1] = history end
   return Callback.List(list, self, params)
 end

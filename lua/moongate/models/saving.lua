@@ -1,12 +1,4 @@
 -- Weights and the state of a run in files; the formats are in files/.
-local random = require "moongate.random"
-
-local function run_state(self)
-  return {
-    optimizer = self.optimizer, epochs_done = self.epochs_done or 0, shuffle_seed = self:order_seed(), random = random.get_state(),
-  }
-end
-
 return function(Sequential)
   --- Writes the weights in Keras 3's format.
   ---@param path string ending in .weights.h5
@@ -20,21 +12,19 @@ return function(Sequential)
 
   --- Writes what weights leave out of a training run: optimizer, step count, shuffle order, random streams, epochs done.
   ---@param path string ending in .state.h5
-  function Sequential:save_state(path)
+  ---@param extra? table what else the run needs: numbers, strings, booleans, tensors, tables of them
+  function Sequential:save_state(path, extra)
     self:expect_compiled "save_state"
-    return require("moongate.files.state").save(path, run_state(self))
+    return require("moongate.files.state").save(self, path, extra)
   end
 
   --- Reads what save_state wrote, into a compiled and built model. Training then goes on as if it had not stopped: pass
   --- initial_epoch = model.epochs_done to fit.
   ---@param path string
+  ---@return table extra as given to save_state
   function Sequential:load_state(path)
-    local state = require "moongate.files.state"
     self:expect_compiled "load_state"
-    local values = state.load(path)
     if not self.optimizer.built then self.optimizer:build(self.trainable_weights) end
-    state.restore(self.optimizer, values.optimizer, self:title() .. ": load_state")
-    self.epochs_done, self.shuffle_seed = values.epochs_done, values.shuffle_seed
-    random.set_state(values.random)
+    return require("moongate.files.state").load(self, path)
   end
 end
