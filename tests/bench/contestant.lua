@@ -3,7 +3,7 @@
 local ffi = require "ffi"
 local json = require "moongate.json"
 local mg = require "moongate"
-local terminal = require "moongate.ffi.terminal"
+local terminal = require "moongate.terminal"
 
 local autograd, ops = mg.autograd, mg.ops
 

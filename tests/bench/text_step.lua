@@ -1,6 +1,6 @@
 -- The text example's whole training step, embedding to optimizer: reads `step N` lines, answers milliseconds per step.
 local mg = require "moongate"
-local terminal = require "moongate.ffi.terminal"
+local terminal = require "moongate.terminal"
 
 local VOCABULARY, FEATURES, UNITS, BATCH, LENGTH = 96, 64, 256, 64, 100
 

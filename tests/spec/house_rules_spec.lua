@@ -49,7 +49,7 @@ local C = files("core", "%.[ch]$")
 describe("the rules of the house", function()
   it("ffi is required only where it may be", function()
     nothing_in(each_line(LUA, function(line, path)
-      local room = path:match("^lua/moongate/(.*)$")
+      local room = path:match("^lua/moongate/(.*)$") or ""
       local may = room:match("^ffi/") or room:match("^ops/") or room:match("^tensor[%w_]*%.lua$") or room == "memory.lua"
       return not may and line:match("require%s*%(?%s*[\"']ffi[\"']") and "requires ffi"
     end))

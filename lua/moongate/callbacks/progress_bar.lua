@@ -1,7 +1,7 @@
 -- Keras 3's progress bar. Format: keras/src/utils/progbar.py; 20 cells, redrawn at most every 50 ms. Where the output is no
 -- terminal, or with verbose = 2, one line per epoch.
 local Callback = require "moongate.callbacks.callback"
-local terminal = require "moongate.ffi.terminal"
+local terminal = require "moongate.terminal"
 
 local ProgressBar = Callback:extend("ProgressBar")
 

@@ -1,7 +1,7 @@
 -- The table of a model's layers, as Keras 3 prints it. Source: keras/src/utils/summary_utils.py, 80 columns.
 local check = require "moongate.check"
 local Layer = require "moongate.layers.layer"
-local terminal = require "moongate.ffi.terminal"
+local terminal = require "moongate.terminal"
 
 local WIDTHS = { 31, 22, 13 }
 local HEAD = { "Layer (type)", "Output Shape", "Param #" }
