@@ -1,8 +1,8 @@
 /* backend.h: the seam between the operations (op_*.c) and a device. Private.
  *
- * op_*.c checks arguments, makes shapes agree and calls a slot of the operands' backend; it never asks which device or instruction set
- * that is. A slot may therefore rely on:
- *   - every tensor has memory on this backend, dtypes are as the slot's comment says, sizes are nonzero (empty work never gets here);
+ * op_*.c checks arguments, makes shapes agree and calls a slot of the operands' backend; it never asks which device or instruction
+ * set that is. A slot may therefore rely on:
+ *   - every tensor has memory on this backend, dtypes are as the slot's comment says, no size is 0 (empty work never gets here);
  *   - elementwise slots: operands already have out's shape (broadcast axes have stride 0), any strides;
  *   - all other slots: every tensor is contiguous unless the comment says otherwise.
  * A slot returns MG_OK or fails with mg_fail. NULL means: this backend does not offer it. op_*.c then takes the general path where
@@ -72,13 +72,14 @@ typedef struct mg_backend {
   mg_status (*random_permutation)(mg_tensor *out, const mg_random_key *key);
 
   /* GRU, from the fastest kernel to the most general one. The first that takes a call runs; one without a backward is for inference
-   * and is passed over when `saved` is set or asked for. op_gru.c answers B = 0 and T = 0 itself, checks `saved` against the kernel in
-   * both directions, and lets backward run the kernel that kernel_used names. The last one refuses nothing. */
+   * and is passed over when `saved` is set or asked for. op_gru.c answers B = 0 and T = 0 itself, checks `saved` against the kernel
+   * in both directions, and lets backward run the kernel that kernel_used names. The last one refuses nothing. */
   const struct mg_gru_kernel *gru_kernels;
   int32_t gru_kernel_count;
 } mg_backend;
 
-enum { MG_NEXT_KERNEL = 1 }; /* private status of a forward: this data needs a more general kernel; only outputs and saved are touched */
+/* private status of a forward: this data needs a more general kernel; only outputs and saved are touched */
+enum { MG_NEXT_KERNEL = 1 };
 
 typedef struct mg_gru_kernel {
   const char *name;

@@ -1,8 +1,8 @@
 /* buffer.c: reference counts, the live-byte counter and the store of released buffers.
  *
- * The system's own allocator returns large blocks to the kernel at once; taking them again costs a page fault per 4 KiB, more than the
- * arithmetic on them. So a released buffer waits in the store, in the class of its size (eight classes to a power of two), and the
- * longest unused ones leave it when it holds more than its limit. One lock guards store and counters: it is held for a few list
+ * The system's own allocator returns large blocks to the kernel at once; taking them again costs a page fault per 4 KiB, more than
+ * the arithmetic on them. So a released buffer waits in the store, in the class of its size (eight classes to a power of two), and
+ * the longest unused ones leave it when it holds more than its limit. One lock guards store and counters: it is held for a few list
  * operations, never while memory is requested or returned. */
 #include "buffer.h"
 

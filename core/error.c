@@ -73,7 +73,8 @@ mg_status mg_check_like(const char *op, const char *name, const mg_tensor *t, co
                  mg_dtype_name(t->dtype), other_name, mg_shape_text(other), mg_dtype_name(other->dtype));
 }
 
-mg_status mg_check_same_shape(const char *op, const char *name, const mg_tensor *t, const char *other_name, const mg_tensor *other) {
+mg_status mg_check_same_shape(const char *op, const char *name, const mg_tensor *t, const char *other_name,
+                              const mg_tensor *other) {
   MG_TRY(mg_check_tensor(op, name, t));
   MG_TRY(mg_check_tensor(op, other_name, other));
   if (mg_same_shape(t, other)) return MG_OK;
@@ -104,7 +105,8 @@ mg_status mg_check_writable(const char *op, const char *name, const mg_tensor *o
   MG_TRY(mg_check_tensor(op, name, out));
   for (int i = 0; i < out->ndim; i++)
     if (out->strides[i] == 0 && out->shape[i] > 1)
-      return mg_fail(MG_EINVAL, "%s: %s %s is a broadcast view, whose elements share memory; expected one that can be written; copy it",
+      return mg_fail(MG_EINVAL,
+                     "%s: %s %s is a broadcast view, whose elements share memory; expected one that can be written; copy it",
                      op, name, mg_shape_text(out));
   return MG_OK;
 }
@@ -113,7 +115,7 @@ mg_status mg_check_out(const char *op, const char *name, const mg_tensor *out, c
   MG_TRY(mg_check_writable(op, name, out));
   for (int i = 0; i < count; i++)
     if (inputs[i] && inputs[i]->buffer && mg_overlaps(out, inputs[i]))
-      return mg_fail(MG_EINVAL, "%s: %s %s shares memory with an input %s; expected memory of its own", op, name, mg_shape_text(out),
-                     mg_shape_text(inputs[i]));
+      return mg_fail(MG_EINVAL, "%s: %s %s shares memory with an input %s; expected memory of its own", op, name,
+                     mg_shape_text(out), mg_shape_text(inputs[i]));
   return MG_OK;
 }

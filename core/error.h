@@ -25,7 +25,8 @@ mg_status mg_check_dtype(const char *op, const char *name, const mg_tensor *t, m
 mg_status mg_check_like(const char *op, const char *name, const mg_tensor *t, const char *other_name,
                         const mg_tensor *other);                                                    /* same dtype and device */
 mg_status mg_check_same_shape(const char *op, const char *name, const mg_tensor *t, const char *other_name, const mg_tensor *other);
-mg_status mg_check_shape(const char *op, const char *name, const mg_tensor *t, int ndim, const int64_t *shape); /* exactly this one */
+/* exactly this one */
+mg_status mg_check_shape(const char *op, const char *name, const mg_tensor *t, int ndim, const int64_t *shape);
 mg_status mg_check_axis(const char *op, const mg_tensor *x, int32_t *axis /*[io] made non-negative*/);
 mg_status mg_check_writable(const char *op, const char *name, const mg_tensor *out);                    /* not a broadcast view */
 /* Writable (not a broadcast view) and apart from each of the inputs (NULL ones are skipped). */

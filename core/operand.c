@@ -62,7 +62,8 @@ mg_status mg_detach_input(mg_tensor *tmp, const mg_tensor *x, const mg_tensor *o
 mg_status mg_broadcast_input(mg_tensor *tmp, const char *op, const char *name, const mg_tensor *x, const mg_tensor *out) {
   mg_tensor view = {0};
   if (mg_tensor_broadcast(&view, x, out->ndim, out->shape) != MG_OK)
-    return mg_fail(MG_ESHAPE, "%s: %s %s does not broadcast to out %s; expected sizes that are equal or 1, counted from the last axis", op,
+    return mg_fail(MG_ESHAPE,
+                   "%s: %s %s does not broadcast to out %s; expected sizes that are equal or 1, counted from the last axis", op,
                    name, mg_shape_text(x), mg_shape_text(out));
   mg_status status = mg_detach_input(tmp, &view, out);
   mg_release(&view);

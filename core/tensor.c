@@ -63,7 +63,8 @@ mg_status mg_check_sizes(const char *op, int32_t ndim, const int64_t *shape, int
     if (shape[i] < 0)
       return mg_fail(MG_EINVAL, "%s: shape %s has a negative size; expected sizes from 0", op, mg_sizes_text(ndim, shape));
     if (shape[i] > 0 && __builtin_mul_overflow(total, shape[i], &total))
-      return mg_fail(MG_ENOMEM, "%s: shape %s has more elements than memory can hold; expected less", op, mg_sizes_text(ndim, shape));
+      return mg_fail(MG_ENOMEM, "%s: shape %s has more elements than memory can hold; expected less", op,
+                     mg_sizes_text(ndim, shape));
   }
   return MG_OK;
 }

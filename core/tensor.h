@@ -44,8 +44,8 @@ void mg_set_row_major(mg_tensor *t); /* strides from shape */
 void mg_set_view(mg_tensor *out, const mg_tensor *view); /* out becomes that view, dropping what it held; out == view is fine */
 mg_status mg_check_sizes(const char *op, int32_t ndim, const int64_t *shape, int64_t element_bytes); /* ndim, signs, overflow */
 
-/* Temporary operands in stack handles that hold nothing yet. Each call that succeeds fills `tmp` with an alias or a copy of x, which
- * mg_release drops; one that fails leaves nothing to drop. */
+/* Temporary operands in stack handles that hold nothing yet. Each call that succeeds fills `tmp` with an alias or a copy of x,
+ * which mg_release drops; one that fails leaves nothing to drop. */
 mg_status mg_borrow_contiguous(mg_tensor *tmp, const mg_tensor *x); /* a copy when x is not contiguous */
 /* For elementwise operations: a copy when x overlaps out without being the same view, so that out may be written in any order. */
 mg_status mg_detach_input(mg_tensor *tmp, const mg_tensor *x, const mg_tensor *out);
@@ -53,7 +53,7 @@ mg_status mg_detach_input(mg_tensor *tmp, const mg_tensor *x, const mg_tensor *o
 mg_status mg_broadcast_input(mg_tensor *tmp, const char *op, const char *name, const mg_tensor *x, const mg_tensor *out);
 mg_status mg_alloc_like(mg_tensor *tmp, const mg_tensor *shape_of); /* a fresh contiguous tensor of that dtype, shape and device */
 mg_status mg_alloc_on(mg_tensor *tmp, const struct mg_backend *backend, const mg_tensor *shape_of); /* the same on another device */
-void mg_release(mg_tensor *t);                                      /* drops the memory of a stack or heap handle; NULL memory is fine */
-void mg_mark_written(mg_tensor *t);                                 /* one more write on its buffer; op_*.c calls it for every output */
+void mg_release(mg_tensor *t);      /* drops the memory of a stack or heap handle; NULL memory is fine */
+void mg_mark_written(mg_tensor *t); /* one more write on its buffer; op_*.c calls it for every output */
 
 #endif

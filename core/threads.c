@@ -2,8 +2,8 @@
  *
  * The job lies in the pool. `open` holds its number while pieces may be claimed, 0 otherwise. A worker first counts itself into
  * `inside`, then looks at `open`; the caller first closes `open`, then waits until `inside` is 0. Both pairs are sequentially
- * consistent, so either the worker sees the job closed or the caller waits for the worker: nobody touches a job that has ended. Pieces
- * are claimed in order, which makes "lowest failing index" independent of timing. */
+ * consistent, so either the worker sees the job closed or the caller waits for the worker: nobody touches a job that has ended.
+ * Pieces are claimed in order, which makes "lowest failing index" independent of timing. */
 #include "threads.h"
 
 #include <pthread.h>

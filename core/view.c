@@ -19,8 +19,8 @@ static mg_status check_range(const mg_tensor *x, int32_t axis, int64_t start, in
   if (count == 0) fits = start >= 0 && start <= size;
   else fits = fits && start >= 0 && start < size && last >= 0 && last < size;
   if (fits) return MG_OK;
-  return mg_fail(MG_EINVAL, "slice: %lld elements from %lld by %lld leave axis %d of x %s; expected positions 0..%lld", (long long)count,
-                 (long long)start, (long long)step, (int)axis, mg_shape_text(x), (long long)size - 1);
+  return mg_fail(MG_EINVAL, "slice: %lld elements from %lld by %lld leave axis %d of x %s; expected positions 0..%lld",
+                 (long long)count, (long long)start, (long long)step, (int)axis, mg_shape_text(x), (long long)size - 1);
 }
 
 mg_status mg_tensor_slice(mg_tensor *out, const mg_tensor *x, int32_t axis, int64_t start, int64_t count, int64_t step) {
@@ -46,7 +46,8 @@ mg_status mg_tensor_permute(mg_tensor *out, const mg_tensor *x, const int32_t *a
   for (int i = 0; i < x->ndim; i++) {
     int32_t axis = axes[i];
     MG_TRY(mg_check_axis("permute", x, &axis));
-    if (used >> axis & 1) return mg_fail(MG_EINVAL, "permute: axis %d of x %s twice; expected each once", (int)axis, mg_shape_text(x));
+    if (used >> axis & 1)
+      return mg_fail(MG_EINVAL, "permute: axis %d of x %s twice; expected each once", (int)axis, mg_shape_text(x));
     used |= 1u << axis;
     view.shape[i] = x->shape[axis];
     view.strides[i] = x->strides[axis];
@@ -65,7 +66,8 @@ static mg_status infer_shape(mg_tensor *view, const mg_tensor *x, int32_t ndim, 
   for (int i = 0; i < ndim; i++) {
     known[i] = shape[i];
     if (shape[i] != -1) continue;
-    if (unknown >= 0) return mg_fail(MG_EINVAL, "reshape: shape %s has more than one -1; expected at most one", mg_sizes_text(ndim, shape));
+    if (unknown >= 0)
+      return mg_fail(MG_EINVAL, "reshape: shape %s has more than one -1; expected at most one", mg_sizes_text(ndim, shape));
     unknown = i;
     known[i] = 1;
   }
@@ -146,7 +148,8 @@ mg_status mg_tensor_broadcast(mg_tensor *out, const mg_tensor *x, int32_t ndim, 
     fits = size == shape[i] || size == 1;
   }
   if (!fits)
-    return mg_fail(MG_ESHAPE, "broadcast: x %s does not broadcast to %s; expected sizes that are equal or 1, counted from the last axis",
+    return mg_fail(MG_ESHAPE,
+                   "broadcast: x %s does not broadcast to %s; expected sizes that are equal or 1, counted from the last axis",
                    mg_shape_text(x), mg_sizes_text(ndim, shape));
   mg_set_view(out, &view);
   return MG_OK;

@@ -1,7 +1,7 @@
 /* workspace.c: a stack of scratch memory per thread, made of a few blocks.
  *
- * A mark is a position in the blocks laid end to end. Memory that was handed out never moves: a request that the current block cannot
- * hold goes to the next one. When the stack is empty again, several blocks are replaced by one as large as all of them. */
+ * A mark is a position in the blocks laid end to end. Memory that was handed out never moves: a request that the current block
+ * cannot hold goes to the next one. When the stack is empty again, several blocks are replaced by one as large as all of them. */
 #include "workspace.h"
 
 #include <pthread.h>

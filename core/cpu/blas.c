@@ -1,9 +1,10 @@
-/* blas.c: OpenBLAS as the engine wants it, arranged once when the library is loaded: one thread, since each of our workers calls it on its
- * own slice, and the kernels of the instruction set in use.
+/* blas.c: OpenBLAS as the engine wants it, arranged once when the library is loaded: one thread, since each of our workers calls it
+ * on its own slice, and the kernels of the instruction set in use.
  *
- * OpenBLAS chooses by the processor's model. One that it does not know gets its Haswell kernels: half the speed that AVX-512 offers. And
- * MOONGATE_ISA must reach the products too. OPENBLAS_CORETYPE, its own way to force a choice, is read by gotoblas_dynamic_init, so that
- * runs again with the value we want. A build for one processor has no such function, and a value set by the user stays. */
+ * OpenBLAS chooses by the processor's model. One that it does not know gets its Haswell kernels: half the speed that AVX-512
+ * offers. And MOONGATE_ISA must reach the products too. OPENBLAS_CORETYPE, its own way to force a choice, is read by
+ * gotoblas_dynamic_init, so that runs again with the value we want. A build for one processor has no such function, and a value set
+ * by the user stays. */
 #include <cblas.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-/* copy.c: copies, casts and fills. Floats become integers by truncation, saturating; NaN becomes 0. Integers become narrower ones by
- * their low bits. */
+/* copy.c: copies, casts and fills. Floats become integers by truncation, saturating; NaN becomes 0. Integers become narrower ones
+ * by their low bits. */
 #include <string.h>
 
 #include "copy.h"

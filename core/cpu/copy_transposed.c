@@ -1,7 +1,7 @@
 /* copy_transposed.c: copies whose source runs along another axis than their target: transposed matrices.
  *
  * Row by row, every element of x would cost a cache line. Here tiles of 16 by 16 are read along x's lines into a small square and
- * written along out's lines from there, so each line is touched once, whatever the strides are (powers of two fall on one cache set). */
+ * written along out's lines from there, so each line is touched once, whatever the strides are (powers of two share a cache set). */
 #include <string.h>
 
 #include "../threads.h"
@@ -54,7 +54,8 @@ static mg_status copy_block(void *context, int64_t index) {
   int64_t k = index % j->column_blocks * BLOCK, rest = index / j->column_blocks;
   int64_t i = rest % j->row_blocks * BLOCK;
   rest /= j->row_blocks;
-  plane p = {it->data[0], it->data[1], part(it->shape[axis], i), part(it->shape[last], k), it->strides[axis][0], it->strides[last][1]};
+  plane p = {.out = it->data[0], .x = it->data[1], .rows = part(it->shape[axis], i), .columns = part(it->shape[last], k),
+             .out_step = it->strides[axis][0], .x_step = it->strides[last][1]};
   for (int a = last - 1; a >= 0; a--) {
     if (a == axis) continue;
     p.out += rest % it->shape[a] * it->strides[a][0];
@@ -71,9 +72,10 @@ static mg_status copy_block(void *context, int64_t index) {
 /* The axis that x runs along, when it is not the one that out does; -1 when rows are better. */
 static int find_axis(const mg_iterator *it, int64_t element) {
   int last = it->ndim - 1;
-  if (it->strides[last][0] != element || it->strides[last][1] == element || it->strides[last][1] == 0) return -1;
+  int64_t columns = it->shape[last], step = it->strides[last][1];
+  if (it->strides[last][0] != element || step == element || step == 0 || columns < 4) return -1;
   for (int a = 0; a < last; a++)
-    if (it->strides[a][1] == element && it->shape[a] >= 4 && it->shape[last] >= 4 && it->shape[a] * it->shape[last] >= SMALLEST) return a;
+    if (it->strides[a][1] == element && it->shape[a] >= 4 && it->shape[a] * columns >= SMALLEST) return a;
   return -1;
 }
 

@@ -89,11 +89,12 @@ static void obey_environment(void) {
     if (strcmp(asked, names[i]) != 0) continue;
     if (i <= cpu.best) cpu.used = i;
     else
-      snprintf(cpu.complaint, sizeof cpu.complaint, "MOONGATE_ISA: \"%s\" is not available here; expected at most \"%s\" (%s)", asked,
-               names[cpu.best], cpu.features);
+      snprintf(cpu.complaint, sizeof cpu.complaint, "MOONGATE_ISA: \"%s\" is not available here; expected at most \"%s\" (%s)",
+               asked, names[cpu.best], cpu.features);
     return;
   }
-  snprintf(cpu.complaint, sizeof cpu.complaint, "MOONGATE_ISA: unknown value \"%.40s\"; expected generic, avx2, avx512 or amx", asked);
+  snprintf(cpu.complaint, sizeof cpu.complaint, "MOONGATE_ISA: unknown value \"%.40s\"; expected generic, avx2, avx512 or amx",
+           asked);
 }
 
 static void examine(void) {

@@ -20,8 +20,9 @@
 
 enum { MG_ISA_GENERIC = 0, MG_ISA_AVX2, MG_ISA_AVX512, MG_ISA_AMX, MG_ISA_COUNT };
 
-/* The one in use, fixed when the library is loaded: the best that processor and build offer, or what MOONGATE_ISA names. A value that is unknown
- * or not available here is not obeyed: the best one is used and mg_cpu_isa_status fails, which mg_runtime passes on to the user. */
+/* The one in use, fixed when the library is loaded: the best that processor and build offer, or what MOONGATE_ISA names. A value
+ * that is unknown or not available here is not obeyed: the best one is used and mg_cpu_isa_status fails, which mg_runtime passes on
+ * to the user. */
 int mg_cpu_isa(void);
 mg_status mg_cpu_isa_status(void);
 int mg_cpu_isa_best(void);

@@ -1,9 +1,9 @@
 /* iterate.h: walking tensors of one shape together. Private to core/cpu.
  *
- * Operands have equal shapes and any strides (broadcast axes have stride 0). The iterator drops axes of one element, turns axes on which
- * operand 0 (the output) runs backwards, orders them by operand 0's strides, and merges neighbours that all operands pass without a
- * jump; what is left is a number of rows. A row is what a kernel sees: one pointer and one stride (in bytes) per operand, and a length.
- * Contiguous tensors are a single row, cut into pieces.
+ * Operands have equal shapes and any strides (broadcast axes have stride 0). The iterator drops axes of one element, turns axes on
+ * which operand 0 (the output) runs backwards, orders them by operand 0's strides, and merges neighbours that all operands pass
+ * without a jump; what is left is a number of rows. A row is what a kernel sees: one pointer and one stride (in bytes) per operand,
+ * and a length. Contiguous tensors are a single row, cut into pieces.
  *
  *   static void add_f32(void *context, char *const *p, const int64_t *stride, int64_t n) {
  *     if (stride[0] == 4 && stride[1] == 4 && stride[2] == 4) ... contiguous loop
@@ -12,9 +12,9 @@
  *   const mg_tensor *operands[] = {out, a, b};
  *   return mg_iterate(operands, 3, MG_PIECE_LIGHT, add_f32, context);
  *
- * Order of elements and rows is not promised, so operations on overlapping memory need mg_detach_input first. Pieces depend on the shapes
- * alone; rows may be called from several threads at the same time and must not fail. A piece may begin and end inside a row: an element's
- * result must not depend on its place in the row. */
+ * Order of elements and rows is not promised, so operations on overlapping memory need mg_detach_input first. Pieces depend on the
+ * shapes alone; rows may be called from several threads at the same time and must not fail. A piece may begin and end inside a row:
+ * an element's result must not depend on its place in the row. */
 #ifndef MG_ITERATE_H
 #define MG_ITERATE_H
 

@@ -40,7 +40,8 @@ mg_status mg_cpu_memory_alloc(void **data, int64_t bytes) {
   int64_t most = bytes >= LARGE ? machine_bytes() : INT64_MAX;
   *data = NULL;
   if (bytes > most)
-    return mg_fail(MG_ENOMEM, "alloc: %lld bytes; expected at most the %lld bytes of this machine", (long long)bytes, (long long)most);
+    return mg_fail(MG_ENOMEM, "alloc: %lld bytes; expected at most the %lld bytes of this machine", (long long)bytes,
+                   (long long)most);
   if (is_large(bytes)) *data = map_large((size_t)bytes);
   else *data = aligned_alloc(ALIGNMENT, ((size_t)bytes + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1));
   if (*data) return MG_OK;

@@ -38,7 +38,8 @@ static void test_casts(void) {
 
 static void test_float_casts(void) {
   double values[] = {0.1, 1e300, -1e300, 1e-320, NAN, -0.0};
-  mg_tensor *d = tensor_of(MG_FLOAT64, values, SHAPE(6)), *f = new_tensor(MG_FLOAT32, SHAPE(6)), *u = new_tensor(MG_UINT8, SHAPE(3));
+  mg_tensor *d = tensor_of(MG_FLOAT64, values, SHAPE(6)), *f = new_tensor(MG_FLOAT32, SHAPE(6));
+  mg_tensor *u = new_tensor(MG_UINT8, SHAPE(3));
   CHECK_OK(mg_copy(f, d));
   CHECK_NEAR(element(f, 0), 0.1f, 0);
   CHECK_NEAR(element(f, 1), INFINITY, 0);
@@ -148,7 +149,8 @@ static void test_overlap(void) {
 }
 
 static void test_broadcast_and_refusals(void) {
-  mg_tensor *x = tensor_of(MG_FLOAT32, (double[]){1, 2, 3}, SHAPE(3)), *out = new_tensor(MG_FLOAT64, SHAPE(2, 3)), *v = empty_tensor();
+  mg_tensor *x = tensor_of(MG_FLOAT32, (double[]){1, 2, 3}, SHAPE(3)), *out = new_tensor(MG_FLOAT64, SHAPE(2, 3));
+  mg_tensor *v = empty_tensor();
   CHECK_OK(mg_copy(out, x));
   CHECK(element(out, 3) == 1 && element(out, 5) == 3);
   check_must(mg_tensor_broadcast(v, x, SHAPE(2, 3)));

@@ -1,5 +1,6 @@
-/* out_of_memory_test.c: every allocation of a call fails once, in turn. The call must answer MG_ENOMEM with a message, keep nothing, and
- * work when it is made again. malloc, calloc, aligned_alloc and mmap of the engine are wrapped by the linker (CMakeLists.txt). */
+/* out_of_memory_test.c: every allocation of a call fails once, in turn. The call must answer MG_ENOMEM with a message, keep
+ * nothing, and work when it is made again. malloc, calloc, aligned_alloc and mmap of the engine are wrapped by the linker
+ * (CMakeLists.txt). */
 #include <sys/mman.h>
 #include <sys/types.h>
 
@@ -136,8 +137,8 @@ static mg_status gru_packed(void) {
 
 /* Sizes that the packed kernels take, and options that only the general one does. */
 static void test_gru(void) {
-  gru_shape shape = {.B = 16, .T = 4, .F = 16, .U = 32, .flags = MG_GRU_RESET_AFTER | MG_RNN_RETURN_SEQUENCES, .bias = 1, .initial = 1,
-                     .activation = act_tanh, .recurrent_activation = act_sigmoid, .seed = 1};
+  gru_shape shape = {.B = 16, .T = 4, .F = 16, .U = 32, .flags = MG_GRU_RESET_AFTER | MG_RNN_RETURN_SEQUENCES, .bias = 1,
+                     .initial = 1, .activation = act_tanh, .recurrent_activation = act_sigmoid, .seed = 1};
   for (int general = 0; general < 2; general++) {
     gru = new_case(shape, general ? MG_FLOAT64 : MG_FLOAT32);
     each_allocation_fails("gru forward", gru_forward, 1);

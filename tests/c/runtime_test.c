@@ -87,7 +87,8 @@ static int asked_generic(const mg_runtime_info *info, mg_status status) {
 }
 
 static int asked_unknown(const mg_runtime_info *info, mg_status status) {
-  return status == MG_EUNSUPPORTED && strstr(mg_error(), "MOONGATE_ISA: unknown value \"sse9\"") && strcmp(info->isa, info->isa_best) == 0;
+  int refused = status == MG_EUNSUPPORTED && strstr(mg_error(), "MOONGATE_ISA: unknown value \"sse9\"");
+  return refused && strcmp(info->isa, info->isa_best) == 0;
 }
 
 static int asked_amx(const mg_runtime_info *info, mg_status status) { /* there or refused, never silently something else */

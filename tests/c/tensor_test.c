@@ -60,7 +60,8 @@ static void test_alloc_refuses(void) {
   CHECK_FAILS(mg_tensor_alloc(t, MG_CPU, MG_FLOAT32, SHAPE(INT64_MIN)), MG_EINVAL, "negative");
   CHECK_FAILS(mg_tensor_alloc(t, MG_CPU, MG_UINT8, SHAPE(huge, 2)), MG_ENOMEM, "(9223372036854775807, 2)");
   CHECK_FAILS(mg_tensor_alloc(t, MG_CPU, MG_FLOAT64, SHAPE(huge / 4)), MG_ENOMEM, "2305843009213693951");
-  CHECK_FAILS(mg_tensor_alloc(t, MG_CPU, MG_FLOAT64, SHAPE(huge, 0, huge)), MG_ENOMEM, "(9223372036854775807, 0, 9223372036854775807)");
+  CHECK_FAILS(mg_tensor_alloc(t, MG_CPU, MG_FLOAT64, SHAPE(huge, 0, huge)), MG_ENOMEM,
+              "(9223372036854775807, 0, 9223372036854775807)");
   CHECK_FAILS(mg_tensor_alloc(t, MG_CPU, MG_UINT8, SHAPE(huge)), MG_ENOMEM, "9223372036854775807");
   CHECK_FAILS(mg_tensor_alloc(t, MG_CPU, MG_FLOAT32, SHAPE((int64_t)1 << 50)), MG_ENOMEM, "4503599627370496 bytes");
   CHECK(is_shape(t, SHAPE(2, 3))); /* failures leave the handle as it was */
