@@ -3,6 +3,7 @@
 -- Source: keras.src.activations (3.15).
 local check = require "moongate.check"
 local class = require "moongate.class"
+local create = require "moongate.tensor_create"
 local json = require "moongate.json"
 local null = require "moongate.null"
 local ops = require "moongate.ops"
@@ -116,21 +117,23 @@ define("glu", { options = AXIS, apply = function(x, o)
   return ops.mul(halves[1], ops.activation(halves[2], { kind = "sigmoid" }))
 end })
 
--- max(x - tau, 0) summing to 1 (Martins & Astudillo 2016). The support is found by dropping what is not above tau until nothing
--- more falls out; tau is a function of the support's sum alone, which gives the gradient.
+-- max(x - tau, 0) with Keras's tau: the cumulative sums of the sorted support, all added, less 1, over its size. (Martins & Astudillo
+-- 2016 take the last cumulative sum alone, and their result adds up to 1.)
+local function sparsemax_last(x)
+  local n = x.shape[#x.shape]
+  local sorted = ops.top_k(x, n)
+  local sums = ops.cumsum(sorted, -1)
+  local rank = create.arange(1, n + 1, { dtype = x.dtype })
+  local support = ops.cast(ops.gt(ops.sub(sorted, ops.div(ops.sub(sums, 1), rank)), 0), x.dtype)
+  local total = ops.sum(ops.mul(sums, support), -1, true)
+  local tau = ops.div(ops.sub(total, 1), ops.sum(support, -1, true))
+  return ops.maximum(ops.sub(x, tau), 0)
+end
+
 local function sparsemax(x, o)
   local dim = dim_of(o.axis)
-  local shifted = ops.sub(x, ops.max(x, dim, true))
-  local support, tau = ops.cast(ops.ge(shifted, -1), x.dtype), nil
-  for _ = 1, x.shape[dim < 0 and #x.shape + 1 + dim or dim] do
-    local excess = ops.sub(ops.sum(ops.mul(support, shifted), dim, true), 1)
-    tau = ops.div(excess, ops.sum(support, dim, true))
-    local inside = ops.cast(ops.gt(shifted, tau), x.dtype)
-    local fallen = ops.sum(ops.sub(support, ops.mul(inside, support))):item()
-    if fallen == 0 then break end
-    support = ops.mul(inside, support)
-  end
-  return ops.mul(support, ops.sub(shifted, tau))
+  if dim == -1 or dim == #x.shape then return sparsemax_last(x) end
+  return ops.transpose(sparsemax_last(ops.transpose(x, dim, -1)), dim, -1)
 end
 define("sparsemax", { options = AXIS, apply = sparsemax })
 

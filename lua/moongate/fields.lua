@@ -107,6 +107,19 @@ end, function(v)
   }
 end)
 
+--- x rounded to float32 (half to even): Keras makes float32 tensors of some constants, whatever the layer's dtype.
+---@param x number
+---@return number
+function fields.float32(x)
+  if x == 0 or x ~= x or x - x ~= 0 then return x end
+  local mantissa, exponent = math.frexp(x)
+  local scaled = mantissa * 2 ^ 24
+  local whole = math.floor(scaled)
+  local rest = scaled - whole
+  if rest > 0.5 or (rest == 0.5 and whole % 2 == 1) then whole = whole + 1 end
+  return math.ldexp(whole, exponent - 24)
+end
+
 -- Declaring ------------------------------------------------------------------------------------------------------------------
 
 local function read_through(C, field)

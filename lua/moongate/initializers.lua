@@ -35,7 +35,7 @@ define("Ones", {}, nil, function(_, shape, dtype)
   return create.ones(shape, { dtype = dtype })
 end)
 define("Constant", { { "value", default = 0, codec = fields.float } }, { "value" }, function(self, shape, dtype)
-  return create.full(shape, self.value, { dtype = dtype })
+  return create.full(shape, fields.float32(self.value), { dtype = dtype })
 end)
 
 -- Keras does not write the gain; a round trip has to keep it, so it is written when it is not 1.

@@ -9,17 +9,6 @@ local registry = Registry("regularizer", "keras.regularizers")
 local regularizers = { registry = registry }
 local EPSILON = 1e-7
 
--- x rounded to float32 (half to even): Keras keeps some factors as float32 tensors, and so writes them.
-local function float32(x)
-  if x == 0 or x ~= x or x - x ~= 0 then return x end
-  local mantissa, exponent = math.frexp(x)
-  local scaled = mantissa * 2 ^ 24
-  local whole = math.floor(scaled)
-  local rest = scaled - whole
-  if rest > 0.5 or (rest == 0.5 and whole % 2 == 1) then whole = whole + 1 end
-  return math.ldexp(whole, exponent - 24)
-end
-
 local function factor(v, where)
   if type(v) ~= "number" or v ~= v or v < 0 or v == math.huge then
     check.fail("%s: argument %s is %s, expected a number that is not negative", where.op, where.name, check.describe(v))
@@ -29,7 +18,7 @@ end
 local function factor_codec(encode)
   return { decode = function(v, where) return factor(v == nil and 0 or v, where) end, encode = encode, float = true }
 end
-local FLOAT, FLOAT32 = factor_codec(), factor_codec(float32)
+local FLOAT, FLOAT32 = factor_codec(), factor_codec(fields.float32)
 
 local function define(name, list, positional, value, ...)
   local C = fields.class(name, list, positional)

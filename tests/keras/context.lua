@@ -116,6 +116,13 @@ function context.new(case)
     return C
   end
 
+  --- A Sequential of a case's list of layers.
+  function t.sequential(list)
+    local Sequential = part "Sequential"
+    if not Sequential then t.skip("no Sequential") end
+    return Sequential(t.options(list))
+  end
+
   function t.tolerance(dtype, what)
     return t.given(case.tolerance) or (TOLERANCES[dtype] or TOLERANCES.float64)[what or "output"]
   end

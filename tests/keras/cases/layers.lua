@@ -13,7 +13,7 @@ local function leaf(golden, t)
 end
 
 local function make(case, t)
-  if case.class == "Sequential" then return t.class("models", "Sequential")(t.options(case.args.layers)) end
+  if case.class == "Sequential" then return t.sequential(case.args.layers) end
   return t.class("layers", case.class)(t.options(case.args))
 end
 
