@@ -1,0 +1,82 @@
+-- Every layer against the contract.
+local contract = require "layer_contract"
+local mg = require "moongate"
+local layers = mg.layers
+
+local function with(name, own)
+  return function(options)
+    local all = {}
+    for key, value in pairs(own) do all[key] = value end
+    for key, value in pairs(options or {}) do all[key] = value end
+    return layers[name](all)
+  end
+end
+
+local function values(...)
+  local shape, list, n = { ... }, {}, 1
+  for _, size in ipairs(shape) do n = n * size end
+  for i = 1, n do list[i] = math.sin(1.7 * i) end
+  return mg.tensor(list, { dtype = "float64" }):reshape(shape)
+end
+
+local function gru_weights(F, U, bias)
+  return { { "kernel", { F, 3 * U } }, { "recurrent_kernel", { U, 3 * U } }, bias and { "bias", bias } or nil }
+end
+
+describe("the layer contract holds for", function()
+  before_each(function()
+    mg.set_floatx("float32")
+    mg.set_random_seed(11)
+  end)
+
+  it("Dense", function()
+    local weights = { { "kernel", { 3, 4 } }, { "bias", { 4 } } }
+    contract { make = with("Dense", { units = 4, activation = "tanh" }), input = values(2, 3), weights = weights,
+      output_shape = { { 2, 4 } } }
+    contract { make = with("Dense", { units = 4, use_bias = false, activation = "softmax" }), input = values(2, 5, 3),
+      weights = { weights[1] }, output_shape = { { 2, 5, 4 } } }
+  end)
+
+  it("Embedding", function()
+    contract { make = with("Embedding", { input_dim = 5, output_dim = 3 }), input = mg.tensor({ { 1, 0, 4 }, { 2, 2, 1 } }, "int32"),
+      weights = { { "embeddings", { 5, 3 } } }, output_shape = { { 2, 3, 3 } }, integers = true }
+  end)
+
+  it("GRU", function()
+    contract { make = with("GRU", { units = 2 }), input = values(2, 3, 3), weights = gru_weights(3, 2, { 2, 6 }),
+      output_shape = { { 2, 2 } } }
+    contract { make = with("GRU", { units = 2, return_sequences = true, return_state = true, reset_after = false, go_backwards = true }),
+      input = values(2, 3, 3), weights = gru_weights(3, 2, { 6 }), output_shape = { { 2, 3, 2 }, { 2, 2 } } }
+    contract { make = with("GRU", { units = 2, use_bias = false, activation = "softmax", recurrent_activation = "hard_sigmoid" }),
+      input = values(2, 3, 3), weights = gru_weights(3, 2), output_shape = { { 2, 2 } } }
+  end)
+
+  it("GRU with a mask", function()
+    local mask = mg.tensor({ { 1, 0, 1 }, { 0, 0, 1 } }, "uint8")
+    for _, activation in ipairs { "tanh", "softmax" } do
+      contract { make = with("GRU", { units = 2, activation = activation, return_sequences = true }), input = values(2, 3, 3),
+        weights = gru_weights(3, 2, { 2, 6 }), call = { mask = mask } }
+    end
+  end)
+
+  it("RNN", function()
+    local function make(options)
+      options.cell = layers.GRUCell { units = 2, dtype = options.dtype }
+      return layers.RNN(options)
+    end
+    contract { make = make, input = values(2, 3, 3), weights = gru_weights(3, 2, { 2, 6 }), output_shape = { { 2, 2 } } }
+  end)
+
+  it("GRUCell", function()
+    contract { make = with("GRUCell", { units = 2 }), input = values(2, 3), weights = gru_weights(3, 2, { 2, 6 }),
+      output_shape = { { 2, 2 } } }
+  end)
+
+  it("Dropout, Activation, Masking, Flatten, Reshape", function()
+    contract { make = with("Dropout", { rate = 0.5 }), input = values(2, 3) }
+    contract { make = with("Activation", { activation = "gelu" }), input = values(2, 3) }
+    contract { make = with("Masking", { mask_value = 0.5 }), input = values(2, 3, 2) }
+    contract { make = with("Flatten", {}), input = values(2, 3, 2), output_shape = { { 2, 6 } } }
+    contract { make = with("Reshape", { target_shape = { 2, -1 } }), input = values(2, 3, 2), output_shape = { { 2, 2, 3 } } }
+  end)
+end)
