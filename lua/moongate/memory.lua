@@ -13,7 +13,8 @@ local pool, pooled = {}, 0
 local since, limit = 0, LEAST_LIMIT -- bytes allocated since the last collection, and how many start the next
 local out = ffi.new("mg_tensor *[1]")
 local info = ffi.new("mg_memory_info")
-local scope = false
+-- The running scope's list of tensors, of length list.n. Lists are kept by depth and used again: an array that need not grow is cheap.
+local scope, depth, lists = false, 0, {}
 
 -- Collects garbage. Half of what stays alive may be allocated before the next time, so the cost stays in proportion.
 local function collect()
@@ -82,11 +83,13 @@ local function close(list, outer, results)
       for _, item in pairs(value) do survive(item, survivors) end
     end
   end
-  scope = outer
+  scope, depth = outer, depth - 1
+  local release = memory.release
   for i = 1, list.n do
     local tensor = list[i]
+    list[i] = false
     if rawget(tensor, "handle") and not rawget(tensor, "kept") then
-      if survivors[tensor] then memory.track(tensor) else tensor:free() end
+      if survivors[tensor] then memory.track(tensor) else release(tensor) end
     end
   end
 end
@@ -104,8 +107,10 @@ end
 ---@return any what f returns
 ---@example local loss = mg.memory.scope(function() return step(x, y) end)
 function memory.scope(f, ...)
-  local outer, list = scope, { n = 0 }
-  scope = list
+  local outer = scope
+  depth = depth + 1
+  local list = lists[depth] or { n = 0 }
+  lists[depth], list.n, scope = list, 0, list
   return finish(list, outer, pcall(f, ...))
 end
 

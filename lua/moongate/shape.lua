@@ -16,8 +16,9 @@ end
 function shape.equal(a, b)
   if rawequal(a, b) then return true end
   local n = #a
-  if n ~= #b then return false end
-  for i = 1, n do
+  -- without a loop for the common case: an inner loop would cut a caller's trace
+  if n ~= #b or a[1] ~= b[1] or a[2] ~= b[2] or a[3] ~= b[3] then return false end
+  for i = 4, n do
     if a[i] ~= b[i] then return false end
   end
   return true
@@ -47,8 +48,9 @@ end
 --- Number of elements.
 ---@return number
 function shape.count(s)
-  local count = 1
-  for i = 1, #s do count = count * s[i] end
+  local n = #s
+  local count = (s[1] or 1) * (s[2] or 1) * (s[3] or 1)
+  for i = 4, n do count = count * s[i] end
   return count
 end
 

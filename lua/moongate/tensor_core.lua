@@ -141,13 +141,17 @@ function tensor.dtype(op, name, default)
   return name
 end
 
---- Gives the tensor's memory back at once. Every later use of the tensor is an error.
-function Tensor:free()
-  local handle, bytes = self.handle, self.bytes
-  self.handle, self.shape, self.dtype, self.node = nil, nil, nil, nil
-  setmetatable(self, Freed)
+-- The metatable goes last but one: a freed tensor's fields cannot be set.
+local function release(t)
+  local handle, bytes = t.handle, t.bytes
+  t.handle, t.shape, t.dtype, t.node = nil, nil, nil, nil
+  setmetatable(t, Freed)
   memory.give(handle, bytes)
 end
+memory.release = release
+
+--- Gives the tensor's memory back at once. Every later use of the tensor is an error.
+function Tensor:free() release(self) end
 
 --- Keeps the tensor beyond the end of the memory.scope that made it.
 ---@return Tensor self
