@@ -156,7 +156,8 @@ static void write_dx(const block *k, int64_t first_step, int64_t steps, int grou
       const int64_t b = k->first + i;
       float *to = k->run->dx + mg_gru_row(&f->d, b, mg_gru_time(&f->d, s)) * F;
       const float *scale = mask == NULL ? NULL : mask + b * F;
-      if (scale == NULL) memcpy(to, from, (size_t)F * sizeof *to);
+      if (!mg_gru_step_counts(&f->d, f->mask, b, s)) memset(to, 0, (size_t)F * sizeof *to);
+      else if (scale == NULL) memcpy(to, from, (size_t)F * sizeof *to);
       else if (group == 0) for (int64_t j = 0; j < F; j++) to[j] = from[j] * scale[j];
       else for (int64_t j = 0; j < F; j++) to[j] += from[j] * scale[j];
     }

@@ -23,7 +23,8 @@ static int64_t block_rows_for(int64_t B, int64_t U) {
 }
 
 int64_t gru_chunk_steps(const gru_fast *f, int64_t rows) {
-  int64_t steps = CHUNK_FLOATS / (rows * SLOTS * f->P);
+  const int64_t width = SLOTS * f->P > f->FP ? SLOTS * f->P : f->FP;
+  int64_t steps = CHUNK_FLOATS / (rows * width);
   return steps < 1 ? 1 : steps < f->d.T ? steps : f->d.T;
 }
 

@@ -121,6 +121,24 @@ static void test_row_masked_throughout(void) {
   }
 }
 
+/* Weights that are not numbers reach nothing through masked steps. */
+static void test_masked_steps_use_no_weights(void) {
+  for (uint32_t bits = 0; bits < 4; bits++) {
+    gru_shape shape = { .B = 1, .T = 3, .F = 2, .U = 3, .flags = MG_RNN_RETURN_SEQUENCES | (bits & 2 ? MG_GRU_RESET_AFTER : 0),
+                        .initial = 1, .mask = MASK_ROW, .dstate = 1, .activation = act_tanh, .recurrent_activation = act_sigmoid,
+                        .seed = 12 };
+    gru_case c = new_case(shape, both_dtypes[bits & 1]);
+    for (int64_t i = 0; i < 18; i++) set_element((mg_tensor *)c.args.kernel, i, NAN);
+    for (int64_t i = 0; i < 27; i++) set_element((mg_tensor *)c.args.recurrent_kernel, i, INFINITY);
+    CHECK_OK(mg_gru_forward(&c.args));
+    CHECK_OK(mg_gru_backward(&c.args));
+    same_values(c.args.state, c.args.initial_state, 0);
+    same_values(c.args.dinitial_state, c.args.dstate, 0);
+    for (int64_t i = 0; i < 6; i++) CHECK_NEAR(element(c.args.dx, i), 0, 0);
+    free_case(&c);
+  }
+}
+
 static void empty_sizes(int64_t B, int64_t T, uint32_t flags) {
   gru_shape shape = { .B = B, .T = T, .F = 2, .U = 3, .flags = flags, .bias = 1, .initial = 1, .dstate = 1, .activation = act_tanh,
                       .recurrent_activation = act_sigmoid, .seed = 5 };
@@ -236,6 +254,7 @@ int main(void) {
   RUN(test_known_values);
   RUN(test_mask);
   RUN(test_row_masked_throughout);
+  RUN(test_masked_steps_use_no_weights);
   RUN(test_empty);
   RUN(test_views);
   RUN(test_state_in_place);
