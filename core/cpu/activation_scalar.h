@@ -1,5 +1,5 @@
 /* activation_scalar.h: Keras's elementwise activations and their slopes in double, both from x. Private to core/cpu.
- * Formulas: keras.activations. Slope 0 at the kinks of relu, hard_sigmoid and hard_tanh. */
+ * Formulas: keras.activations. At kinks the slope is that of Keras on TensorFlow. */
 #ifndef MG_ACTIVATION_SCALAR_H
 #define MG_ACTIVATION_SCALAR_H
 
@@ -49,7 +49,7 @@ static inline double mg_activation_value(const mg_activation *activation, double
     case MG_ACT_HARD_SHRINK: return fabs(x) <= a ? 0 : x;
     case MG_ACT_SOFT_SHRINK: return x > a ? x - a : x < -a ? x + a : x != x ? x : 0;
     case MG_ACT_TANH_SHRINK: return x - tanh(x);
-    case MG_ACT_SQUAREPLUS: return x < 0 ? 0.5 * a / (sqrt(x * x + a) - x) : 0.5 * (x + sqrt(x * x + a));
+    case MG_ACT_SQUAREPLUS: return 0.5 * (x + sqrt(x * x + a)); /* cancels far below 0, as Keras's */
     case MG_ACT_SPARSE_PLUS: return x <= -1 ? 0 : x < 1 ? 0.25 * (x + 1) * (x + 1) : x;
     case MG_ACT_SPARSE_SIGMOID: return mg_clip(0.5 * (x + 1), 0, 1);
     case MG_ACT_THRESHOLD: return x <= a ? b : x;
@@ -57,14 +57,22 @@ static inline double mg_activation_value(const mg_activation *activation, double
   }
 }
 
+/* At c it is 0, but a for a leaky relu (c = 0, no limit); at the limit b 1, but 0 for a plain one (a = c = 0). */
 static inline double mg_relu_slope(double x, double a, double b, double c) {
-  const double above = x > c && (!(b < INFINITY) || (x > 0 && x < b)) ? 1 : 0;
-  return x < c ? above + a : above;
+  if (a == 0 && c == 0) return x > 0 && x < b ? 1 : 0;
+  if (x < c || (x == 0 && c == 0 && b == INFINITY)) return a;
+  return x > c && (b == INFINITY || (x >= 0 && x <= b)) ? 1 : 0;
+}
+
+/* Phi(x) + x phi(x), the normal distribution; far out the density is 0 and x may be infinite. */
+static inline double mg_gelu_slope(double x) {
+  const double density = 0.5 * M_2_SQRTPI * M_SQRT1_2 * exp(-0.5 * x * x);
+  return 0.5 * erfc(-x * M_SQRT1_2) + (density > 0 ? x * density : 0);
 }
 
 static inline double mg_gelu_tanh_slope(double x) {
   const double s = mg_sigmoid(2 * MG_ROOT_2_OVER_PI * (x + 0.044715 * x * x * x));
-  return s + x * s * (1 - s) * 2 * MG_ROOT_2_OVER_PI * (1 + 3 * 0.044715 * x * x);
+  return s * (1 - s) == 0 ? s : s + x * s * (1 - s) * 2 * MG_ROOT_2_OVER_PI * (1 + 3 * 0.044715 * x * x);
 }
 
 static inline double mg_mish_slope(double x) {
@@ -79,14 +87,14 @@ static inline double mg_activation_slope(const mg_activation *activation, double
     case MG_ACT_SIGMOID: return s * (1 - s);
     case MG_ACT_HARD_SIGMOID: return a * x + activation->b > 0 && a * x + activation->b < 1 ? a : 0;
     case MG_ACT_RELU: return mg_relu_slope(x, a, activation->b, activation->c);
-    case MG_ACT_ELU: return x < 0 ? a * exp(x) : 1;
+    case MG_ACT_ELU: return x > 0 ? 1 : a * exp(x);
     case MG_ACT_SELU: return MG_SELU_SCALE * (x < 0 ? MG_SELU_ALPHA * exp(x) : 1);
-    case MG_ACT_CELU: return x < 0 ? exp(x / a) : 1;
-    case MG_ACT_GELU: return 0.5 * erfc(-x * M_SQRT1_2) + x * 0.5 * M_2_SQRTPI * M_SQRT1_2 * exp(-0.5 * x * x);
+    case MG_ACT_CELU: return x < 0 ? exp(x / a) : x == 0 ? 2 : 1; /* max(x, 0) + a expm1(min(x, 0) / a): both count at 0 */
+    case MG_ACT_GELU: return mg_gelu_slope(x);
     case MG_ACT_GELU_TANH: return mg_gelu_tanh_slope(x);
     case MG_ACT_SILU: return s * (1 + x * (1 - s));
     case MG_ACT_HARD_SILU: return mg_clip(x / 6 + 0.5, 0, 1) + (fabs(x) < 3 ? x / 6 : 0);
-    case MG_ACT_HARD_TANH: return fabs(x) < 1 ? 1 : 0;
+    case MG_ACT_HARD_TANH: return fabs(x) <= 1 ? 1 : 0;
     case MG_ACT_SOFTPLUS: return s;
     case MG_ACT_SOFTSIGN: return 1 / ((1 + fabs(x)) * (1 + fabs(x)));
     case MG_ACT_EXPONENTIAL: return exp(x);
