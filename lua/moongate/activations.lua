@@ -117,8 +117,8 @@ define("glu", { options = AXIS, apply = function(x, o)
   return ops.mul(halves[1], ops.activation(halves[2], { kind = "sigmoid" }))
 end })
 
--- max(x - tau, 0) with Keras's tau: the cumulative sums of the sorted support, all added, less 1, over its size. (Martins & Astudillo
--- 2016 take the last cumulative sum alone, and their result adds up to 1.)
+-- max(x - tau, 0) with Keras's tau: the cumulative sums of the sorted support, all added, less 1, over its size. (Martins and
+-- Astudillo 2016 take the last cumulative sum alone, and their result adds up to 1.)
 local function sparsemax_last(x)
   local n = x.shape[#x.shape]
   local sorted = ops.top_k(x, n)

@@ -1,8 +1,9 @@
 -- What a case module works with: the one place where golden tensors are read, values are compared and tolerances are chosen.
 --
 -- A case module (cases/*.lua) returns { name =, matches = function(case) -> boolean, run = function(case, t) }. `case` is the
--- decoded case; a module recognises its own by the fields, never by names. run raises to fail, calls t.skip(reason) for what is not offered,
--- and compares with t.close. Where case.deviates is set, the values are the library's and run has to assert our own rule instead.
+-- decoded case; a module recognises its own by the fields, never by names. run raises to fail, calls t.skip(reason) for what is not
+-- offered, and compares with t.close. Where case.deviates is set, the values are the library's and run has to assert our own rule
+-- instead.
 local json = require "moongate.json"
 local mg = require "moongate"
 

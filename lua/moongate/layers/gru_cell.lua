@@ -131,6 +131,9 @@ end
 
 -- The state out of a list or a tensor; nil means zeros.
 local function state_of(self, x, states)
+  if states ~= nil and type(states) ~= "table" then
+    check.fail("%s: states is %s, expected a tensor or a list of one", self:title(), check.describe(states))
+  end
   local listed = states ~= nil and not tensor.is(states)
   local h = states
   if listed then h = states[1] end
@@ -174,6 +177,7 @@ function GRUCell:__call(x, states, options)
   return self:call(x, states, options)
 end
 
-function GRUCell:compute_output_shape(shape) return { shape[1], self.units } end
+--- The shapes of output and new state.
+function GRUCell:compute_output_shape(shape) return { shape[1], self.units }, { shape[1], self.units } end
 
 return GRUCell
