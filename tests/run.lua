@@ -16,6 +16,15 @@ local function spec_file(name, tests)
   os.exit(2)
 end
 
+-- A sanitizer's runtime is for this process; shells and compilers that specs start do not stand it.
+local function keep_preload()
+  local ffi = require "ffi"
+  ffi.cdef "int unsetenv(const char *);"
+  local preload = os.getenv("LD_PRELOAD")
+  ffi.C.unsetenv("LD_PRELOAD")
+  return preload
+end
+
 local function main(arguments)
   local tests = absolute(arguments[0]:match("^(.*)/[^/]*$") or "."):gsub("/%.$", "")
   local build = table.remove(arguments, 1)
@@ -27,7 +36,7 @@ local function main(arguments)
   local root = tests:gsub("/[^/]*$", "")
   package.path = ("%s/lua/?.lua;%s/lua/?/init.lua;%s/spec/?.lua;%s/?.lua;"):format(root, root, tests, tests) .. package.path
   package.cpath = build .. "/?.so;" .. package.cpath
-  package.loaded["where"] = { root = root, tests = tests, build = build }
+  package.loaded["where"] = { root = root, tests = tests, build = build, preload = keep_preload() }
 
   local names = 0
   for i = 1, #arguments do

@@ -10,7 +10,7 @@ local function milliseconds(arguments, times)
 end
 
 local function instrumented()
-  return os.getenv("LD_PRELOAD") ~= nil
+  return where.preload ~= nil
 end
 
 describe("starting", function()
