@@ -40,7 +40,10 @@ function check.describe(value)
     return ("tensor %s %s"):format(tostring(value.shape), value.dtype)
   end
   local meta = getmetatable(value)
-  if meta and meta.__tostring then return tostring(value) end
+  if meta and meta.__tostring then
+    local ok, text = pcall(tostring, value)
+    if ok and #text <= 100 then return text end
+  end
   return "a table"
 end
 

@@ -30,6 +30,13 @@ local function note(container, key, kind)
   notes[container][key] = { kind = kind, value = container[key] }
 end
 
+local function sorted_pairs(content)
+  local list = {}
+  for key, value in pairs(content) do list[#list + 1] = { check.type("json.object", "key", key, "string"), value } end
+  table.sort(list, function(a, b) return a[1] < b[1] end)
+  return list
+end
+
 --- An object that keeps the order of its keys: of a list of pairs, or of a table (its keys sorted), or empty
 ---@param content? table { { "key", value }, ... } or { key = value }
 ---@return table
@@ -38,13 +45,17 @@ function json.object(content)
   local object = {}
   orders[object] = {}
   setmetatable(object, Object)
-  if content and (content[1] ~= nil or getmetatable(content) == Object) then
-    for _, pair in ipairs(getmetatable(content) == Object and json.pairs_list(content) or content) do object[pair[1]] = pair[2] end
-  elseif content then
-    local keys = {}
-    for key in pairs(content) do keys[#keys + 1] = check.type("json.object", "key", key, "string") end
-    table.sort(keys)
-    for _, key in ipairs(keys) do object[key] = content[key] end
+  if content == nil then return object end
+  check.type("json.object", "content", content, "table")
+  local list = content
+  if getmetatable(content) == Object then
+    list = json.pairs_list(content)
+  elseif content[1] == nil then
+    list = sorted_pairs(content)
+  end
+  for _, pair in ipairs(list) do
+    check.type("json.object", "entry", pair, "table")
+    object[check.type("json.object", "key", pair[1], "string")] = pair[2]
   end
   return object
 end
@@ -53,7 +64,7 @@ end
 ---@param list? table
 ---@return table
 function json.array(list)
-  return setmetatable(list or {}, Array)
+  return setmetatable(check.type("json.array", "list", list or {}, "table"), Array)
 end
 
 --- Whether `value` is an object made here or decoded
@@ -65,6 +76,8 @@ function json.is_object(value) return getmetatable(value) == Object end
 ---@param key string|integer
 ---@return table
 function json.float(container, key)
+  check.type("json.float", "container", container, "table")
+  if key == nil then check.fail("json.float: argument key is nil, expected a key of the container") end
   note(container, key, "float")
   return container
 end

@@ -13,7 +13,7 @@ local pool, pooled = {}, 0
 local since, limit = 0, LEAST_LIMIT -- bytes allocated since the last collection, and how many start the next
 local out = ffi.new("mg_tensor *[1]")
 local info = ffi.new("mg_memory_info")
--- The running scope's list of tensors, of length list.n. Lists are kept by depth and used again: an array that need not grow is cheap.
+-- The running scope's list of tensors, of length list.n. Lists are kept by depth and used again, so that they seldom grow.
 local scope, depth, lists = false, 0, {}
 
 -- Collects garbage. Half of what stays alive may be allocated before the next time, so the cost stays in proportion.

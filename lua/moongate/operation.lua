@@ -49,7 +49,7 @@ end
 ---  local double = mg.operation{ name = "double", forward = function(_, x) return x * 2 end,
 ---    backward = function(_, dy) return dy * 2 end }
 function M.operation(definition)
-  check.options("operation", definition, { "name", "forward", "backward" })
+  check.options("operation", check.type("operation", "definition", definition, "table"), { "name", "forward", "backward" })
   check.type("operation", "name", definition.name, "string")
   check.type("operation", "forward", definition.forward, "function")
   check.type("operation", "backward", definition.backward, "function")

@@ -40,17 +40,19 @@ end
 
 local RANGES = { int32 = { -2 ^ 31, 2 ^ 31 - 1 }, uint8 = { 0, 255 } }
 
+local function checked(value, dtype)
+  local range = RANGES[dtype]
+  if range and not (value >= range[1] and value <= range[2] and value % 1 == 0) then
+    check.fail("tensor: value %s does not fit into %s", tostring(value), dtype)
+  end
+  return value
+end
+
 --- A tensor from a flat list in row-major order.
 function tensors.from_list(list, shape, dtype)
   local t = tensors.alloc(shape, dtype)
-  local p, range = tensors.write(t), RANGES[dtype]
-  for i = 1, t.count do
-    local value = list[i]
-    if range and not (value >= range[1] and value <= range[2] and value % 1 == 0) then
-      check.fail("tensor: value %s does not fit into %s", tostring(value), dtype)
-    end
-    p[i - 1] = value
-  end
+  local p = tensors.write(t)
+  for i = 1, t.count do p[i - 1] = checked(list[i], dtype) end
   return t
 end
 
@@ -166,9 +168,10 @@ end
 
 local function computed(op, count, options, f)
   local dtype = options.dtype or tensors.floatx
-  local list = {}
-  for i = 1, count do list[i] = f(i - 1) end
-  return finished(tensors.from_list(list, shapes.of(op, { count }), dtype), options)
+  local t = tensors.alloc(shapes.of(op, { count }), dtype)
+  local p = tensors.write(t)
+  for i = 0, count - 1 do p[i] = checked(f(i), dtype) end
+  return finished(t, options)
 end
 
 --- start, start + step, ... up to but without stop, as in NumPy and PyTorch; arange(n) counts 0..n-1
@@ -217,6 +220,7 @@ end
 function M.eye(rows, columns, options)
   if type(columns) == "table" then columns, options = nil, columns end
   options, columns = options_of("eye", options), columns or rows
+  check.integer("eye", "rows", rows, 0, 2 ^ 31)
   local t = raw.full(shapes.of("eye", { rows, columns }), options.dtype or tensors.floatx, 0)
   local p = tensors.write(t)
   for i = 0, math.min(rows, columns) - 1 do p[i * columns + i] = 1 end

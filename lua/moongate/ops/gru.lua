@@ -39,7 +39,7 @@ local function set_inputs(args, o)
 end
 
 local function make_args(o)
-  check.options("gru", o, KNOWN)
+  check.options("gru", check.type("gru", "arguments", o, "table"), KNOWN)
   local args = ffi.new("mg_gru_args")
   local x, recurrent = tensors.expect("gru", "x", o.x), tensors.expect("gru", "recurrent_kernel", o.recurrent_kernel)
   tensors.expect("gru", "kernel", o.kernel)

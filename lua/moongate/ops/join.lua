@@ -187,28 +187,24 @@ function M.copy_(x, source)
   return x
 end
 
-local function unary_in_place(op, code)
-  return function(x, a, b)
-    convert.writable(op, x)
-    if C.mg_unary(code, x.handle, x.handle, a or 0, b or 0) ~= 0 then core.raise() end
-    return x
-  end
+local function unary_in_place(op, code, x, a, b)
+  convert.writable(op, x)
+  if C.mg_unary(code, x.handle, x.handle, a or 0, b or 0) ~= 0 then core.raise() end
+  return x
 end
 
 --- x becomes -x
 ---@param x Tensor (...)
 ---@return Tensor x
-function M.neg_(x) return unary_in_place("neg_", C.MG_UNARY_AFFINE)(x, -1, 0) end
+function M.neg_(x) return unary_in_place("neg_", C.MG_UNARY_AFFINE, x, -1, 0) end
 --- x becomes its square root
 ---@param x Tensor (...)
 ---@return Tensor x
-M.sqrt_ = unary_in_place("sqrt_", C.MG_UNARY_SQRT)
+function M.sqrt_(x) return unary_in_place("sqrt_", C.MG_UNARY_SQRT, x) end
 --- x becomes e^x
 ---@param x Tensor (...)
 ---@return Tensor x
-M.exp_ = unary_in_place("exp_", C.MG_UNARY_EXP)
-
-local clip = unary_in_place("clip_", C.MG_UNARY_CLIP)
+function M.exp_(x) return unary_in_place("exp_", C.MG_UNARY_EXP, x) end
 
 --- Every element is brought into lo..hi
 ---@param x Tensor (...)
@@ -219,7 +215,7 @@ function M.clip_(x, lo, hi)
   lo, hi = lo or -math.huge, hi or math.huge
   check.number("clip_", "lo", lo)
   check.number("clip_", "hi", hi, lo)
-  return clip(x, lo, hi)
+  return unary_in_place("clip_", C.MG_UNARY_CLIP, x, lo, hi)
 end
 
 return M

@@ -21,7 +21,7 @@ end
 --- One update of `parameter` by `gradient` with Keras's formulas (SGD, RMSprop, Adam); numbers not given are 0
 ---@param o table { kind = "sgd"|"rmsprop"|"adam", parameter =, gradient =, state = { up to three }, step =, learning_rate =, ... }
 function M.optimizer_update(o)
-  check.options("optimizer_update", o, KNOWN)
+  check.options("optimizer_update", check.type("optimizer_update", "arguments", o, "table"), KNOWN)
   args.kind = KINDS[o.kind] or KINDS[check.one_of("optimizer_update", "kind", o.kind, KIND_NAMES)]
   args.flags = (o.nesterov and 1 or 0) + (o.centered and 2 or 0) + (o.amsgrad and 4 or 0)
   args.step = check.integer("optimizer_update", "step", o.step or 1, 1, 2 ^ 53)

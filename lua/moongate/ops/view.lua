@@ -161,7 +161,6 @@ local function sliced(x, axis, start, number, step)
   end
   return y
 end
-M.sliced = sliced
 
 -- A position 1..size or -size..-1 as 1..size.
 local function position(op, name, value, x, dim)
@@ -178,7 +177,7 @@ end
 ---@param x Tensor (...)
 ---@param dim integer
 ---@param first? integer default 1 (the end when step is negative)
----@param last? integer default the other end; first - step gives no element
+---@param last? integer default the other end; first - 1 gives no element
 ---@param step? integer default 1
 ---@return Tensor
 ---@example x:slice(2, 1, 10)
@@ -188,15 +187,13 @@ function M.slice(x, dim, first, last, step)
   local size = x.shape[dim]
   if check.integer("slice", "step", step, -2 ^ 31, 2 ^ 31) == 0 then check.fail("slice: argument step is 0, expected another") end
   local start, stop = step > 0 and 1 or size, step > 0 and size or 1
-  if size > 0 and (first == nil or first ~= size + 1 or last ~= size) then
-    start = first == nil and start or position("slice", "first", first, x, dim)
-    stop = last == nil and stop or last == start - 1 and last or position("slice", "last", last, x, dim)
-  elseif size > 0 then
-    start, stop = first, last
+  if step > 0 and type(first) == "number" and last == first - 1 and first >= 1 and first <= size + 1 then
+    return sliced(x, dim - 1, 0, 0, 1) -- the empty range before `first`
   end
+  if first ~= nil then start = position("slice", "first", first, x, dim) end
+  if last ~= nil then stop = position("slice", "last", last, x, dim) end
   local number = math.max(0, math.floor((stop - start) / step) + 1)
-  if size == 0 or number == 0 then start, number = 1, 0 end
-  return sliced(x, dim - 1, start - 1, number, step)
+  return sliced(x, dim - 1, number == 0 and 0 or start - 1, number, step)
 end
 
 --- One position of dimension dim, which vanishes
