@@ -78,13 +78,16 @@ local function write(model, vocabulary, o, count, keys)
   return vocabulary:decode(ids)
 end
 
-local function windows(ids, o)
-  return mg.data.windows(ids, { length = o.length, shift = o.length, target = "sequence" }):batch(o.batch)
+local function windows(ids, length, batch)
+  length = math.min(length, ids.shape[1] - 1)
+  return mg.data.windows(ids, { length = length, shift = length, target = "sequence" }):batch(batch)
 end
 
 local function build(vocabulary, o)
   local model = mg.Sequential {
-    mg.layers.Embedding(vocabulary.size, EMBEDDING), mg.layers.GRU(o.units, { return_sequences = true }),
+    -- Vectors of about unit size, as PyTorch begins: Keras's default of 0.05 costs the first epoch.
+    mg.layers.Embedding(vocabulary.size, EMBEDDING, { embeddings_initializer = mg.initializers.RandomNormal { stddev = 1 } }),
+    mg.layers.GRU(o.units, { return_sequences = true }),
     mg.layers.Dense(vocabulary.size),
   }
   model:build { mg.null, mg.null }
@@ -125,6 +128,7 @@ local function train(model, data, held_out, vocabulary, o)
         local sample = write(model, vocabulary, o, 120, mg.random.SeedGenerator(o.seed + epoch + 1))
         print(("\nEpoch %d: %.4f bits per character on held-out text. A sample:\n%s\n"):format(epoch + 1,
           logs.val_loss / math.log(2), sample))
+        io.stdout:flush()
       end },
     },
   })
@@ -137,7 +141,8 @@ local text = read(o.file)
 local vocabulary = mg.data.Vocabulary(text, { min_count = 10 })
 local ids = vocabulary:encode(text)
 local cut = math.floor(ids.shape[1] * (1 - HELD_OUT))
-local data, held_out = windows(ids:slice(1, 1, cut), o):shuffle(o.seed), windows(ids:slice(1, cut + 1), o)
+local data = windows(ids:slice(1, 1, cut), o.length, o.batch):shuffle(o.seed)
+local held_out = windows(ids:slice(1, cut + 1), 10 * o.length, o.batch) -- long ones: few of their characters lack what came before
 print(("%d characters, %d different ones, %d held out"):format(ids.shape[1], vocabulary.size, ids.shape[1] - cut))
 local model = build(vocabulary, o)
 model:summary()
