@@ -18,11 +18,14 @@ static float weight_of(const mg_loss_rows *rows, int64_t row) { return rows->wei
 
 /* ---- softmax cross-entropy ---- */
 
-/* Largest logit and log sum_c exp(x[c] - largest); e[c] = exp(x[c] - largest) when e is given. */
+/* Without a branch on the data, unlike vmax_lanes; a NaN may be lost here, not in the sum of exponentials. */
+MG_INLINE float highest_lane(vf v) { MG_VECTOR_FOLD(v, lane[i] > lane[i + half] ? lane[i] : lane[i + half]); }
+
+/* Largest logit and sum_c exp(x[c] - largest); e[c] = exp(x[c] - largest) when e is given. */
 static void row_exp(const float *x, int64_t n, float *e, float *largest, float *sum) {
   vf high = vset(-INFINITY), total = vset(0);
   for (int64_t c = 0; c < n; c += MG_VW) high = vmax(high, load(x, c, n, -INFINITY));
-  *largest = vmax_lanes(high);
+  *largest = highest_lane(high);
   const vf shift = vset(*largest);
   for (int64_t c = 0; c < n; c += MG_VW) {
     vf y = vexp(load(x, c, n, -INFINITY) - shift);
