@@ -8,6 +8,8 @@ local tensor = require "moongate.tensor"
 local dropout_mask = {}
 
 local function fits(entry, shape, dtype, rate, count, training)
+  -- A mask freed with the scope of a call that failed half-way has no handle.
+  if entry and not rawget(entry.masks[1], "handle") then return false end
   if not entry or entry.dtype ~= dtype or entry.rate ~= rate then return false end
   if entry.count ~= count or entry.training ~= training then return false end
   if #entry.shape ~= #shape then return false end
@@ -20,7 +22,7 @@ end
 local function draw(cell, shape, dtype, rate, count, training)
   local masks = {}
   for i = 1, count do
-    masks[i] = (training and cell:draw_dropout(shape, dtype, rate) or create.ones(shape, { dtype = dtype })):keep()
+    masks[i] = training and cell:draw_dropout(shape, dtype, rate) or create.ones(shape, { dtype = dtype })
   end
   return masks
 end
@@ -42,12 +44,18 @@ local function masks_of(cell, slot, rate, shape, dtype, training, count)
   return cache[slot].masks
 end
 
+--- The masks, to outlive the scope of the step that made them.
+function dropout_mask.kept(masks)
+  for _, mask in ipairs(masks or {}) do mask:keep() end
+  return masks
+end
+
 local function for_cell(cell, slot, rate, inputs, training, count)
   if not tensor.is(inputs) then
     check.fail("%s: argument inputs is %s, expected a tensor", cell:title(), check.describe(inputs))
   end
   count = count == nil and 1 or check.integer(cell:title(), "count", count, 1)
-  local masks = masks_of(cell, slot, rate, inputs.shape, inputs.dtype, training == true, count)
+  local masks = dropout_mask.kept(masks_of(cell, slot, rate, inputs.shape, inputs.dtype, training == true, count))
   return masks and (count == 1 and masks[1] or masks)
 end
 

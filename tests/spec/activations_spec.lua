@@ -50,8 +50,8 @@ describe("activations", function()
     local leaky = activations.relu:with { negative_slope = 0.5 }
     near(leaky(mg.tensor { -2, 2 }), { -1, 2 })
     local config = activations.serialize(leaky)
-    assert.are.equal('{"module": "keras.activations", "class_name": "relu", "config": {"negative_slope": 0.5}, "registered_name": null}',
-      tostring(config))
+    assert.are.equal('{"module": "keras.activations", "class_name": "relu", "config": {"negative_slope": 0.5}, '
+      .. '"registered_name": null}', tostring(config))
     near(activations.deserialize(mg.json.decode(tostring(config)))(mg.tensor { -2, 2 }), { -1, 2 })
     near(mg.layers.Activation(leaky)(mg.tensor { -2, 2 }), { -1, 2 })
     local ok, message = pcall(activations.relu, mg.ones(1), { negative_slop = 1 })

@@ -114,8 +114,8 @@ describe("dropout masks", function()
 
   it("count their draws as Keras does: 1 for implementation 2, 3 for 1 and for the state, 6 for both", function()
     local x = mg.ones(3, 5, 8)
-    for _, case in ipairs { { { dropout = 0.5 }, 1 }, { { dropout = 0.5, implementation = 1 }, 3 }, { { recurrent_dropout = 0.5 }, 3 },
-      { { dropout = 0.5, recurrent_dropout = 0.5 }, 6 } } do
+    for _, case in ipairs { { { dropout = 0.5 }, 1 }, { { dropout = 0.5, implementation = 1 }, 3 },
+      { { recurrent_dropout = 0.5 }, 3 }, { { dropout = 0.5, recurrent_dropout = 0.5 }, 6 } } do
       local layer = mg.layers.GRU(4, case[1])
       layer(x, { training = true })
       assert.are.equal(case[2], layer.cell.seed_generator.counter)

@@ -49,7 +49,8 @@ describe("fields", function()
     local Box = class("Box", Shelf)
     fields.declare(Box, { { "colour", default = "red" }, { "note", codec = fields.text } })
     function Box:init(...) fields.assign(self, Box, fields.arguments(Box, ...)) end
-    assert.are.equal('{"length": 1, "weight": 1.0, "colour": "red", "note": null}', tostring(fields.config(Box { length = 1 }, Box)))
+    assert.are.equal('{"length": 1, "weight": 1.0, "colour": "red", "note": null}',
+      tostring(fields.config(Box { length = 1 }, Box)))
     assert.are.equal('{"length": 1, "note": "n", "weight": 1.0, "colour": "red"}',
       tostring(fields.config(Box { length = 1, note = "n" }, Box)))
   end)
@@ -69,8 +70,8 @@ describe("fields", function()
   end)
 
   it("rounds to float32 as hardware does", function()
-    for _, case in ipairs { { 0.01, 0.009999999776482582 }, { 0.3, 0.30000001192092896 }, { 0.5, 0.5 }, { -0.1, -0.10000000149011612 },
-      { 0, 0 }, { 1e-3, 0.0010000000474974513 }, { 16777217, 16777216 }, { 16777219, 16777220 } } do
+    for _, case in ipairs { { 0.01, 0.009999999776482582 }, { 0.3, 0.30000001192092896 }, { 0.5, 0.5 },
+      { -0.1, -0.10000000149011612 }, { 0, 0 }, { 1e-3, 0.0010000000474974513 }, { 16777217, 16777216 }, { 16777219, 16777220 } } do
       assert.are.equal(case[2], fields.float32(case[1]))
     end
   end)

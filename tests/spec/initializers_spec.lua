@@ -60,7 +60,8 @@ describe("initializers", function()
   end)
 
   it("may be Lua functions, whose result is checked", function()
-    local layer = mg.layers.Dense(2, { kernel_initializer = function(shape, dtype) return mg.full(shape, 7, { dtype = dtype }) end })
+    local function sevens(shape, dtype) return mg.full(shape, 7, { dtype = dtype }) end
+    local layer = mg.layers.Dense(2, { kernel_initializer = sevens })
     layer:build { 1, 1 }
     near(layer.kernel, { { 7, 7 } })
     local bad = mg.layers.Dense(2, { kernel_initializer = function() return mg.ones(3) end })

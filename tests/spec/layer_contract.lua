@@ -1,7 +1,7 @@
 -- What every layer has to hold, checked in one call: config round trip, build, shapes, gradients, weights out and in, freezing.
 --   contract { make = function(options) return layer end, input = tensor, weights = { { "kernel", { 3, 4 } }, ... } }
--- make is called with { dtype = "float64" } merged into its own options. Also: output_shape (what the shapes must be), call (options of
--- the call), gradient = false (no gradient check), integers = true (the input is ids).
+-- make is called with { dtype = "float64" } merged into its own options. Also: output_shape (what the shapes must be), call
+-- (options of the call), gradient = false (no gradient check), integers = true (the input is ids).
 local assert = require "luassert"
 local mg = require "moongate"
 

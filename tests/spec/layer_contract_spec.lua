@@ -38,14 +38,16 @@ describe("the layer contract holds for", function()
   end)
 
   it("Embedding", function()
-    contract { make = with("Embedding", { input_dim = 5, output_dim = 3 }), input = mg.tensor({ { 1, 0, 4 }, { 2, 2, 1 } }, "int32"),
+    local ids = mg.tensor({ { 1, 0, 4 }, { 2, 2, 1 } }, "int32")
+    contract { make = with("Embedding", { input_dim = 5, output_dim = 3 }), input = ids,
       weights = { { "embeddings", { 5, 3 } } }, output_shape = { { 2, 3, 3 } }, integers = true }
   end)
 
   it("GRU", function()
     contract { make = with("GRU", { units = 2 }), input = values(2, 3, 3), weights = gru_weights(3, 2, { 2, 6 }),
       output_shape = { { 2, 2 } } }
-    contract { make = with("GRU", { units = 2, return_sequences = true, return_state = true, reset_after = false, go_backwards = true }),
+    local options = { units = 2, return_sequences = true, return_state = true, reset_after = false, go_backwards = true }
+    contract { make = with("GRU", options),
       input = values(2, 3, 3), weights = gru_weights(3, 2, { 6 }), output_shape = { { 2, 3, 2 }, { 2, 2 } } }
     contract { make = with("GRU", { units = 2, use_bias = false, activation = "softmax", recurrent_activation = "hard_sigmoid" }),
       input = values(2, 3, 3), weights = gru_weights(3, 2), output_shape = { { 2, 2 } } }

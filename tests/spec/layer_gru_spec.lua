@@ -73,7 +73,8 @@ describe("GRU", function()
 
   it("leaves the state of a row alone that is masked throughout", function()
     local layer, state = gru(2, { return_state = true }), normal(2, 2)
-    local output, last = layer(normal(2, 3, 4), { initial_state = state, mask = mg.tensor { { false, false, false }, { true, true, true } } })
+    local mask = mg.tensor { { false, false, false }, { true, true, true } }
+    local output, last = layer(normal(2, 3, 4), { initial_state = state, mask = mask })
     near(output[1], { 0, 0 })
     near(last[1], state[1]:to_table())
   end)
@@ -103,7 +104,8 @@ describe("GRU", function()
   end)
 
   it("runs activations of a vector and Lua functions on the tape, with the same numbers", function()
-    for _, options in ipairs { {}, { reset_after = false }, { use_bias = false }, { go_backwards = true, return_sequences = true } } do
+    local backwards = { go_backwards = true, return_sequences = true }
+    for _, options in ipairs { {}, { reset_after = false }, { use_bias = false }, backwards } do
       local layer, x = gru(3, options), normal(2, 4, 2)
       local expected = layer(x):to_table()
       local slow = twin(layer, { 2, 4, 2 }, {})
@@ -140,13 +142,15 @@ describe("GRU", function()
     for _, units in ipairs { 0, -1, 2.5 } do assert.is_false(pcall(layers.GRU, units)) end
     assert.matches("GRU: argument units is missing", message_of(layers.GRU, {}), 1, true)
     local layer, x = gru(2), normal(3, 4, 2)
-    assert.matches("initial_state has shape (1, 2), expected (3, 2)", message_of(layer, x, { initial_state = normal(1, 2) }), 1, true)
-    assert.matches("initial_state has 2 states, expected 1", message_of(layer, x, { initial_state = { normal(3, 2), normal(3, 2) } }),
-      1, true)
+    local message = message_of(layer, x, { initial_state = normal(1, 2) })
+    assert.matches("initial_state has shape (1, 2), expected (3, 2)", message, 1, true)
+    message = message_of(layer, x, { initial_state = { normal(3, 2), normal(3, 2) } })
+    assert.matches("initial_state has 2 states, expected 1", message, 1, true)
   end)
 
   it("explains itself", function()
-    local text = tostring(layers.GRU(4):explain(mg.ones(2, 3, 4), mg.tensor { { true, true, false }, { false, true, true } }))
+    local mask = mg.tensor { { true, true, false }, { false, true, true } }
+    local text = tostring(layers.GRU(4):explain(mg.ones(2, 3, 4), mask))
     assert.matches("[x] activation == tanh", text, 1, true)
     assert.matches("[ ] inputs, if masked, are strictly right-padded", text, 1, true)
     assert.matches("kernel: %S+", text)
@@ -258,11 +262,13 @@ describe("RNN", function()
 
   it("gives a GRU's numbers with a GRUCell", function()
     local x, mask = normal(2, 4, 3), mg.tensor { { true, false, true, true }, { false, false, true, false } }
-    for _, flags in ipairs { {}, { return_sequences = true }, { go_backwards = true, return_sequences = true, zero_output_for_mask = true } } do
+    local all = { go_backwards = true, return_sequences = true, zero_output_for_mask = true }
+    for _, flags in ipairs { {}, { return_sequences = true }, all } do
       local layer = gru(2, flags)
       local expected = layer(x, { mask = mask }):to_table()
-      local other = layers.RNN(layers.GRUCell(2, { dtype = "float64" }), { dtype = "float64", return_sequences = flags.return_sequences,
-        go_backwards = flags.go_backwards, zero_output_for_mask = flags.zero_output_for_mask })
+      local other = layers.RNN(layers.GRUCell(2, { dtype = "float64" }), { dtype = "float64",
+        return_sequences = flags.return_sequences, go_backwards = flags.go_backwards,
+        zero_output_for_mask = flags.zero_output_for_mask })
       other:build { 2, 4, 3 }
       other:set_weights(layer:get_weights())
       near(other(x, { mask = mask }), expected, 1e-12)

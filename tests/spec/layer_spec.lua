@@ -41,16 +41,16 @@ describe("a layer", function()
   it("checks the shape of its input and names itself, what it expected and what it got", function()
     local dense = layers.Dense(2)
     dense(mg.ones(2, 3))
-    assert.matches('Dense "dense": input (2, 4) has 4 features on its last axis, expected 3', message_of(dense, mg.ones(2, 4)), 1, true)
-    assert.matches("has 1 dimensions, expected at least 2", message_of(layers.Dense(2), mg.ones(3)), 1, true)
-    assert.matches("input (2, 3) has 2 dimensions, expected 3: (batch, time, features)", message_of(layers.GRU(2), mg.ones(2, 3)), 1,
-      true)
-    assert.matches("input (2, 3, 4) has 3 dimensions, expected 2: (batch, features)", message_of(layers.GRUCell(2), mg.ones(2, 3, 4)),
-      1, true)
+    local function refuses(layer, x, part) assert.matches(part, message_of(layer, x), 1, true) end
+    refuses(dense, mg.ones(2, 4), 'Dense "dense": input (2, 4) has 4 features on its last axis, expected 3')
+    refuses(layers.Dense(2), mg.ones(3), "has 1 dimensions, expected at least 2")
+    refuses(layers.GRU(2), mg.ones(2, 3), "input (2, 3) has 2 dimensions, expected 3: (batch, time, features)")
+    refuses(layers.GRUCell(2), mg.ones(2, 3, 4), "input (2, 3, 4) has 3 dimensions, expected 2: (batch, features)")
     assert.matches("the last axis has to be known", message_of(dense.build, layers.Dense(2), { 2, mg.null }), 1, true)
     assert.matches("cannot take target_shape (4,)", message_of(layers.Reshape({ 4 }), mg.ones(2, 3)), 1, true)
     assert.matches("input is nil", message_of(dense, nil), 1, true)
-    assert.matches('unknown option "trainig"; did you mean "training"', message_of(dense, mg.ones(2, 3), { trainig = true }), 1, true)
+    local message = message_of(dense, mg.ones(2, 3), { trainig = true })
+    assert.matches('unknown option "trainig"; did you mean "training"', message, 1, true)
   end)
 
   it("gives and takes weights, and checks them", function()
@@ -197,8 +197,8 @@ end)
 describe("Input", function()
   it("holds a batch shape and checks what goes in", function()
     local input = mg.Input { shape = { 3, 2 }, dtype = "int32", name = "ids" }
-    assert.are.equal('{"batch_shape": [null, 3, 2], "dtype": "int32", "sparse": false, "ragged": false, "name": "ids", "optional": false}',
-      tostring(input:get_config()))
+    assert.are.equal('{"batch_shape": [null, 3, 2], "dtype": "int32", "sparse": false, "ragged": false, "name": "ids", '
+      .. '"optional": false}', tostring(input:get_config()))
     assert.are.equal(tostring(input:get_config()), tostring(layers.InputLayer.from_config(input:get_config()):get_config()))
     assert.is_false(pcall(input, mg.ones(2, 3, 3)))
     assert.are.same({ 4, 3 }, mg.Input({ shape = { 3 }, batch_size = 4 }).batch_shape)

@@ -157,6 +157,8 @@ end
 function GRUCell:call(x, states, options)
   local h, listed = state_of(self, x, states)
   local input_masks, recurrent_masks = self:step_masks(x.shape[1], x.shape[2], x.dtype, options and options.training)
+  dropout_mask.kept(input_masks)
+  dropout_mask.kept(recurrent_masks)
   local output
   if self:is_fused() then
     local arguments = self:fused_arguments(input_masks, recurrent_masks)

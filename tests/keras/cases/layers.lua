@@ -29,8 +29,17 @@ local function shape_of(tensor)
   return shape
 end
 
-local function call(layer, case, x, t)
-  local options = { training = t.given(case.training) == true }
+-- The list of initial states, as leaves; nil for none.
+local function initial_states(case, t)
+  local given = t.given(case.inputs.initial_state)
+  if not given then return nil end
+  local states = {}
+  for i, golden in ipairs(t.is_golden(given) and { given } or given) do states[i] = leaf(golden, t) end
+  return states
+end
+
+local function call(layer, case, x, states, t)
+  local options = { training = t.given(case.training) == true, initial_state = states }
   local mask = t.tensor(case.inputs.mask)
   if mask then options.mask = mask end
   for key, value in t.json.pairs(t.given(case.call) or {}) do options[key] = t.options(value) end
@@ -46,12 +55,13 @@ local function total(outputs, w, t)
   return loss
 end
 
-local function compare_gradients(layer, outputs, case, x, t)
+local function compare_gradients(layer, outputs, case, x, states, t)
   local variables, expected, labels = {}, {}, {}
   local function add(label, variable, golden)
     variables[#variables + 1], expected[#expected + 1], labels[#labels + 1] = variable, golden, label
   end
   if case.grads.x then add("gradient of x", x, case.grads.x) end
+  for i, golden in ipairs(t.given(case.grads.initial_state) or {}) do add("gradient of state " .. i, states[i], golden) end
   for i, golden in ipairs(t.given(case.grads.weights) or {}) do
     add("gradient of weight " .. i, layer.trainable_weights[i], golden)
   end
@@ -64,14 +74,16 @@ end
 local function run(case, t)
   if case.deviates then t.skip("deviates, without a rule here") end
   if case.steps then t.skip("several steps of " .. case.class) end
+  if type(case.args.cell) == "table" and case.args.cell[1] then t.skip("no StackedRNNCells") end
   local layer, x = make(case, t), leaf(case.inputs.x, t)
   if layer.build then layer:build(shape_of(x)) end
   set_weights(layer, case, t)
-  local outputs = call(layer, case, x, t)
+  local states = initial_states(case, t)
+  local outputs = call(layer, case, x, states, t)
   for i, expected in ipairs(case.outputs) do t.close("output " .. i, outputs[i], expected) end
   if t.given(case.output_mask) then t.close("output mask", outputs[1].keras_mask, case.output_mask) end
   for i, expected in ipairs(t.given(case.losses) or {}) do t.close("loss " .. i, layer.losses[i], expected) end
-  compare_gradients(layer, outputs, case, x, t)
+  compare_gradients(layer, outputs, case, x, states, t)
 end
 
 return { name = "layers", matches = matches, run = run }
