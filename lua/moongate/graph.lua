@@ -94,9 +94,11 @@ local function has_gradient(node)
   return false
 end
 
+-- Fields are only cleared where they are set: storing nil under a new key would make the table grow.
 local function clear_gradients(node)
-  for i = 1, node.outputs or 1 do node[i] = false end
-  node.own = nil
+  node[1] = false
+  for i = 2, node.outputs or 1 do node[i] = false end
+  if node.own then node.own = nil end
 end
 
 -- Runs one node, when a gradient has reached it. `found` takes the gradients of leaves and of the nodes that it names.
@@ -118,7 +120,11 @@ end
 local function drop(node)
   if node.leaf then return end
   node.done = true
-  node.a, node.b, node.c, node.y, node.list, node.saved = nil, nil, nil, nil, nil, nil
+  node.a, node.b = false, false
+  if node.c then node.c = false end
+  if node.y then node.y = false end
+  if node.list then node.list = false end
+  if node.saved then node.saved = false end
 end
 
 --- Walks the graph back from nodes[1], whose gradients have been put in. `nodes` is filled with all that it leads to.

@@ -84,6 +84,8 @@ local function backward(node)
   local gradients = {}
   for _, name in ipairs(INPUTS) do gradients[name] = gradient(args, "d" .. name, o[name]) end
   core.check(C.mg_gru_backward(args))
+  node.kept:free()
+  node.kept, node.o, node.args = false, false, false
   for _, name in ipairs(INPUTS) do
     if gradients[name] then autograd.accumulate(o[name], gradients[name]) end
   end
