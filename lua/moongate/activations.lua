@@ -146,7 +146,7 @@ function activations.get(identifier) return registry:get(identifier) or NONE end
 --- An activation as configs carry it: its name, or an object when it has options of its own.
 function activations.serialize(activation)
   if type(activation) == "function" then return registry:function_name(activation) end
-  if not activation.is or not activation:is(Activation) then
+  if type(activation) ~= "table" or not activation.is or not activation:is(Activation) then
     check.fail("activation: %s cannot be written into a config; give it a name with mg.activations.register(name, f)",
       check.describe(activation))
   end

@@ -94,6 +94,8 @@ end
 ---@param output_axes? integer|integer[]
 ---@return integer, integer
 function initializers.compute_fans(shape, input_axes, output_axes)
+  check.type("compute_fans", "shape", shape, "table")
+  for i = 1, #shape do check.integer("compute_fans", ("shape[%d]"):format(i), shape[i], 0) end
   if #shape == 0 then return 1, 1 end
   if #shape == 1 and not input_axes and not output_axes then return shape[1], shape[1] end
   local used, receptive = {}, 1

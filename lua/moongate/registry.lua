@@ -101,8 +101,12 @@ end
 function Registry:serialize(object)
   if object == nil then return null end
   if type(object) == "function" then return self:function_name(object) end
+  local meta = type(object) == "table" and getmetatable(object)
+  if not meta or not meta.class or not object.get_config then
+    check.fail("%s: %s cannot be written into a config; expected an object of mg.%ss", self.kind, check.describe(object), self.kind)
+  end
   return json.object {
-    { "module", self.module }, { "class_name", getmetatable(object).class.name }, { "config", object:get_config() },
+    { "module", self.module }, { "class_name", meta.class.name }, { "config", object:get_config() },
     { "registered_name", null },
   }
 end

@@ -1,6 +1,7 @@
 -- Keras 3's progress bar. Format: keras/src/utils/progbar.py; 20 cells, redrawn at most every 50 ms. Where the output is no
 -- terminal, or with verbose = 2, one line per epoch.
 local Callback = require "moongate.callbacks.callback"
+local check = require "moongate.check"
 local terminal = require "moongate.terminal"
 
 local ProgressBar = Callback:extend("ProgressBar")
@@ -11,7 +12,7 @@ local WIDTH, INTERVAL = 20, 0.05
 ---@param options? table { write = function, now = function, dynamic = boolean, colour = boolean, utf8 = boolean }
 ---@return Callback
 function ProgressBar:init(options)
-  options = options or {}
+  options = check.options("ProgressBar", options, { "write", "now", "dynamic", "colour", "utf8" })
   local function pick(value, default)
     if value == nil then return default() end
     return value

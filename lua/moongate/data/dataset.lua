@@ -33,10 +33,11 @@ end
 ---@example local data = mg.data.from_tensors(x, y):shuffle(1):batch(32)
 function Dataset.from_tensors(x, y, w)
   local all, names = { x, y, w }, { "x", "y", "sample_weight" }
+  tensor.expect("from_tensors", "x", x)
   for i = 1, 3 do
     if all[i] then
       tensor.expect("from_tensors", names[i], all[i])
-      if #all[i].shape == 0 or all[i].shape[1] ~= x.shape[1] then
+      if #x.shape == 0 or #all[i].shape == 0 or all[i].shape[1] ~= x.shape[1] then
         check.fail("from_tensors: %s %s has other rows than x %s; the first sizes have to agree", names[i], tostring(all[i].shape),
           tostring(x.shape))
       end

@@ -49,6 +49,7 @@ end
 ---@param code integer
 ---@return string
 function text.character(code)
+  check.integer("character", "code", code, 0, 0x10FFFF)
   if code < 0x80 then return char(code) end
   if code < 0x800 then return char(0xC0 + floor(code / 64), 0x80 + code % 64) end
   local last, middle = 0x80 + code % 64, 0x80 + floor(code / 64) % 64
@@ -60,6 +61,7 @@ end
 ---@param path string
 ---@return string|nil, string|nil
 function text.read(path)
+  check.type("read_text", "path", path, "string")
   local file, message = io.open(path, "rb")
   if not file then return nil, message end
   local contents = file:read("*a")

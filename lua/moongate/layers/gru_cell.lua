@@ -155,6 +155,8 @@ end
 ---@param options? table training
 ---@return Tensor, Tensor|Tensor[]
 function GRUCell:call(x, states, options)
+  tensor.expect(self:title(), "x", x)
+  self:check_input(x.shape)
   local h, listed = state_of(self, x, states)
   local input_masks, recurrent_masks = self:step_masks(x.shape[1], x.shape[2], x.dtype, options and options.training)
   dropout_mask.kept(input_masks)

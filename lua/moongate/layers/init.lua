@@ -25,6 +25,9 @@ local registered = {}
 ---@param C table a class with from_config
 function layers.register(C)
   check.type("layers.register", "class", C, "table")
+  if type(C.name) ~= "string" or not C.from_config then
+    check.fail("layers.register: argument class is %s, expected a class with from_config; make it with Layer:extend", check.describe(C))
+  end
   registered[C.name] = C
   return C
 end
@@ -48,7 +51,12 @@ function layers.deserialize(config)
 end
 
 --- The config of a layer, as Keras writes it into a model's.
-function layers.serialize(layer) return layer:serialize() end
+function layers.serialize(layer)
+  if type(layer) ~= "table" or not layer.serialize or not layer.is_layer then
+    check.fail("layers.serialize: argument layer is %s, expected a layer", check.describe(layer))
+  end
+  return layer:serialize()
+end
 
 return setmetatable(layers, { names = FILES, __index = function(self, name)
   local file = FILES[name]

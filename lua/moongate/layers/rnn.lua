@@ -63,6 +63,7 @@ end
 
 --- (B, T, U) or (B, U), and with return_state (B, size) for every state.
 function RNN:compute_output_shape(shape)
+  check.type(self:title() .. ".compute_output_shape", "shape", shape, "table")
   local units = self.cell.output_size or state_sizes(self)[1]
   local output = self.return_sequences and { shape[1], shape[2], units } or { shape[1], units }
   if not self.return_state then return output end
@@ -192,6 +193,9 @@ end
 ---@param options table mask, training, initial_state
 ---@return Tensor, Tensor
 function RNN:call(x, options)
+  tensor.expect(self:title(), "x", x)
+  self:check_input(x.shape)
+  options = options or {}
   local mask = time_mask(self, options.mask, x.shape)
   local output, states = self:run(x, first_states(self, x.shape[1], options.initial_state), mask, options.training)
   forget_masks(self.cell)

@@ -117,7 +117,7 @@ end
 --- The loss in Keras's object form.
 ---@param loss Loss
 ---@return table
-function losses.serialize(loss) return registry:serialize(loss.fn or loss) end
+function losses.serialize(loss) return registry:serialize(type(loss) == "table" and loss.fn or loss) end
 
 --- A loss from what serialize gave.
 ---@param config table|string

@@ -15,7 +15,8 @@ end
 -- Variables by dtype and by whether weight decay touches them, in order.
 local function sort_out(variables, decays)
   local groups, by_key, entries = {}, {}, {}
-  for _, variable in ipairs(variables) do
+  for i, variable in ipairs(variables) do
+    tensor.expect("optimizer", ("variables[%d]"):format(i), variable)
     local key = variable.dtype .. tostring(decays(variable))
     local group = by_key[key]
     if not group then
