@@ -35,7 +35,7 @@ end
 ---@return any what f returns
 ---@example local y = mg.no_grad(function() return model(x) end)
 function autograd.no_grad(f, ...)
-  check.type("no_grad", "f", f, "function")
+  check.callable("no_grad", "f", f)
   local before = state.on
   state.on = false
   return restore(before, pcall(f, ...))
@@ -45,7 +45,7 @@ end
 ---@param f function
 ---@return any what f returns
 function autograd.enable_grad(f, ...)
-  check.type("enable_grad", "f", f, "function")
+  check.callable("enable_grad", "f", f)
   local before = state.on
   state.on = true
   return restore(before, pcall(f, ...))

@@ -126,6 +126,13 @@ function check.type(op, name, value, expected)
   return value
 end
 
+--- `value` must be a function, or an object that can be called like one (a model, a layer).
+function check.callable(op, name, value)
+  local meta = type(value) == "table" and getmetatable(value)
+  if meta and meta.__call then return value end
+  return check.type(op, name, value, "function")
+end
+
 --- `value` must be a number in [least, most] (either may be nil); NaN never is.
 ---@return number
 function check.number(op, name, value, least, most)

@@ -1,5 +1,6 @@
 -- Memory of tensors: pooled handles, scopes that free at once, and the collector run before the memory that it does not see grows.
 local ffi = require "ffi"
+local check = require "moongate.check"
 local core = require "moongate.ffi.core"
 local C = core.C
 
@@ -107,6 +108,7 @@ end
 ---@return any what f returns
 ---@example local loss = mg.memory.scope(function() return step(x, y) end)
 function memory.scope(f, ...)
+  check.callable("scope", "f", f)
   local outer = scope
   depth = depth + 1
   local list = lists[depth] or { n = 0 }

@@ -117,7 +117,7 @@ end
 ---@example assert(mg.gradcheck(mg.ops.tanh, { mg.tensor{ 0.1, 0.2 } }))
 function M.gradcheck(f, inputs, options)
   options = check.options("gradcheck", options, { "step", "tolerance" })
-  check.type("gradcheck", "f", f, "function")
+  check.callable("gradcheck", "f", f)
   if tensors.is(inputs) then inputs = { inputs } end
   local own = {}
   for i, x in ipairs(check.type("gradcheck", "inputs", inputs, "table")) do

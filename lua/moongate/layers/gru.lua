@@ -7,6 +7,7 @@ local GRUCell = require "moongate.layers.gru_cell"
 local ops = require "moongate.ops"
 local regularizers = require "moongate.regularizers"
 local RNN = require "moongate.layers.rnn"
+local tensor = require "moongate.tensor"
 
 -- The cell's fields, kept by the cell; activity_regularizer stands where Keras writes it when it is null.
 local list = {}
@@ -71,6 +72,11 @@ end
 ---@param x? Tensor (B, T, F)
 ---@param mask? Tensor (B, T)
 ---@return table
-function GRU:explain(x, mask) return explain(self, x, mask) end
+function GRU:explain(x, mask)
+  if x ~= nil then tensor.expect(self:title() .. ".explain", "x", x) end
+  if mask ~= nil then tensor.expect(self:title() .. ".explain", "mask", mask) end
+  if x ~= nil then self:check_input(x.shape) end
+  return explain(self, x, mask)
+end
 
 return GRU

@@ -182,6 +182,9 @@ function GRUCell:__call(x, states, options)
 end
 
 --- The shapes of output and new state.
-function GRUCell:compute_output_shape(shape) return { shape[1], self.units }, { shape[1], self.units } end
+function GRUCell:compute_output_shape(shape)
+  check.type(self:title() .. ".compute_output_shape", "shape", shape, "table")
+  return { shape[1], self.units }, { shape[1], self.units }
+end
 
 return GRUCell

@@ -26,7 +26,8 @@ local registered = {}
 function layers.register(C)
   check.type("layers.register", "class", C, "table")
   if type(C.name) ~= "string" or not C.from_config then
-    check.fail("layers.register: argument class is %s, expected a class with from_config; make it with Layer:extend", check.describe(C))
+    check.fail("layers.register: argument class is %s, expected a class with from_config; make it with Layer:extend",
+      check.describe(C))
   end
   registered[C.name] = C
   return C
