@@ -68,54 +68,58 @@ local function preset(cell, slot, rate, masks)
     masks = masks }
 end
 
+local methods = {}
+
+--- The mask for the input (B,F): nil when the rate is 0, a tensor, or for count > 1 a list; ones when training is not true.
+---@param inputs Tensor
+---@param training? boolean
+---@param count? integer default 1
+function methods:get_dropout_mask_for_cell(inputs, training, count)
+  return for_cell(self, "input", self.dropout, inputs, training, count)
+end
+
+--- The mask for the state (B,U), as get_dropout_mask_for_cell.
+function methods:get_recurrent_dropout_mask_for_cell(inputs, training, count)
+  return for_cell(self, "recurrent", self.recurrent_dropout, inputs, training, count)
+end
+
+--- Keras 3's form: the training mask(s) for a step's input, as many as the implementation uses.
+function methods:get_dropout_mask(step_input)
+  return self:get_dropout_mask_for_cell(step_input, true, self:mask_count())
+end
+
+--- Keras 3's form: the training masks for the state.
+function methods:get_recurrent_dropout_mask(state)
+  return self:get_recurrent_dropout_mask_for_cell(state, true, self:mask_count())
+end
+
+--- Forgets the mask of the input.
+function methods:reset_dropout_mask() self.dropout_cache.input = nil end
+
+--- Forgets the mask of the state.
+function methods:reset_recurrent_dropout_mask() self.dropout_cache.recurrent = nil end
+
+--- Uses these masks, already scaled by 1/(1-rate), in training calls of their shape until the next reset; a whole-sequence layer
+--- resets after each call.
+---@param masks table input = list of (B,F), recurrent = list of (B,U)
+function methods:set_dropout_masks(masks)
+  check.options(self:title() .. ": set_dropout_masks", masks, { "input", "recurrent" })
+  preset(self, "input", self.dropout, masks.input)
+  preset(self, "recurrent", self.recurrent_dropout, masks.recurrent)
+end
+
+--- The lists of masks for inputs of (batch, features) and states of (batch, units); nil where nothing is dropped.
+function methods:step_masks(batch, features, dtype, training)
+  if not training then return nil, nil end
+  local count = self:mask_count()
+  return masks_of(self, "input", self.dropout, { batch, features }, dtype, true, count),
+    masks_of(self, "recurrent", self.recurrent_dropout, { batch, self.units }, dtype, true, count)
+end
+
 --- Gives a class of cells (layers with the fields dropout and recurrent_dropout) the mask cache.
 ---@param C table
 function dropout_mask.mixin(C)
-  --- The mask for the input (B,F): nil when the rate is 0, a tensor, or for count > 1 a list; ones when training is not true.
-  ---@param inputs Tensor
-  ---@param training? boolean
-  ---@param count? integer default 1
-  function C:get_dropout_mask_for_cell(inputs, training, count)
-    return for_cell(self, "input", self.dropout, inputs, training, count)
-  end
-
-  --- The mask for the state (B,U), as get_dropout_mask_for_cell.
-  function C:get_recurrent_dropout_mask_for_cell(inputs, training, count)
-    return for_cell(self, "recurrent", self.recurrent_dropout, inputs, training, count)
-  end
-
-  --- Keras 3's form: the training mask(s) for a step's input, as many as the implementation uses.
-  function C:get_dropout_mask(step_input)
-    return self:get_dropout_mask_for_cell(step_input, true, self:mask_count())
-  end
-
-  --- Keras 3's form: the training masks for the state.
-  function C:get_recurrent_dropout_mask(state)
-    return self:get_recurrent_dropout_mask_for_cell(state, true, self:mask_count())
-  end
-
-  --- Forgets the mask of the input.
-  function C:reset_dropout_mask() self.dropout_cache.input = nil end
-
-  --- Forgets the mask of the state.
-  function C:reset_recurrent_dropout_mask() self.dropout_cache.recurrent = nil end
-
-  --- Uses these masks, already scaled by 1/(1-rate), in training calls of their shape until the next reset; a whole-sequence layer
-  --- resets after each call.
-  ---@param masks table input = list of (B,F), recurrent = list of (B,U)
-  function C:set_dropout_masks(masks)
-    check.options(self:title() .. ": set_dropout_masks", masks, { "input", "recurrent" })
-    preset(self, "input", self.dropout, masks.input)
-    preset(self, "recurrent", self.recurrent_dropout, masks.recurrent)
-  end
-
-  --- The lists of masks for inputs of (batch, features) and states of (batch, units); nil where nothing is dropped.
-  function C:step_masks(batch, features, dtype, training)
-    if not training then return nil, nil end
-    local count = self:mask_count()
-    return masks_of(self, "input", self.dropout, { batch, features }, dtype, true, count),
-      masks_of(self, "recurrent", self.recurrent_dropout, { batch, self.units }, dtype, true, count)
-  end
+  for name, method in pairs(methods) do C[name] = method end
 end
 
 return dropout_mask

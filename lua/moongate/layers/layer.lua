@@ -15,8 +15,9 @@ local null = require "moongate.null"
 local ops = require "moongate.ops"
 local regularizers = require "moongate.regularizers"
 local tensor = require "moongate.tensor"
+local Weighted = require "moongate.layers.weights"
 
-local Layer = class "Layer"
+local Layer = class("Layer", Weighted)
 
 local dtype_field = { decode = function(value, where)
   return fields.dtype.decode(value, where) or tensor.floatx
@@ -244,7 +245,5 @@ function Layer.extend(name, list, positional, parent)
   Layer.declare(C, list, positional)
   return C
 end
-
-require "moongate.layers.weights" (Layer)
 
 return Layer

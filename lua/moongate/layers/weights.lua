@@ -1,5 +1,6 @@
--- The part of Layer that keeps weights and losses: adding, listing, reading, setting, counting.
+-- What keeps weights and losses, the parent of Layer: adding, listing, reading, setting, counting.
 local check = require "moongate.check"
+local class = require "moongate.class"
 local constraints = require "moongate.constraints"
 local create = require "moongate.tensor_create"
 local initializers = require "moongate.initializers"
@@ -37,143 +38,144 @@ local function select_variables(list, trainable)
   return chosen
 end
 
-return function(Layer)
-  Layer.is_layer = true
+local Weighted = class "Weighted"
+Weighted.is_layer = true
 
-  --- Makes a variable of the layer. Called from build.
-  ---@param options table name, shape, initializer (default glorot_uniform), regularizer, constraint, trainable, dtype
-  ---@return Variable
-  function Layer:add_weight(options)
-    check.options(self:title() .. ": add_weight", options, ADD_WEIGHT)
-    local shape = check.type(self:title() .. ": add_weight", "shape", options.shape, "table")
-    local initializer = initializers.get(options.initializer) or initializers.get "glorot_uniform"
-    local trainable = options.trainable ~= false
-    local dtype = options.dtype or self.dtype
-    local value = initializer(shape, dtype)
-    if not tensor.is(value) or self.shape_text(value.shape) ~= self.shape_text(shape) then
-      check.fail("%s: add_weight: the initializer of %s gave %s, expected a tensor %s", self:title(), options.name or "variable",
-        check.describe(value), self.shape_text(shape))
-    end
-    local v = Variable(value, { dtype = dtype, name = options.name or "variable", trainable = trainable and self.trainable })
-    v.path = self.name .. "/" .. v.name
-    v.weight_kind = trainable
-    v.regularizer, v.constraint = regularizers.get(options.regularizer), constraints.get(options.constraint)
-    self.variables_list[#self.variables_list + 1] = v
-    return v
+--- Makes a variable of the layer. Called from build.
+---@param options table name, shape, initializer (default glorot_uniform), regularizer, constraint, trainable, dtype
+---@return Variable
+function Weighted:add_weight(options)
+  check.options(self:title() .. ": add_weight", options, ADD_WEIGHT)
+  local shape = check.type(self:title() .. ": add_weight", "shape", options.shape, "table")
+  local initializer = initializers.get(options.initializer) or initializers.get "glorot_uniform"
+  local trainable = options.trainable ~= false
+  local dtype = options.dtype or self.dtype
+  local value = initializer(shape, dtype)
+  if not tensor.is(value) or self.shape_text(value.shape) ~= self.shape_text(shape) then
+    check.fail("%s: add_weight: the initializer of %s gave %s, expected a tensor %s", self:title(), options.name or "variable",
+      check.describe(value), self.shape_text(shape))
   end
+  local v = Variable(value, { dtype = dtype, name = options.name or "variable", trainable = trainable and self.trainable })
+  v.path = self.name .. "/" .. v.name
+  v.weight_kind = trainable
+  v.regularizer, v.constraint = regularizers.get(options.regularizer), constraints.get(options.constraint)
+  self.variables_list[#self.variables_list + 1] = v
+  return v
+end
 
-  --- The layer's own variables in order (Keras's vars/0, vars/1, ...).
-  function Layer:own_variables() return self.variables_list end
+--- The layer's own variables in order (Keras's vars/0, vars/1, ...).
+function Weighted:own_variables() return self.variables_list end
 
-  --- Inner objects that a file holds in groups of their own: { attribute name, object } in order.
-  function Layer:children()
-    if rawget(self, "seed_generator") then return { { "seed_generator", self.seed_generator } } end
-    return {}
-  end
+--- Inner objects that a file holds in groups of their own: { attribute name, object } in order.
+function Weighted:children()
+  if rawget(self, "seed_generator") then return { { "seed_generator", self.seed_generator } } end
+  return {}
+end
 
-  function Layer.getters:weights() return all_variables(self) end
-  function Layer.getters:variables() return all_variables(self) end
-  function Layer.getters:trainable_weights() return self.trainable and select_variables(all_variables(self), true) or {} end
-  function Layer.getters:trainable_variables() return self.trainable_weights end
-  function Layer.getters:non_trainable_weights()
-    return self.trainable and select_variables(all_variables(self), false) or all_variables(self)
-  end
-  function Layer.getters:non_trainable_variables() return self.non_trainable_weights end
+function Weighted.getters:weights() return all_variables(self) end
+function Weighted.getters:variables() return all_variables(self) end
+function Weighted.getters:trainable_weights() return self.trainable and select_variables(all_variables(self), true) or {} end
+function Weighted.getters:trainable_variables() return self.trainable_weights end
+function Weighted.getters:non_trainable_weights()
+  return self.trainable and select_variables(all_variables(self), false) or all_variables(self)
+end
+function Weighted.getters:non_trainable_variables() return self.non_trainable_weights end
 
-  function Layer.getters:trainable() return rawget(self, "is_trainable") ~= false end
-  -- Freezing a layer freezes its variables and all layers in it; thawing brings back those that were made trainable.
-  function Layer.setters:trainable(value)
-    check.type(self:title(), "trainable", value, "boolean")
-    rawset(self, "is_trainable", value)
-    for _, v in ipairs(self.variables_list) do v:set_trainable(value and v.weight_kind) end
-    for _, child in ipairs(self:children()) do
-      if child[2].is_layer then child[2].trainable = value end
-    end
-  end
-
-  --- Copies of all weights, in order.
-  ---@return Tensor[]
-  function Layer:get_weights()
-    local list = {}
-    for i, v in ipairs(self.weights) do list[i] = v:copy():detach() end
-    return list
-  end
-
-  --- Sets all weights, from tensors or nested tables of the same shapes in the same order.
-  ---@param values table
-  function Layer:set_weights(values)
-    local weights = self.weights
-    check.type(self:title() .. ": set_weights", "values", values, "table")
-    if #values ~= #weights then
-      check.fail("%s: set_weights: %d arrays were given, expected %d%s", self:title(), #values, #weights,
-        self.built and "" or "; the layer is not built yet, call it or build it first")
-    end
-    local list = {}
-    for i, v in ipairs(weights) do
-      local value = values[i]
-      if not tensor.is(value) then value = create.tensor(value, { dtype = v.dtype }) end
-      if tostring(value.shape) ~= tostring(v.shape) then
-        check.fail("%s: set_weights: array %d (%s) has shape %s, expected %s", self:title(), i, v.path,
-          self.shape_text(value.shape), self.shape_text(v.shape))
-      end
-      list[i] = value
-    end
-    for i, v in ipairs(weights) do v:assign(list[i]) end
-  end
-
-  --- The number of scalars in the weights.
-  ---@return integer
-  function Layer:count_params()
-    if not self.built then
-      check.fail("%s: count_params: the layer is not built yet; call it, or build it with layer:build(input_shape)", self:title())
-    end
-    local count = 0
-    for _, v in ipairs(self.weights) do
-      local size = 1
-      for i = 1, #v.shape do size = size * v.shape[i] end
-      count = count + size
-    end
-    return count
-  end
-
-  -- Losses -------------------------------------------------------------------------------------------------------------------
-
-  --- Adds a term to the losses of the running call.
-  ---@param loss Tensor scalar
-  function Layer:add_loss(loss) self.loss_list[#self.loss_list + 1] = loss end
-
-  --- Forgets the terms of the last call.
-  function Layer:clear_losses()
-    self.loss_list = {}
-    for _, child in ipairs(self:children()) do
-      if child[2].is_layer then child[2]:clear_losses() end
-    end
-  end
-
-  --- The terms of the last call, of this layer and those in it.
-  function Layer:call_losses()
-    local list = append({}, self.loss_list)
-    for _, child in ipairs(self:children()) do
-      if child[2].is_layer then append(list, child[2]:call_losses()) end
-    end
-    return list
-  end
-
-  --- Terms of the last call first, then one for every regularized trainable weight.
-  function Layer.getters:losses()
-    local list = self:call_losses()
-    for _, v in ipairs(self.trainable_weights) do
-      if v.regularizer then list[#list + 1] = v.regularizer(v) end
-    end
-    return list
-  end
-
-  --- Draws a mask to multiply with: 0 with probability rate, else 1/(1-rate).
-  ---@param shape integer[]
-  ---@return Tensor
-  function Layer:draw_dropout(shape, dtype, rate)
-    local mask = create.empty(shape, { dtype = dtype })
-    ops.random_fill("dropout", mask, self.seed_generator:next(), rate, 0)
-    return mask
+function Weighted.getters:trainable() return rawget(self, "is_trainable") ~= false end
+-- Freezing a layer freezes its variables and all layers in it; thawing brings back those that were made trainable.
+function Weighted.setters:trainable(value)
+  check.type(self:title(), "trainable", value, "boolean")
+  rawset(self, "is_trainable", value)
+  for _, v in ipairs(self.variables_list) do v:set_trainable(value and v.weight_kind) end
+  for _, child in ipairs(self:children()) do
+    if child[2].is_layer then child[2].trainable = value end
   end
 end
+
+--- Copies of all weights, in order.
+---@return Tensor[]
+function Weighted:get_weights()
+  local list = {}
+  for i, v in ipairs(self.weights) do list[i] = v:copy():detach() end
+  return list
+end
+
+--- Sets all weights, from tensors or nested tables of the same shapes in the same order.
+---@param values table
+function Weighted:set_weights(values)
+  local weights = self.weights
+  check.type(self:title() .. ": set_weights", "values", values, "table")
+  if #values ~= #weights then
+    check.fail("%s: set_weights: %d arrays were given, expected %d%s", self:title(), #values, #weights,
+      self.built and "" or "; the layer is not built yet, call it or build it first")
+  end
+  local list = {}
+  for i, v in ipairs(weights) do
+    local value = values[i]
+    if not tensor.is(value) then value = create.tensor(value, { dtype = v.dtype }) end
+    if tostring(value.shape) ~= tostring(v.shape) then
+      check.fail("%s: set_weights: array %d (%s) has shape %s, expected %s", self:title(), i, v.path,
+        self.shape_text(value.shape), self.shape_text(v.shape))
+    end
+    list[i] = value
+  end
+  for i, v in ipairs(weights) do v:assign(list[i]) end
+end
+
+--- The number of scalars in the weights.
+---@return integer
+function Weighted:count_params()
+  if not self.built then
+    check.fail("%s: count_params: the layer is not built yet; call it, or build it with layer:build(input_shape)", self:title())
+  end
+  local count = 0
+  for _, v in ipairs(self.weights) do
+    local size = 1
+    for i = 1, #v.shape do size = size * v.shape[i] end
+    count = count + size
+  end
+  return count
+end
+
+-- Losses -------------------------------------------------------------------------------------------------------------------
+
+--- Adds a term to the losses of the running call.
+---@param loss Tensor scalar
+function Weighted:add_loss(loss) self.loss_list[#self.loss_list + 1] = loss end
+
+--- Forgets the terms of the last call.
+function Weighted:clear_losses()
+  self.loss_list = {}
+  for _, child in ipairs(self:children()) do
+    if child[2].is_layer then child[2]:clear_losses() end
+  end
+end
+
+--- The terms of the last call, of this layer and those in it.
+function Weighted:call_losses()
+  local list = append({}, self.loss_list)
+  for _, child in ipairs(self:children()) do
+    if child[2].is_layer then append(list, child[2]:call_losses()) end
+  end
+  return list
+end
+
+--- Terms of the last call first, then one for every regularized trainable weight.
+function Weighted.getters:losses()
+  local list = self:call_losses()
+  for _, v in ipairs(self.trainable_weights) do
+    if v.regularizer then list[#list + 1] = v.regularizer(v) end
+  end
+  return list
+end
+
+--- Draws a mask to multiply with: 0 with probability rate, else 1/(1-rate).
+---@param shape integer[]
+---@return Tensor
+function Weighted:draw_dropout(shape, dtype, rate)
+  local mask = create.empty(shape, { dtype = dtype })
+  ops.random_fill("dropout", mask, self.seed_generator:next(), rate, 0)
+  return mask
+end
+
+return Weighted
