@@ -67,7 +67,8 @@ mg_status mg_activation_backward(mg_tensor *dx, const mg_tensor *dy, const mg_te
   if (status == MG_OK && v) status = mg_detach_input(&slope_of, v, dx);
   mg_tensor *from = v ? &slope_of : NULL;
   if (status == MG_OK)
-    status = dx->buffer->backend->activation_backward(dx, &gradient, source == BY_X ? from : NULL, source == BY_Y ? from : NULL, activation);
+    status = dx->buffer->backend->activation_backward(dx, &gradient, source == BY_X ? from : NULL, source == BY_Y ? from : NULL,
+                                                      activation);
   mg_release(&gradient);
   mg_release(&slope_of);
   mg_mark_written(dx);

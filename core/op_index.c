@@ -119,8 +119,8 @@ mg_status mg_one_hot(mg_tensor *out, const mg_tensor *ids) {
   int fits = out->ndim == ids->ndim + 1;
   for (int d = 0; fits && d < ids->ndim; d++) fits = out->shape[d] == ids->shape[d];
   if (!fits)
-    return mg_fail(MG_ESHAPE, "one_hot: out %s for ids %s; expected ids' shape with the number of classes as one more axis", mg_shape_text(out),
-                   mg_shape_text(ids));
+    return mg_fail(MG_ESHAPE, "one_hot: out %s for ids %s; expected ids' shape with the number of classes as one more axis",
+                   mg_shape_text(out), mg_shape_text(ids));
   if (mg_element_count(out) == 0) return MG_OK;
   mg_status status = one_hot_into(out, ids);
   mg_mark_written(out);

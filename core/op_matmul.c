@@ -11,7 +11,8 @@ static mg_status check(const mg_tensor *out, const mg_tensor *a, const mg_tensor
     return mg_fail(MG_ESHAPE, "matmul: a %s and b %s; expected two axes or more of each; reshape a vector to (1, K) or (K, 1)",
                    mg_shape_text(a), mg_shape_text(b));
   if (mg_axis_size(a, -1) == mg_axis_size(b, -2)) return MG_OK;
-  return mg_fail(MG_ESHAPE, "matmul: a %s has rows of %lld, b %s columns of %lld; expected (..., M, K) and (..., K, N); transpose one of them",
+  return mg_fail(MG_ESHAPE, "matmul: a %s has rows of %lld, b %s columns of %lld; expected (..., M, K) and (..., K, N); "
+                 "transpose one of them",
                  mg_shape_text(a), (long long)mg_axis_size(a, -1), mg_shape_text(b), (long long)mg_axis_size(b, -2));
 }
 
@@ -26,7 +27,7 @@ static mg_status check_shapes(const mg_tensor *out, const mg_tensor *a, const mg
     fits = (right == size || right == 1) && size_from_end(out, i) == size;
   }
   if (fits) return MG_OK;
-  return mg_fail(MG_ESHAPE, "matmul: out %s for a %s and b %s; expected (..., M, N) with their leading axes broadcast to each other",
+  return mg_fail(MG_ESHAPE, "matmul: out %s for a %s and b %s; expected (..., M, N) with their leading axes broadcast together",
                  mg_shape_text(out), mg_shape_text(a), mg_shape_text(b));
 }
 

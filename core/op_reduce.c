@@ -98,8 +98,8 @@ static mg_status check_top_k(const mg_tensor *values, const mg_tensor *indices, 
   MG_TRY(same_device("top_k", indices, x));
   MG_TRY(mg_check_same_shape("top_k", "indices", indices, "values", values));
   if (x->ndim == 0 || values->ndim != x->ndim || mg_axis_size(values, -1) > mg_axis_size(x, -1))
-    return mg_fail(MG_ESHAPE, "top_k: values %s for x %s; expected (..., k) with k at most the size of x's last axis", mg_shape_text(values),
-                   mg_shape_text(x));
+    return mg_fail(MG_ESHAPE, "top_k: values %s for x %s; expected (..., k) with k at most the size of x's last axis",
+                   mg_shape_text(values), mg_shape_text(x));
   for (int d = 0; d < x->ndim; d++) shape[d] = d == x->ndim - 1 ? values->shape[d] : x->shape[d];
   return mg_check_shape("top_k", "values", values, x->ndim, shape);
 }

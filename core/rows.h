@@ -4,8 +4,8 @@
 
 #include "tensor.h"
 
-/* t[i] is an input or output with the axis moved to the end, contiguous: a view where its memory already lies so, else a copy. Outputs
- * that are copies go back at the end. Start with {0}. */
+/* t[i] is an input or output with the axis moved to the end, contiguous: a view where its memory already lies so, else a copy.
+ * Outputs that are copies go back at the end. Start with {0}. */
 typedef struct mg_rows {
   mg_tensor t[3];
   mg_tensor moved[3]; /* an output's view with the axis at the end; empty: t[i] is it */

@@ -1,4 +1,5 @@
-/* activation.c: activations on the CPU. float32 through the vector loops (activation_body.h), float64 through activation_scalar.h. */
+/* activation.c: activations on the CPU. float32 through the vector loops (activation_body.h), float64 through activation_scalar.h
+ * in double. */
 #include "activation_scalar.h"
 #include "cpu.h"
 #include "elementwise.h"

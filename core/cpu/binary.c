@@ -30,15 +30,16 @@ static void vectors_float32(const void *context, int64_t n, void *out, const voi
 }
 
 mg_status mg_cpu_binary(int32_t op, mg_tensor *out, const mg_tensor *a, const mg_tensor *b) {
-  static const mg_kernel kernels[] = {
-    [MG_FLOAT32] = vectors_float32, [MG_FLOAT64] = arithmetic_float64, [MG_INT32] = arithmetic_int32, [MG_UINT8] = arithmetic_uint8};
+  static const mg_kernel kernels[] = {[MG_FLOAT32] = vectors_float32, [MG_FLOAT64] = arithmetic_float64,
+                                      [MG_INT32] = arithmetic_int32, [MG_UINT8] = arithmetic_uint8};
   const mg_tensor *in[] = {a, b};
-  return mg_elementwise(out, in, 2, MG_PIECE_LIGHT, a->dtype == MG_FLOAT32 && op == MG_BINARY_POW ? arithmetic_float32 : kernels[a->dtype], &op);
+  mg_kernel kernel = a->dtype == MG_FLOAT32 && op == MG_BINARY_POW ? arithmetic_float32 : kernels[a->dtype];
+  return mg_elementwise(out, in, 2, MG_PIECE_LIGHT, kernel, &op);
 }
 
 mg_status mg_cpu_compare(int32_t op, mg_tensor *out, const mg_tensor *a, const mg_tensor *b) {
-  static const mg_kernel kernels[] = {
-    [MG_FLOAT32] = comparison_float32, [MG_FLOAT64] = comparison_float64, [MG_INT32] = comparison_int32, [MG_UINT8] = comparison_uint8};
+  static const mg_kernel kernels[] = {[MG_FLOAT32] = comparison_float32, [MG_FLOAT64] = comparison_float64,
+                                      [MG_INT32] = comparison_int32, [MG_UINT8] = comparison_uint8};
   const mg_tensor *in[] = {a, b};
   return mg_elementwise(out, in, 2, MG_PIECE_LIGHT, kernels[a->dtype], &op);
 }

@@ -1,5 +1,5 @@
-/* binary_body.h: arithmetic and comparison of two plain arrays of TYPE. Included once per dtype by binary.c, which defines TYPE, NAME(x)
- * and WIDE, the type to compute in: unsigned for integers, which wrap. */
+/* binary_body.h: arithmetic and comparison of two plain arrays of TYPE. Included once per dtype by binary.c, which defines TYPE,
+ * NAME(x) and WIDE, the type to compute in: unsigned for integers, which wrap. */
 
 static inline TYPE NAME(arithmetic_value)(int32_t op, TYPE a, TYPE b) {
   switch (op) {

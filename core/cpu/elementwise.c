@@ -46,7 +46,8 @@ static void row(void *context, char *const *data, const int64_t *strides, int64_
   else row_in_chunks(c, data, strides, n);
 }
 
-mg_status mg_elementwise(mg_tensor *out, const mg_tensor *const *in, int count, int64_t piece, mg_kernel kernel, const void *context) {
+mg_status mg_elementwise(mg_tensor *out, const mg_tensor *const *in, int count, int64_t piece, mg_kernel kernel,
+                         const void *context) {
   const mg_tensor *operands[MG_MAX_OPERANDS] = {out};
   call c = {.kernel = kernel, .context = context, .operands = count + 1};
   for (int k = 0; k < count; k++) operands[k + 1] = in[k];

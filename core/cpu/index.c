@@ -6,7 +6,7 @@
 
 enum { PIECE_BYTES = 65536, COLUMNS = 64, IDS_PIECE = 65536 };
 
-/* ---- check_ids ------------------------------------------------------------------------------------------------------------------ */
+/* ---- check_ids ------------------------------------------------------------------------------------------------------------- */
 
 /* Branch-free over a block, then the place in it. */
 mg_status mg_cpu_check_ids(int64_t *first_bad, const mg_tensor *ids, int64_t limit) {
@@ -26,7 +26,7 @@ mg_status mg_cpu_check_ids(int64_t *first_bad, const mg_tensor *ids, int64_t lim
   return MG_OK;
 }
 
-/* ---- gather, one_hot: rows of the output are independent ------------------------------------------------------------------------- */
+/* ---- gather, one_hot: rows of the output are independent ------------------------------------------------------------------- */
 
 typedef struct rows {
   char *out;
@@ -80,7 +80,7 @@ mg_status mg_cpu_one_hot(mg_tensor *out, const mg_tensor *ids) {
   return mg_parallel(mg_pieces(r.count, r.per_piece), one_hot_piece, &r);
 }
 
-/* ---- scatter_add: a piece is a slice of columns, for which it goes through all ids in order --------------------------------------- */
+/* ---- scatter_add: a piece is a slice of columns, for which it goes through all ids in order -------------------------------- */
 
 typedef struct scatter {
   void *table;

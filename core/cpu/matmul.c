@@ -1,5 +1,6 @@
-/* matmul.c: matrix products through OpenBLAS, which runs in the calling thread. The work is cut into tiles of out, whose sizes depend on
- * the shapes alone: OpenBLAS picks its kernels by the sizes it sees, and so the result never depends on the number of threads. */
+/* matmul.c: matrix products through OpenBLAS, which runs in the calling thread. The work is cut into tiles of out, whose sizes
+ * depend on the shapes alone: OpenBLAS picks its kernels by the sizes it sees, and so the result never depends on the number of
+ * threads. */
 #include <cblas.h>
 
 #include "../error.h"
@@ -46,7 +47,8 @@ static void choose_tiles(product *p) {
   double wanted = work / TILE_WORK < MAX_TILES ? work / TILE_WORK : MAX_TILES;
   p->tile_m = p->m;
   p->tile_n = p->n;
-  while ((double)(mg_pieces(p->m, p->tile_m) * mg_pieces(p->n, p->tile_n)) < wanted && (p->tile_m > TILE_STEP || p->tile_n > TILE_STEP)) {
+  while ((double)(mg_pieces(p->m, p->tile_m) * mg_pieces(p->n, p->tile_n)) < wanted) {
+    if (p->tile_m <= TILE_STEP && p->tile_n <= TILE_STEP) break;
     if (p->tile_m >= p->tile_n) p->tile_m = half_of(p->tile_m);
     else p->tile_n = half_of(p->tile_n);
   }

@@ -1,4 +1,5 @@
-/* qr.c: Householder QR through LAPACK (geqrf, orgqr), which OpenBLAS brings. float32 is computed in float64: it is rare, small work. */
+/* qr.c: Householder QR through LAPACK (geqrf, orgqr), which OpenBLAS brings. float32 is computed in float64: the
+ * work is rare and small. */
 #include "../error.h"
 #include "../workspace.h"
 #include "cpu.h"

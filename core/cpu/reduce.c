@@ -1,8 +1,8 @@
 /* reduce.c: reductions over any axes of a strided tensor. Two ways to go through it:
  *   outputs  one output after the other, each reading its elements in runs; few outputs of many elements are cut into chunks
  *   columns  where outputs lie side by side in x: a row of totals takes up row after row
- * Sums of float32 are kept in double, those of float64 and integers as a pair value + low of doubles, so the order of the axes hardly
- * matters; chunks depend on the shapes alone and are put together in order. */
+ * Sums of float32 are kept in double, those of float64 and integers as a pair value + low of doubles, so the order of the axes
+ * hardly matters; chunks depend on the shapes alone and are put together in order. */
 #include "reduce.h"
 
 #include <math.h>

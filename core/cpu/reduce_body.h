@@ -41,12 +41,16 @@ static double product(int64_t n, const float *x) {
 
 /* n >= 1. NaN wins. */
 MG_INLINE float extreme(int op, int64_t n, const float *x) {
-  vf best = vset(x[0]);
+  vf best = vset(x[0]), other = best, nan = vset(0.0f);
   int64_t i = 0;
-  for (; i + MG_VW <= n; i += MG_VW) {
-    vf v = vload(x + i);
-    best = op == MG_REDUCE_MAX ? vmax_nan(best, v) : vmin_nan(best, v);
+  for (; i + 2 * MG_VW <= n; i += 2 * MG_VW) {
+    vf v = vload(x + i), w = vload(x + i + MG_VW);
+    best = op == MG_REDUCE_MAX ? vmax(best, v) : vmin(best, v);
+    other = op == MG_REDUCE_MAX ? vmax(other, w) : vmin(other, w);
+    nan = vselect(vne(v, v) | vne(w, w), vset(NAN), nan);
   }
+  if (vany(vne(nan, nan))) return NAN;
+  best = op == MG_REDUCE_MAX ? vmax(best, other) : vmin(best, other);
   float result = op == MG_REDUCE_MAX ? vmax_lanes(best) : vmin_lanes(best);
   for (; i < n; i++)
     if (x[i] != x[i] || (op == MG_REDUCE_MAX ? x[i] > result : x[i] < result)) result = x[i];
@@ -90,9 +94,12 @@ static void reduce_columns_float32(int32_t op, double *total, const float *x, in
 
 static int64_t find_float32(int64_t n, const float *x, float value) {
   int64_t i = 0;
-  if (value != value)
+  if (value != value) {
+    while (i + MG_VW <= n && !vany(vne(vload(x + i), vload(x + i)))) i += MG_VW;
     while (i < n && x[i] == x[i]) i++;
-  else
+  } else {
+    while (i + MG_VW <= n && !vany(veq(vload(x + i), vset(value)))) i += MG_VW;
     while (i < n && x[i] != value) i++;
+  }
   return i;
 }

@@ -1,5 +1,5 @@
-/* reduce_columns.c: reductions whose outputs lie side by side in x, as in the sum over the rows of a matrix. float32 and float64; totals
- * in double. A piece is a block of columns of one row of outputs; few pieces of many rows are cut into chunks of rows. */
+/* reduce_columns.c: reductions whose outputs lie side by side in x, as in the sum over the rows of a matrix. float32 and float64;
+ * totals in double. A piece is a block of columns of one row of outputs; few pieces of many rows are cut into chunks of rows. */
 #include <math.h>
 
 #include "../error.h"
@@ -7,7 +7,7 @@
 #include "../workspace.h"
 #include "reduce.h"
 
-enum { BLOCK = 256, ENOUGH_PIECES = 16, LEAST_ROWS = 64 };
+enum { BLOCK = 1024, ENOUGH_PIECES = 16, LEAST_ROWS = 64 };
 
 typedef struct block {
   const mg_reduction *r;

@@ -70,7 +70,7 @@ mg_status mg_cpu_arg_reduce(int32_t op, mg_tensor *out, const mg_tensor *x) {
   return all_rows(&c, x);
 }
 
-/* ---- top_k: a heap of the k best with the worst of them on top ---------------------------------------------------------------- */
+/* ---- top_k: a heap of the k best with the worst of them on top ------------------------------------------------------------- */
 
 typedef struct entry {
   double value;
@@ -134,11 +134,12 @@ static mg_status top_row(const call *c, int64_t row) {
 
 mg_status mg_cpu_top_k(mg_tensor *values, mg_tensor *indices, const mg_tensor *x) {
   call c = {.out = mg_elements(values), .indices = mg_elements(indices), .k = mg_axis_size(values, -1), .row = top_row};
-  if (mg_axis_size(x, -1) > INT32_MAX) return mg_fail(MG_EUNSUPPORTED, "top_k: x %s; expected a last axis below 2^31", mg_shape_text(x));
+  if (mg_axis_size(x, -1) > INT32_MAX)
+    return mg_fail(MG_EUNSUPPORTED, "top_k: x %s; expected a last axis below 2^31", mg_shape_text(x));
   return all_rows(&c, x);
 }
 
-/* ---- running sums: floats in double, integers wrap ------------------------------------------------------------------------------ */
+/* ---- running sums: floats in double, integers wrap ------------------------------------------------------------------------- */
 
 static mg_status sum_row(const call *c, int64_t row) {
   double total = 0;

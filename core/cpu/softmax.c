@@ -65,4 +65,6 @@ static mg_status run_all(mg_tensor *out, const mg_tensor *x, const mg_tensor *y,
 
 mg_status mg_cpu_softmax_forward(mg_tensor *out, const mg_tensor *x, int32_t log) { return run_all(out, x, NULL, log); }
 
-mg_status mg_cpu_softmax_backward(mg_tensor *dx, const mg_tensor *dy, const mg_tensor *y, int32_t log) { return run_all(dx, dy, y, log); }
+mg_status mg_cpu_softmax_backward(mg_tensor *dx, const mg_tensor *dy, const mg_tensor *y, int32_t log) {
+  return run_all(dx, dy, y, log);
+}

@@ -1,7 +1,9 @@
 /* softmax_body.h: one row of softmax in float32. Included once per instruction set by float32_body.h, after reduce_body.h. */
 
 /* out = x + shift */
-MG_INLINE void shift_row(int64_t n, float *out, const float *x, float shift) { unary_loop(MG_UNARY_AFFINE, n, out, x, 1.0f, shift); }
+MG_INLINE void shift_row(int64_t n, float *out, const float *x, float shift) {
+  unary_loop(MG_UNARY_AFFINE, n, out, x, 1.0f, shift);
+}
 
 /* Sum of e^x: in double, by blocks. */
 MG_INLINE double sum_of_exp(int64_t n, const float *x) {

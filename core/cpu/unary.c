@@ -90,7 +90,9 @@ static void of_uint8(const void *context, int64_t n, void *out, const void *cons
 }
 
 /* is_nan, is_finite, not */
-static uint8_t predicate(int32_t op, double x) { return op == MG_UNARY_IS_NAN ? isnan(x) != 0 : op == MG_UNARY_IS_FINITE ? isfinite(x) != 0 : x == 0; }
+static uint8_t predicate(int32_t op, double x) {
+  return op == MG_UNARY_IS_NAN ? isnan(x) != 0 : op == MG_UNARY_IS_FINITE ? isfinite(x) != 0 : x == 0;
+}
 
 #define PREDICATE(name, type)                                                                     \
   static void name(const void *context, int64_t n, void *out, const void *const *in) {            \
@@ -104,9 +106,11 @@ PREDICATE(predicate_int32, int32_t)
 PREDICATE(predicate_uint8, uint8_t)
 
 mg_status mg_cpu_unary(int32_t op, mg_tensor *out, const mg_tensor *x, double a, double b) {
-  static const mg_kernel values[] = {[MG_FLOAT32] = of_float32, [MG_FLOAT64] = of_float64, [MG_INT32] = of_int32, [MG_UINT8] = of_uint8};
-  static const mg_kernel predicates[] = {
-    [MG_FLOAT32] = predicate_float32, [MG_FLOAT64] = predicate_float64, [MG_INT32] = predicate_int32, [MG_UINT8] = predicate_uint8};
+  static const mg_kernel values[] = {[MG_FLOAT32] = of_float32, [MG_FLOAT64] = of_float64,
+                                     [MG_INT32] = of_int32, [MG_UINT8] = of_uint8};
+  static const mg_kernel predicates[] = {[MG_FLOAT32] = predicate_float32, [MG_FLOAT64] = predicate_float64,
+                                         [MG_INT32] = predicate_int32, [MG_UINT8] = predicate_uint8};
   call c = {.loops = mg_float32_now(), .op = op, .a = a, .b = b};
-  return mg_elementwise(out, &x, 1, op >= MG_UNARY_IS_NAN || op <= MG_UNARY_POW ? MG_PIECE_LIGHT : MG_PIECE_HEAVY, (op >= MG_UNARY_IS_NAN ? predicates : values)[x->dtype], &c);
+  int64_t piece = op >= MG_UNARY_IS_NAN || op == MG_UNARY_AFFINE ? MG_PIECE_LIGHT : MG_PIECE_HEAVY;
+  return mg_elementwise(out, &x, 1, piece, (op >= MG_UNARY_IS_NAN ? predicates : values)[x->dtype], &c);
 }

@@ -78,6 +78,20 @@ MG_INLINE vm veq(vf a, vf b) { return (vm)(a == b); }
 MG_INLINE vm vne(vf a, vf b) { return (vm)(a != b); }
 MG_INLINE vf vselect(vm mask, vf a, vf b) { return (vf)((mask & (vi)a) | (~mask & (vi)b)); }
 #endif
+
+/* Whether any lane of a mask is set. */
+#if MG_VW == 16
+MG_INLINE int vany(vm mask) { return mask != 0; }
+#elif defined(MG_VECTOR_X86)
+MG_INLINE int vany(vm mask) { return VX(movemask_ps)((vf)mask) != 0; }
+#else
+MG_INLINE int vany(vm mask) {
+  int any = 0;
+  for (int i = 0; i < MG_VW; i++) any |= mask[i];
+  return any;
+}
+#endif
+
 MG_INLINE vm vgt(vf a, vf b) { return vlt(b, a); }
 MG_INLINE vm vge(vf a, vf b) { return vle(b, a); }
 
@@ -110,7 +124,7 @@ MG_INLINE vf vcopysign(vf magnitude, vf sign) { return (vf)((vi)vabs(magnitude) 
 MG_INLINE vf vmax_nan(vf a, vf b) { return vselect(vne(a, a), a, vmax(a, b)); }
 MG_INLINE vf vmin_nan(vf a, vf b) { return vselect(vne(a, a), a, vmin(a, b)); }
 
-/* Over the lanes, as a balanced tree. */
+/* Over the lanes, as a balanced tree; max and min pass NaN on. */
 #define MG_VECTOR_FOLD(v, combine)                                                                   \
   float lane[MG_VW];                                                                                 \
   vstore(lane, v);                                                                                   \

@@ -1,7 +1,7 @@
 /* vector_math.h: elementary functions on vf, lane by lane. Inline, one copy per instruction set; private to core/cpu.
  *
- * Largest errors over all floats, in units of the last place: see each function; tests/c/vector_math_test.c measures them against libm
- * in double. NaN gives NaN, infinities and subnormal results are handled; the sign of a zero result is right.
+ * Largest errors over all floats, in units of the last place: see each function; tests/c/vector_math_test.c measures them against
+ * libm in double. NaN gives NaN, infinities and subnormal results are handled; the sign of a zero result is right.
  * Coefficients: minimax fits (Lawson's iteration) of the expressions named beside them. */
 #ifndef MG_VECTOR_MATH_H
 #define MG_VECTOR_MATH_H

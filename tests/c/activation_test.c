@@ -1,5 +1,5 @@
-/* activation_test.c: every activation against its formula in keras.activations, in double; slopes by central differences of that formula,
- * and at kinks as TensorFlow gives them. */
+/* activation_test.c: every activation against its formula in keras.activations, in double; slopes by central differences of that
+ * formula, and at kinks as TensorFlow gives them. */
 #include "ops.h"
 
 static double clip(double x, double low, double high) { return fmin(fmax(x, low), high); }
@@ -58,7 +58,8 @@ static void test_forward(void) {
   for (int k = all_kinds(list) - 1; k >= 0; k--)
     for (int dtype = MG_FLOAT32; dtype <= MG_FLOAT64; dtype++)
       for (int layout = DENSE; layout < LAYOUTS; layout++) {
-        mg_tensor *x = fill_random(laid_out(layout, dtype, 3, SIZES), -8, 8, 3), *out = laid_out((layout + 1) % LAYOUTS, dtype, 3, SIZES);
+        mg_tensor *x = fill_random(laid_out(layout, dtype, 3, SIZES), -8, 8, 3);
+        mg_tensor *out = laid_out((layout + 1) % LAYOUTS, dtype, 3, SIZES);
         CHECK_OK(mg_activation_forward(out, x, &list[k]));
         for (int64_t i = 0; i < mg_tensor_size(x); i++)
           CHECK_NEAR(element(out, i), formula(&list[k], element(x, i)), dtype == MG_FLOAT32 ? 7e-7 : 2e-14);
@@ -71,7 +72,8 @@ static void test_forward(void) {
 
 static void check_slopes(const mg_activation *p, mg_dtype dtype, const mg_tensor *x, const mg_tensor *dy, const mg_tensor *dx) {
   for (int64_t i = 0; i < mg_tensor_size(x); i++) {
-    double at = element(x, i), h = 1e-4, left = (formula(p, at) - formula(p, at - h)) / h, right = (formula(p, at + h) - formula(p, at)) / h;
+    double at = element(x, i), h = 1e-4;
+    double left = (formula(p, at) - formula(p, at - h)) / h, right = (formula(p, at + h) - formula(p, at)) / h;
     if (fabs(left - right) > 1e-3) continue; /* a kink, or a jump */
     double slope = (8 * (formula(p, at + h) - formula(p, at - h)) - (formula(p, at + 2 * h) - formula(p, at - 2 * h))) / (12 * h);
     CHECK_NEAR(element(dx, i), element(dy, i) * slope, dtype == MG_FLOAT32 ? 3e-6 : 1e-9);
@@ -82,7 +84,8 @@ static void test_backward(void) {
   mg_activation list[KINDS];
   for (int k = all_kinds(list) - 1; k >= 0; k--)
     for (int dtype = MG_FLOAT32; dtype <= MG_FLOAT64; dtype++) {
-      mg_tensor *x = fill_random(new_tensor(dtype, 3, SIZES), -6, 6, 3), *dy = fill_random(laid_out(REVERSED, dtype, 3, SIZES), -1, 1, 4);
+      mg_tensor *x = fill_random(new_tensor(dtype, 3, SIZES), -6, 6, 3);
+      mg_tensor *dy = fill_random(laid_out(REVERSED, dtype, 3, SIZES), -1, 1, 4);
       mg_tensor *y = new_tensor(dtype, 3, SIZES), *dx = laid_out(PERMUTED, dtype, 3, SIZES);
       CHECK_OK(mg_activation_forward(y, x, &list[k]));
       CHECK_OK(mg_activation_backward(dx, dy, x, y, &list[k]));
@@ -132,7 +135,8 @@ static void test_kinks(void) {
   };
   for (size_t c = 0; c < sizeof cases / sizeof *cases; c++)
     for (int dtype = MG_FLOAT32; dtype <= MG_FLOAT64; dtype++) {
-      mg_tensor *x = tensor_of(dtype, &cases[c].x, SHAPE(1)), *y = new_tensor(dtype, SHAPE(1)), *one = tensor_of(dtype, (double[]){1}, SHAPE(1));
+      mg_tensor *x = tensor_of(dtype, &cases[c].x, SHAPE(1)), *y = new_tensor(dtype, SHAPE(1));
+      mg_tensor *one = tensor_of(dtype, (double[]){1}, SHAPE(1));
       CHECK_OK(mg_activation_forward(y, x, &cases[c].activation));
       CHECK_OK(mg_activation_backward(x, one, x, y, &cases[c].activation));
       CHECK_NEAR(element(x, 0), cases[c].slope, 0);
@@ -157,7 +161,8 @@ static void test_threads(void) {
 }
 
 static void test_failures(void) {
-  mg_tensor *x = new_tensor(MG_FLOAT32, SHAPE(2, 3)), *t = new_tensor(MG_FLOAT32, SHAPE(3, 2)), *d = new_tensor(MG_FLOAT64, SHAPE(2, 3));
+  mg_tensor *x = new_tensor(MG_FLOAT32, SHAPE(2, 3)), *t = new_tensor(MG_FLOAT32, SHAPE(3, 2));
+  mg_tensor *d = new_tensor(MG_FLOAT64, SHAPE(2, 3));
   mg_tensor *i = new_tensor(MG_INT32, SHAPE(2, 3)), *none = empty_tensor(), *empty = new_tensor(MG_FLOAT32, SHAPE(0));
   mg_activation tanh_ = {.kind = MG_ACT_TANH}, gelu = {.kind = MG_ACT_GELU}, linear = {0}, bad = {.kind = MG_ACT_COUNT};
   CHECK_FAILS(mg_activation_forward(x, x, NULL), MG_EINVAL, "activation is NULL");

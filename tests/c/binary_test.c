@@ -21,7 +21,8 @@ static void test_arithmetic(void) {
       for (int pair = 0; pair < LAYOUTS * (LAYOUTS + 1); pair++) {
         if (dtype == MG_INT32 && (op == MG_BINARY_DIV || op == MG_BINARY_POW)) continue;
         mg_tensor *a = fill_random(laid_out(pair % LAYOUTS, dtype, 3, SIZES), 0.5, 90, 1);
-        mg_tensor *b = fill_random(laid_out(pair / LAYOUTS, dtype, 3, SIZES), 0.5, 3, 2), *out = laid_out(pair % LAYOUTS, dtype, 3, SIZES);
+        mg_tensor *b = fill_random(laid_out(pair / LAYOUTS, dtype, 3, SIZES), 0.5, 3, 2);
+        mg_tensor *out = laid_out(pair % LAYOUTS, dtype, 3, SIZES);
         CHECK_OK(mg_binary(op, out, a, b));
         for (int64_t i = 0; i < mg_tensor_size(out); i++)
           CHECK_NEAR(element(out, i), expected(op, element(a, i), element(b, i)), dtype == MG_FLOAT32 ? 2e-7 : 1e-15);
@@ -35,7 +36,8 @@ static void test_arithmetic(void) {
 static void test_broadcast(void) {
   static const int64_t shapes[][2] = {{1, 1030}, {5, 1}, {1, 1}, {5, 1030}};
   for (int s = 0; s < 4; s++) {
-    mg_tensor *a = fill_random(new_tensor(MG_FLOAT32, SHAPE(5, 1030)), -2, 2, 3), *b = fill_random(new_tensor(MG_FLOAT32, 2, shapes[s]), -2, 2, 4);
+    mg_tensor *a = fill_random(new_tensor(MG_FLOAT32, SHAPE(5, 1030)), -2, 2, 3);
+    mg_tensor *b = fill_random(new_tensor(MG_FLOAT32, 2, shapes[s]), -2, 2, 4);
     mg_tensor *out = new_tensor(MG_FLOAT32, SHAPE(5, 1030)), *wide = empty_tensor();
     CHECK_OK(mg_tensor_broadcast(wide, b, 2, mg_tensor_shape(a)));
     CHECK_OK(mg_binary(MG_BINARY_SUB, out, a, b));
@@ -49,7 +51,8 @@ static void test_broadcast(void) {
 
 static void test_wrap_and_nan(void) {
   double big[] = {2147483647, -2147483648.0, 65536}, ones[] = {1, -1, 65536}, bytes[] = {200, 255, 3}, more[] = {100, 255, 5};
-  mg_tensor *a = tensor_of(MG_INT32, big, SHAPE(3)), *b = tensor_of(MG_INT32, ones, SHAPE(3)), *c = tensor_of(MG_UINT8, bytes, SHAPE(3));
+  mg_tensor *a = tensor_of(MG_INT32, big, SHAPE(3)), *b = tensor_of(MG_INT32, ones, SHAPE(3));
+  mg_tensor *c = tensor_of(MG_UINT8, bytes, SHAPE(3));
   mg_tensor *d = tensor_of(MG_UINT8, more, SHAPE(3)), *sum = new_tensor(MG_INT32, SHAPE(3));
   CHECK_OK(mg_binary(MG_BINARY_ADD, sum, a, b));
   CHECK(element(sum, 0) == -2147483648.0 && element(sum, 1) == 2147483647 && element(sum, 2) == 131072);
@@ -75,7 +78,8 @@ static void test_compare_and_where(void) {
   for (int dtype = MG_FLOAT32; dtype <= MG_UINT8; dtype++)
     for (int32_t op = 0; op < MG_COMPARE_COUNT; op++) {
       if (dtype >= MG_INT32) left[3] = 0, left[4] = right[4] = 7;
-      mg_tensor *a = tensor_of(dtype, left, SHAPE(6)), *b = tensor_of(dtype, right, SHAPE(6)), *out = new_tensor(MG_UINT8, SHAPE(6));
+      mg_tensor *a = tensor_of(dtype, left, SHAPE(6)), *b = tensor_of(dtype, right, SHAPE(6));
+      mg_tensor *out = new_tensor(MG_UINT8, SHAPE(6));
       mg_tensor *chosen = new_tensor(dtype, SHAPE(6));
       CHECK_OK(mg_compare(op, out, a, b));
       CHECK_OK(mg_where(chosen, out, a, b));
@@ -92,7 +96,8 @@ static void test_compare_and_where(void) {
 
 /* out = x + x reversed, in place. */
 static void test_overlap(void) {
-  mg_tensor *x = fill_random(new_tensor(MG_FLOAT64, SHAPE(999)), -1, 1, 9), *before = new_tensor(MG_FLOAT64, SHAPE(999)), *back = empty_tensor();
+  mg_tensor *x = fill_random(new_tensor(MG_FLOAT64, SHAPE(999)), -1, 1, 9), *before = new_tensor(MG_FLOAT64, SHAPE(999));
+  mg_tensor *back = empty_tensor();
   CHECK_OK(mg_copy(before, x));
   CHECK_OK(mg_tensor_slice(back, x, 0, 998, 999, -1));
   CHECK_OK(mg_binary(MG_BINARY_ADD, x, x, back));
@@ -103,7 +108,8 @@ static void test_overlap(void) {
 }
 
 static void test_failures(void) {
-  mg_tensor *f = new_tensor(MG_FLOAT32, SHAPE(2, 3)), *d = new_tensor(MG_FLOAT64, SHAPE(2, 3)), *i = new_tensor(MG_INT32, SHAPE(2, 3));
+  mg_tensor *f = new_tensor(MG_FLOAT32, SHAPE(2, 3)), *d = new_tensor(MG_FLOAT64, SHAPE(2, 3));
+  mg_tensor *i = new_tensor(MG_INT32, SHAPE(2, 3));
   mg_tensor *u = new_tensor(MG_UINT8, SHAPE(2, 3)), *t = new_tensor(MG_FLOAT32, SHAPE(3, 2)), *none = empty_tensor();
   CHECK_FAILS(mg_binary(MG_BINARY_ADD, f, f, d), MG_EDTYPE, "add: b (2, 3) is float64");
   CHECK_FAILS(mg_binary(MG_BINARY_ADD, f, f, t), MG_ESHAPE, "add: b (3, 2)");

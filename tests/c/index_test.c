@@ -6,7 +6,8 @@ static const double IDS[] = {4, 0, 2, 2, 4, 1};
 static void test_gather(void) {
   for (int dtype = MG_FLOAT32; dtype <= MG_UINT8; dtype++)
     for (int layout = DENSE; layout < LAYOUTS; layout++) {
-      mg_tensor *table = fill_random(laid_out(layout, dtype, SHAPE(5, 3, 7)), 0, 200, 1), *ids = tensor_of(MG_INT32, IDS, SHAPE(2, 3));
+      mg_tensor *table = fill_random(laid_out(layout, dtype, SHAPE(5, 3, 7)), 0, 200, 1);
+      mg_tensor *ids = tensor_of(MG_INT32, IDS, SHAPE(2, 3));
       mg_tensor *out = laid_out(layout, dtype, SHAPE(2, 3, 3, 7));
       CHECK_OK(mg_gather(out, table, ids));
       for (int64_t i = 0; i < 126; i++) CHECK_NEAR(element(out, i), element(table, (int64_t)IDS[i / 21] * 21 + i % 21), 0);
@@ -19,7 +20,8 @@ static void test_gather(void) {
 static void test_scatter_add(void) {
   for (int dtype = MG_FLOAT32; dtype <= MG_FLOAT64; dtype++)
     for (int layout = DENSE; layout <= BROADCAST; layout++) {
-      mg_tensor *table = fill_random(laid_out(layout % LAYOUTS, dtype, SHAPE(5, 3, 7)), -1, 1, 1), *before = new_tensor(dtype, SHAPE(5, 3, 7));
+      mg_tensor *table = fill_random(laid_out(layout % LAYOUTS, dtype, SHAPE(5, 3, 7)), -1, 1, 1);
+      mg_tensor *before = new_tensor(dtype, SHAPE(5, 3, 7));
       mg_tensor *ids = tensor_of(MG_INT32, IDS, SHAPE(6)), *rows = fill_random(laid_out(layout, dtype, SHAPE(6, 3, 7)), -1, 1, 2);
       CHECK_OK(mg_copy(before, table));
       CHECK_OK(mg_scatter_add(table, ids, rows));
@@ -35,7 +37,8 @@ static void test_scatter_add(void) {
 }
 
 static void test_scatter_threads(void) {
-  mg_tensor *ids = fill_random(new_tensor(MG_INT32, SHAPE(3000)), 0, 50, 1), *rows = fill_random(new_tensor(MG_FLOAT32, SHAPE(3000, 150)), -1, 1, 2);
+  mg_tensor *ids = fill_random(new_tensor(MG_INT32, SHAPE(3000)), 0, 50, 1);
+  mg_tensor *rows = fill_random(new_tensor(MG_FLOAT32, SHAPE(3000, 150)), -1, 1, 2);
   mg_tensor *one = new_tensor(MG_FLOAT32, SHAPE(50, 150)), *two = new_tensor(MG_FLOAT32, SHAPE(50, 150));
   CHECK_OK(mg_fill(one, 0));
   CHECK_OK(mg_fill(two, 0));
@@ -64,7 +67,8 @@ static void test_one_hot(void) {
 static void test_bad_ids(void) {
   double bad[] = {1, 5, 0}, minus[] = {0, 1, -1};
   mg_tensor *table = fill_random(new_tensor(MG_FLOAT32, SHAPE(5, 2)), 0, 1, 1), *out = new_tensor(MG_FLOAT32, SHAPE(3, 2));
-  mg_tensor *ids = tensor_of(MG_INT32, bad, SHAPE(3)), *below = tensor_of(MG_INT32, minus, SHAPE(3)), *before = new_tensor(MG_FLOAT32, SHAPE(5, 2));
+  mg_tensor *ids = tensor_of(MG_INT32, bad, SHAPE(3)), *below = tensor_of(MG_INT32, minus, SHAPE(3));
+  mg_tensor *before = new_tensor(MG_FLOAT32, SHAPE(5, 2));
   CHECK_OK(mg_fill(out, 7));
   CHECK_OK(mg_copy(before, table));
   CHECK_FAILS(mg_gather(out, table, ids), MG_EINVAL, "gather: ids (3) has 5 at position 1");
@@ -76,8 +80,10 @@ static void test_bad_ids(void) {
 }
 
 static void test_empty(void) {
-  mg_tensor *table = new_tensor(MG_FLOAT32, SHAPE(0, 2)), *ids = new_tensor(MG_INT32, SHAPE(0)), *out = new_tensor(MG_FLOAT32, SHAPE(0, 2));
-  mg_tensor *thin = new_tensor(MG_FLOAT32, SHAPE(4, 0)), *some = tensor_of(MG_INT32, IDS, SHAPE(1)), *none = new_tensor(MG_FLOAT32, SHAPE(1, 0));
+  mg_tensor *table = new_tensor(MG_FLOAT32, SHAPE(0, 2)), *ids = new_tensor(MG_INT32, SHAPE(0));
+  mg_tensor *out = new_tensor(MG_FLOAT32, SHAPE(0, 2));
+  mg_tensor *thin = new_tensor(MG_FLOAT32, SHAPE(4, 0)), *some = tensor_of(MG_INT32, IDS, SHAPE(1));
+  mg_tensor *none = new_tensor(MG_FLOAT32, SHAPE(1, 0));
   CHECK_OK(mg_gather(out, table, ids));
   CHECK_OK(mg_scatter_add(table, ids, out));
   CHECK_OK(mg_one_hot(out, ids));
@@ -88,8 +94,10 @@ static void test_empty(void) {
 }
 
 static void test_failures(void) {
-  mg_tensor *table = new_tensor(MG_FLOAT32, SHAPE(5, 2)), *out = new_tensor(MG_FLOAT32, SHAPE(3, 2)), *ids = tensor_of(MG_INT32, IDS + 1, SHAPE(3));
-  mg_tensor *wrong = new_tensor(MG_FLOAT32, SHAPE(3, 3)), *d = new_tensor(MG_FLOAT64, SHAPE(3, 2)), *ints = new_tensor(MG_INT32, SHAPE(5, 2));
+  mg_tensor *table = new_tensor(MG_FLOAT32, SHAPE(5, 2)), *out = new_tensor(MG_FLOAT32, SHAPE(3, 2));
+  mg_tensor *ids = tensor_of(MG_INT32, IDS + 1, SHAPE(3));
+  mg_tensor *wrong = new_tensor(MG_FLOAT32, SHAPE(3, 3)), *d = new_tensor(MG_FLOAT64, SHAPE(3, 2));
+  mg_tensor *ints = new_tensor(MG_INT32, SHAPE(5, 2));
   mg_tensor *scalar = new_tensor(MG_FLOAT32, 0, NULL), *none = empty_tensor(), *rows = new_tensor(MG_INT32, SHAPE(3, 2));
   CHECK_FAILS(mg_gather(wrong, table, ids), MG_ESHAPE, "gather: out has shape (3, 3); expected (3, 2)");
   CHECK_FAILS(mg_gather(out, table, out), MG_EDTYPE, "gather: ids");

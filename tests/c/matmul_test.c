@@ -1,4 +1,5 @@
-/* matmul_test.c: products against plain double loops: transposed and other views, batches with broadcasting, beta, tiles, threads. */
+/* matmul_test.c: products against plain double loops: transposed and other views, batches with broadcasting, beta, tiles,
+ * threads. */
 #include "ops.h"
 
 static int64_t size_at(const mg_tensor *t, int from_end) {
@@ -18,7 +19,8 @@ static int64_t matrix_start(const mg_tensor *t, const mg_tensor *out, int64_t it
   return at;
 }
 
-static void check_product(const mg_tensor *out, const mg_tensor *a, const mg_tensor *b, double beta, const mg_tensor *before, int64_t every) {
+static void check_product(const mg_tensor *out, const mg_tensor *a, const mg_tensor *b, double beta, const mg_tensor *before,
+                          int64_t every) {
   int64_t m = size_at(out, 1), n = size_at(out, 0), k = size_at(a, 0);
   double tolerance = (mg_tensor_dtype(out) == MG_FLOAT32 ? 1e-6 : 1e-14) * sqrt((double)k + 4);
   for (int64_t i = 0; i < mg_tensor_size(out); i += every) {
@@ -30,8 +32,8 @@ static void check_product(const mg_tensor *out, const mg_tensor *a, const mg_ten
   }
 }
 
-static void multiply_and_check(int dtype, int layouts, int32_t na, const int64_t *sa, int32_t nb, const int64_t *sb, int32_t no, const int64_t *so,
-                               double beta) {
+static void multiply_and_check(int dtype, int layouts, int32_t na, const int64_t *sa, int32_t nb, const int64_t *sb, int32_t no,
+                               const int64_t *so, double beta) {
   int la = layouts % 5, lb = layouts / 5 % 5, lo = layouts / 25 % 4;
   mg_tensor *a = fill_random(laid_out(la, dtype, na, sa), -1, 1, 1), *b = fill_random(laid_out(lb, dtype, nb, sb), -1, 1, 2);
   mg_tensor *out = fill_random(laid_out(lo, dtype, no, so), -1, 1, 3), *before = new_tensor(dtype, no, so);
@@ -92,7 +94,8 @@ static void test_large(void) {
 }
 
 static void test_empty(void) {
-  mg_tensor *a = new_tensor(MG_FLOAT32, SHAPE(2, 0)), *b = new_tensor(MG_FLOAT32, SHAPE(0, 3)), *out = new_tensor(MG_FLOAT32, SHAPE(2, 3));
+  mg_tensor *a = new_tensor(MG_FLOAT32, SHAPE(2, 0)), *b = new_tensor(MG_FLOAT32, SHAPE(0, 3));
+  mg_tensor *out = new_tensor(MG_FLOAT32, SHAPE(2, 3));
   mg_tensor *none = new_tensor(MG_FLOAT32, SHAPE(0, 0)), *wide = new_tensor(MG_FLOAT32, SHAPE(3, 0));
   CHECK_OK(mg_fill(out, 4));
   CHECK_OK(mg_matmul(out, a, b, 0.5));
@@ -105,7 +108,8 @@ static void test_empty(void) {
 }
 
 static void test_failures(void) {
-  mg_tensor *a = new_tensor(MG_FLOAT32, SHAPE(2, 3)), *b = new_tensor(MG_FLOAT32, SHAPE(3, 4)), *out = new_tensor(MG_FLOAT32, SHAPE(2, 4));
+  mg_tensor *a = new_tensor(MG_FLOAT32, SHAPE(2, 3)), *b = new_tensor(MG_FLOAT32, SHAPE(3, 4));
+  mg_tensor *out = new_tensor(MG_FLOAT32, SHAPE(2, 4));
   mg_tensor *d = new_tensor(MG_FLOAT64, SHAPE(3, 4)), *v = new_tensor(MG_FLOAT32, SHAPE(3)), *i = new_tensor(MG_INT32, SHAPE(2, 3));
   mg_tensor *batch = new_tensor(MG_FLOAT32, SHAPE(5, 2, 4)), *none = empty_tensor(), *square = new_tensor(MG_FLOAT32, SHAPE(3, 3));
   CHECK_FAILS(mg_matmul(out, a, a, 0), MG_ESHAPE, "matmul: a (2, 3)");

@@ -37,7 +37,8 @@ static void test_shapes_and_layouts(void) {
 /* Householder by hand for (3, 4)^T: v = a + |a| e1, so q = (-3/5, -4/5), r = -5, LAPACK's signs. */
 static void test_known(void) {
   double values[] = {3, 4};
-  mg_tensor *a = tensor_of(MG_FLOAT64, values, SHAPE(2, 1)), *q = new_tensor(MG_FLOAT64, SHAPE(2, 1)), *r = new_tensor(MG_FLOAT64, SHAPE(1, 1));
+  mg_tensor *a = tensor_of(MG_FLOAT64, values, SHAPE(2, 1)), *q = new_tensor(MG_FLOAT64, SHAPE(2, 1));
+  mg_tensor *r = new_tensor(MG_FLOAT64, SHAPE(1, 1));
   CHECK_OK(mg_qr(q, r, a));
   CHECK_NEAR(element(r, 0), -5, 1e-15);
   CHECK_NEAR(element(q, 0), -0.6, 1e-15);
@@ -48,9 +49,11 @@ static void test_known(void) {
 }
 
 static void test_failures(void) {
-  mg_tensor *a = new_tensor(MG_FLOAT32, SHAPE(4, 3)), *q = new_tensor(MG_FLOAT32, SHAPE(4, 3)), *r = new_tensor(MG_FLOAT32, SHAPE(3, 3));
+  mg_tensor *a = new_tensor(MG_FLOAT32, SHAPE(4, 3)), *q = new_tensor(MG_FLOAT32, SHAPE(4, 3));
+  mg_tensor *r = new_tensor(MG_FLOAT32, SHAPE(3, 3));
   mg_tensor *d = new_tensor(MG_FLOAT64, SHAPE(3, 3)), *cube = new_tensor(MG_FLOAT32, SHAPE(2, 2, 2)), *none = empty_tensor();
-  mg_tensor *empty = new_tensor(MG_FLOAT32, SHAPE(0, 3)), *no_q = new_tensor(MG_FLOAT32, SHAPE(0, 0)), *no_r = new_tensor(MG_FLOAT32, SHAPE(0, 3));
+  mg_tensor *empty = new_tensor(MG_FLOAT32, SHAPE(0, 3)), *no_q = new_tensor(MG_FLOAT32, SHAPE(0, 0));
+  mg_tensor *no_r = new_tensor(MG_FLOAT32, SHAPE(0, 3));
   CHECK_FAILS(mg_qr(q, q, a), MG_EINVAL, "shares memory");
   CHECK_FAILS(mg_qr(q, d, a), MG_EDTYPE, "qr: r");
   CHECK_FAILS(mg_qr(r, q, a), MG_ESHAPE, "qr: q has shape (3, 3); expected (4, 3)");

@@ -1,4 +1,5 @@
-/* reduce_test.c: reductions against plain double loops over every subset of axes, layouts and dtypes; arg_reduce, top_k, running sums. */
+/* reduce_test.c: reductions against plain double loops over every subset of axes, layouts and dtypes; arg_reduce, top_k, running
+ * sums. */
 #include <float.h>
 
 #include "ops.h"
@@ -66,7 +67,8 @@ static void test_integers(void) {
       mg_tensor_destroy(x);
     }
   double many[] = {2147483647, 2147483647, 3}; /* exact, then wrapped: 4294967297 = 1 */
-  mg_tensor *x = tensor_of(MG_INT32, many, SHAPE(3)), *out = new_tensor(MG_INT32, SHAPE(1)), *wide = new_tensor(MG_FLOAT64, SHAPE(1));
+  mg_tensor *x = tensor_of(MG_INT32, many, SHAPE(3)), *out = new_tensor(MG_INT32, SHAPE(1));
+  mg_tensor *wide = new_tensor(MG_FLOAT64, SHAPE(1));
   CHECK_OK(mg_reduce(MG_REDUCE_SUM, wide, x, 1));
   CHECK_NEAR(element(wide, 0), 4294967297.0, 0);
   CHECK_OK(mg_reduce(MG_REDUCE_SUM, out, x, 1));
@@ -81,7 +83,8 @@ static void test_integers(void) {
 static void test_nan_and_nothing(void) {
   double values[] = {1, NAN, 3, -1, 5, 6};
   for (int dtype = MG_FLOAT32; dtype <= MG_FLOAT64; dtype++) {
-    mg_tensor *x = tensor_of(dtype, values, SHAPE(2, 3)), *none = new_tensor(dtype, SHAPE(2, 0)), *out = new_tensor(dtype, SHAPE(2, 1));
+    mg_tensor *x = tensor_of(dtype, values, SHAPE(2, 3)), *none = new_tensor(dtype, SHAPE(2, 0));
+    mg_tensor *out = new_tensor(dtype, SHAPE(2, 1));
     for (int32_t op = MG_REDUCE_MAX; op <= MG_REDUCE_MIN; op++)
       for (uint32_t axes = 0; axes < 4; axes++) check_reduce(op, x, dtype, axes, 0);
     double empty[] = {0, NAN, 0, 1, -INFINITY, INFINITY};
@@ -100,6 +103,26 @@ static void test_nan_and_nothing(void) {
   CHECK_INT((int64_t)element(least, 0), INT32_MAX);
   mg_tensor_destroy(ints);
   mg_tensor_destroy(least);
+}
+
+/* Wherever a NaN stands in a row of 75, it is the extreme; beside it the largest and smallest are found. */
+static void test_nan_places(void) {
+  mg_tensor *x = new_tensor(MG_FLOAT32, SHAPE(75)), *out = new_tensor(MG_FLOAT32, SHAPE(1)), *at = new_tensor(MG_INT32, SHAPE(1));
+  for (int64_t i = 0; i < 75; i++)
+    for (int32_t op = MG_ARG_MAX; op <= MG_ARG_MIN; op++) {
+      CHECK_OK(mg_fill(x, 1));
+      put(x, i, op == MG_ARG_MAX ? 2 : -2);
+      CHECK_OK(mg_arg_reduce(op, at, x, 0));
+      CHECK_INT((int64_t)element(at, 0), i);
+      put(x, i, NAN);
+      CHECK_OK(mg_reduce(op == MG_ARG_MAX ? MG_REDUCE_MAX : MG_REDUCE_MIN, out, x, 1));
+      CHECK(isnan(element(out, 0)));
+      CHECK_OK(mg_arg_reduce(op, at, x, 0));
+      CHECK_INT((int64_t)element(at, 0), i);
+    }
+  mg_tensor_destroy(x);
+  mg_tensor_destroy(out);
+  mg_tensor_destroy(at);
 }
 
 /* Enough elements for chunks: all of them, the last axis, the first one; one and two threads give the same bits. */
@@ -147,7 +170,8 @@ static void test_arg_reduce(void) {
     for (int layout = DENSE; layout <= BROADCAST; layout++)
       for (int32_t axis = -3; axis < 3; axis++)
         for (int32_t op = MG_ARG_MAX; op <= MG_ARG_MIN; op++) {
-          mg_tensor *x = fill_random(laid_out(layout, dtype, 3, sizes), 0, 9, 23), *best = reduced_like(x, dtype, 1u << (axis + 3) % 3);
+          mg_tensor *x = fill_random(laid_out(layout, dtype, 3, sizes), 0, 9, 23);
+          mg_tensor *best = reduced_like(x, dtype, 1u << (axis + 3) % 3);
           mg_tensor *out = reduced_like(x, MG_INT32, 1u << (axis + 3) % 3), *row = empty_tensor();
           CHECK_OK(mg_arg_reduce(op, out, x, axis));
           CHECK_OK(mg_reduce(op == MG_ARG_MAX ? MG_REDUCE_MAX : MG_REDUCE_MIN, best, x, 1u << (axis + 3) % 3));
@@ -180,7 +204,8 @@ static void test_top_k(void) {
   int order[] = {4, 9, 1, 2, 7, 8, 5, 0, 6, 3};
   for (int dtype = MG_FLOAT32; dtype <= MG_FLOAT64; dtype++)
     for (int64_t k = 0; k <= 10; k++) {
-      mg_tensor *x = tensor_of(dtype, values, SHAPE(1, 10)), *best = new_tensor(dtype, SHAPE(1, k)), *ids = new_tensor(MG_INT32, SHAPE(1, k));
+      mg_tensor *x = tensor_of(dtype, values, SHAPE(1, 10)), *best = new_tensor(dtype, SHAPE(1, k));
+      mg_tensor *ids = new_tensor(MG_INT32, SHAPE(1, k));
       CHECK_OK(mg_top_k(best, ids, x));
       for (int64_t i = 0; i < k; i++) {
         CHECK_INT((int64_t)element(ids, i), order[i]);
@@ -190,7 +215,8 @@ static void test_top_k(void) {
       mg_tensor_destroy(best);
       mg_tensor_destroy(ids);
     }
-  mg_tensor *x = fill_random(laid_out(PERMUTED, MG_INT32, SHAPE(50, 313)), -1000, 1000, 3), *best = new_tensor(MG_INT32, SHAPE(50, 20));
+  mg_tensor *x = fill_random(laid_out(PERMUTED, MG_INT32, SHAPE(50, 313)), -1000, 1000, 3);
+  mg_tensor *best = new_tensor(MG_INT32, SHAPE(50, 20));
   mg_tensor *ids = laid_out(SLICED, MG_INT32, SHAPE(50, 20));
   CHECK_OK(mg_top_k(best, ids, x));
   for (int64_t i = 0; i < 1000; i++) {
@@ -211,7 +237,8 @@ static void test_cumulative_sum(void) {
     for (int layout = DENSE; layout <= BROADCAST; layout++)
       for (int32_t axis = 0; axis < 3; axis += 2)
         for (int32_t reverse = 0; reverse < 2; reverse++) {
-          mg_tensor *x = fill_random(laid_out(layout, dtype, 3, sizes), -5, 5, 9), *out = laid_out(layout % LAYOUTS, dtype, 3, sizes);
+          mg_tensor *x = fill_random(laid_out(layout, dtype, 3, sizes), -5, 5, 9);
+          mg_tensor *out = laid_out(layout % LAYOUTS, dtype, 3, sizes);
           CHECK_OK(mg_cumulative_sum(out, x, axis, reverse));
           int64_t n = sizes[axis], step = axis == 0 ? 19 : 1;
           for (int64_t i = 0; i < 95; i++) {
@@ -226,9 +253,11 @@ static void test_cumulative_sum(void) {
 }
 
 static void test_failures(void) {
-  mg_tensor *x = new_tensor(MG_FLOAT32, SHAPE(2, 3)), *out = new_tensor(MG_FLOAT32, SHAPE(2, 1)), *d = new_tensor(MG_FLOAT64, SHAPE(2, 1));
+  mg_tensor *x = new_tensor(MG_FLOAT32, SHAPE(2, 3)), *out = new_tensor(MG_FLOAT32, SHAPE(2, 1));
+  mg_tensor *d = new_tensor(MG_FLOAT64, SHAPE(2, 1));
   mg_tensor *i = new_tensor(MG_INT32, SHAPE(2, 1)), *ints = new_tensor(MG_INT32, SHAPE(2, 3)), *none = empty_tensor();
-  mg_tensor *empty = new_tensor(MG_FLOAT32, SHAPE(2, 0)), *wide = new_tensor(MG_FLOAT32, SHAPE(2, 4)), *ids = new_tensor(MG_INT32, SHAPE(2, 4));
+  mg_tensor *empty = new_tensor(MG_FLOAT32, SHAPE(2, 0)), *wide = new_tensor(MG_FLOAT32, SHAPE(2, 4));
+  mg_tensor *ids = new_tensor(MG_INT32, SHAPE(2, 4));
   CHECK_FAILS(mg_reduce(9, out, x, 2), MG_EINVAL, "op is 9");
   CHECK_FAILS(mg_reduce(MG_REDUCE_SUM, out, NULL, 2), MG_EINVAL, "sum: x");
   CHECK_FAILS(mg_reduce(MG_REDUCE_SUM, none, x, 2), MG_EINVAL, "sum: out");
@@ -252,6 +281,7 @@ static int tests(void) {
   RUN(test_axes_and_layouts);
   RUN(test_integers);
   RUN(test_nan_and_nothing);
+  RUN(test_nan_places);
   RUN(test_large_float32);
   RUN(test_large_float64);
   RUN(test_accuracy);

@@ -55,7 +55,8 @@ static void test_backward(void) {
     for (int layout = DENSE; layout < LAYOUTS; layout++)
       for (int32_t axis = 0; axis < 3; axis++)
         for (int32_t log = 0; log < 2; log++) {
-          mg_tensor *y = fill_random(laid_out(layout, dtype, 3, SIZES), -3, 3, 5), *dy = fill_random(laid_out(layout, dtype, 3, SIZES), -1, 1, 6);
+          mg_tensor *y = fill_random(laid_out(layout, dtype, 3, SIZES), -3, 3, 5);
+          mg_tensor *dy = fill_random(laid_out(layout, dtype, 3, SIZES), -1, 1, 6);
           mg_tensor *dx = laid_out((layout + 1) % LAYOUTS, dtype, 3, SIZES), *before = new_tensor(dtype, 3, SIZES);
           CHECK_OK(mg_softmax_forward(y, y, axis, log));
           CHECK_OK(mg_copy(before, dy));
@@ -97,7 +98,8 @@ static void test_threads(void) {
 }
 
 static void test_failures(void) {
-  mg_tensor *x = new_tensor(MG_FLOAT32, SHAPE(2, 3)), *t = new_tensor(MG_FLOAT32, SHAPE(3, 2)), *d = new_tensor(MG_FLOAT64, SHAPE(2, 3));
+  mg_tensor *x = new_tensor(MG_FLOAT32, SHAPE(2, 3)), *t = new_tensor(MG_FLOAT32, SHAPE(3, 2));
+  mg_tensor *d = new_tensor(MG_FLOAT64, SHAPE(2, 3));
   mg_tensor *i = new_tensor(MG_INT32, SHAPE(2, 3)), *none = empty_tensor(), *empty = new_tensor(MG_FLOAT32, SHAPE(0, 3));
   CHECK_FAILS(mg_softmax_forward(t, x, 0, 0), MG_ESHAPE, "softmax: out has shape (3, 2)");
   CHECK_FAILS(mg_softmax_forward(x, x, 2, 1), MG_EINVAL, "log_softmax: axis 2");
