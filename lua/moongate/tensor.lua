@@ -38,7 +38,7 @@ end
 ---@return Tensor
 function Tensor:clone() return ops.copy(self) end
 
---- The sizes, or that of one dimension
+--- The sizes, or that of one dimension (LuaJIT's # does not ask a table's metatable: x:size(1) is what #x would be)
 ---@param dim? integer
 ---@return integer[]|integer
 function Tensor:size(dim)
