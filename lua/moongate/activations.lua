@@ -14,7 +14,10 @@ local activations = { registry = registry }
 
 local Activation = class "Activation"
 
--- rule: options (list of { name, default }), and spec(options) or apply(x, options).
+--- rule: options (list of { name, default }), and spec(options) or apply(x, options).
+---@param name string
+---@param rule table
+---@param options table
 function Activation:init(name, rule, options)
   self.name, self.rule = name, rule
   self.given = options
@@ -50,6 +53,7 @@ function Activation:__call(x, options)
   return self.rule.apply(x, self.options)
 end
 
+--- What tostring gives.
 function Activation:to_text() return "<activation " .. self.name .. ">" end
 
 --- The options that were given, in Keras's order.
@@ -144,6 +148,8 @@ local NONE = activations.linear
 function activations.get(identifier) return registry:get(identifier) or NONE end
 
 --- An activation as configs carry it: its name, or an object when it has options of its own.
+---@param activation table|function
+---@return table|string
 function activations.serialize(activation)
   if type(activation) == "function" then return registry:function_name(activation) end
   if type(activation) ~= "table" or not activation.is or not activation:is(Activation) then
@@ -158,6 +164,8 @@ function activations.serialize(activation)
 end
 
 --- The activation of a name or config.
+---@param config table|string
+---@return any
 function activations.deserialize(config)
   if type(config) == "table" and config ~= null and config.class_name and config.class_name ~= "function" then
     local options = {}

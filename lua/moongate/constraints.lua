@@ -60,12 +60,18 @@ end, "clip")
 function constraints.get(identifier) return registry:get(identifier) end
 
 --- A constraint's config in Keras 3's form.
+---@param object table|function
+---@return table|string
 function constraints.serialize(object) return registry:serialize(object) end
 
 --- The constraint of a config.
+---@param config table|string
+---@return any
 function constraints.deserialize(config) return registry:deserialize(config) end
 
 --- Gives a function f(w) a name that configs carry.
+---@param name string
+---@param f function
 function constraints.register(name, f) return registry:register(name, f) end
 
 constraints.codec = registry:codec()

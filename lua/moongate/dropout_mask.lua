@@ -45,6 +45,8 @@ local function masks_of(cell, slot, rate, shape, dtype, training, count)
 end
 
 --- The masks, to outlive the scope of the step that made them.
+---@param masks Tensor[]|nil
+---@return Tensor[]|nil
 function dropout_mask.kept(masks)
   for _, mask in ipairs(masks or {}) do mask:keep() end
   return masks
@@ -79,16 +81,24 @@ function methods:get_dropout_mask_for_cell(inputs, training, count)
 end
 
 --- The mask for the state (B,U), as get_dropout_mask_for_cell.
+---@param inputs Tensor
+---@param training boolean
+---@param count integer|nil
+---@return Tensor|Tensor[]|nil
 function methods:get_recurrent_dropout_mask_for_cell(inputs, training, count)
   return for_cell(self, "recurrent", self.recurrent_dropout, inputs, training, count)
 end
 
 --- Keras 3's form: the training mask(s) for a step's input, as many as the implementation uses.
+---@param step_input Tensor (B, F)
+---@return Tensor|Tensor[]|nil
 function methods:get_dropout_mask(step_input)
   return self:get_dropout_mask_for_cell(step_input, true, self:mask_count())
 end
 
 --- Keras 3's form: the training masks for the state.
+---@param state Tensor (B, U)
+---@return Tensor|Tensor[]|nil
 function methods:get_recurrent_dropout_mask(state)
   return self:get_recurrent_dropout_mask_for_cell(state, true, self:mask_count())
 end
@@ -109,6 +119,11 @@ function methods:set_dropout_masks(masks)
 end
 
 --- The lists of masks for inputs of (batch, features) and states of (batch, units); nil where nothing is dropped.
+---@param batch integer
+---@param features integer
+---@param dtype string
+---@param training boolean
+---@return Tensor[]|nil, Tensor[]|nil
 function methods:step_masks(batch, features, dtype, training)
   if not training then return nil, nil end
   local count = self:mask_count()

@@ -14,111 +14,7 @@ local null = require "moongate.null"
 
 local fields = {}
 
--- Codecs ---------------------------------------------------------------------------------------------------------------------
-
-local function optional(value, test)
-  if value == nil or value == null then return nil end
-  return test(value)
-end
-
-local function codec(test, encode)
-  return { decode = function(value, where) return optional(value, function(v) return test(v, where) end) end, encode = encode }
-end
-
--- where is { op = "GRU", name = "units" }.
-fields.any = codec(function(v) return v end)
-fields.text = codec(function(v, where)
-  return check.type(where.op, where.name, v, "string")
-end)
-fields.boolean = codec(function(v, where)
-  return check.type(where.op, where.name, v, "boolean")
-end)
-fields.integer = codec(function(v, where)
-  return check.integer(where.op, where.name, v)
-end)
-fields.seed = codec(function(v, where)
-  return check.integer(where.op, where.name, v, 0, 2 ^ 53)
-end)
-fields.positive_integer = codec(function(v, where)
-  return check.integer(where.op, where.name, v, 1)
-end)
-fields.number = codec(function(v, where)
-  return check.number(where.op, where.name, v)
-end)
--- Numbers that Python keeps as float: 0 prints as 0.0.
-fields.float = codec(function(v, where)
-  return check.number(where.op, where.name, v)
-end)
-fields.float.float = true
--- A dropout rate: 0 keeps all, 1 drops all, anything outside is an error.
-fields.rate = codec(function(v, where)
-  return check.number(where.op, where.name, v, 0, 1)
-end)
-fields.rate.float = true
-
-local function sizes(v, where)
-  if type(v) == "number" then v = { v } end
-  check.type(where.op, where.name, v, "table")
-  local list = {}
-  for i = 1, #v do
-    list[i] = v[i] == null and null or check.integer(where.op, ("%s[%d]"):format(where.name, i), v[i], -1)
-  end
-  return list
-end
-local function array(list) return json.array { unpack(list) } end
-fields.shape = codec(sizes, array)
--- One 0-based axis or a list of them, as Keras writes them.
-fields.axes = codec(function(v, where)
-  if type(v) == "number" then return check.integer(where.op, where.name, v) end
-  local list = check.type(where.op, where.name, v, "table")
-  for i = 1, #list do check.integer(where.op, ("%s[%d]"):format(where.name, i), list[i]) end
-  return list
-end, function(v)
-  return type(v) == "table" and array(v) or v
-end)
-
--- Options that Keras writes but that only have one value here.
-fields.unused = codec(function(v, where)
-  check.fail("%s: argument %s is %s, and only null is offered", where.op, where.name, check.describe(v))
-end)
-fields.off = codec(function(v, where)
-  if v ~= false then check.fail("%s: argument %s is %s, and only false is offered", where.op, where.name, check.describe(v)) end
-  return v
-end)
-
---- One of the given words.
-function fields.choice(...)
-  local words = { ... }
-  return codec(function(v, where) return check.one_of(where.op, where.name, v, words) end)
-end
-
--- Keras writes a dtype as a policy object; mixed precision has another policy name.
-local DTYPES = { "float32", "float64" }
-fields.dtype = codec(function(v, where)
-  if type(v) == "table" and v.class_name == "DTypePolicy" then v = v.config.name end
-  if v == "mixed_float16" or v == "mixed_bfloat16" or v == "float16" or v == "bfloat16" then
-    check.fail('%s: argument dtype is "%s", and half precision is not offered; expected one of float32, float64', where.op, v)
-  end
-  return check.one_of(where.op, where.name, v, DTYPES)
-end, function(v)
-  return json.object {
-    { "module", "keras" }, { "class_name", "DTypePolicy" }, { "config", json.object { { "name", v } } },
-    { "registered_name", null },
-  }
-end)
-
---- x rounded to float32 (half to even): Keras makes float32 tensors of some constants, whatever the layer's dtype.
----@param x number
----@return number
-function fields.float32(x)
-  if x == 0 or x ~= x or x - x ~= 0 then return x end
-  local mantissa, exponent = math.frexp(x)
-  local scaled = mantissa * 2 ^ 24
-  local whole = math.floor(scaled)
-  local rest = scaled - whole
-  if rest > 0.5 or (rest == 0.5 and whole % 2 == 1) then whole = whole + 1 end
-  return math.ldexp(whole, exponent - 24)
-end
+for name, value in pairs(require "moongate.codecs") do fields[name] = value end
 
 -- Declaring ------------------------------------------------------------------------------------------------------------------
 
@@ -149,6 +45,7 @@ end
 
 --- The names of a class's options.
 ---@return string[]
+---@param C table
 function fields.names(C)
   local names = {}
   for i, field in ipairs(C.fields) do names[i] = field[1] end
@@ -164,6 +61,8 @@ end
 
 --- One table of options from a constructor's arguments: leading positional values, then an options table.
 ---@return table
+---@param C table
+---@param ... any
 function fields.arguments(C, ...)
   local options, count, at = {}, select("#", ...), 0
   for i = 1, count do
@@ -203,6 +102,9 @@ local function value_of(C, field, options)
 end
 
 --- Sets self's fields from an options table, decoding and checking every value. Fields `of` an inner object are not set.
+---@param self table
+---@param C table
+---@param options table
 function fields.assign(self, C, options)
   for _, field in ipairs(C.fields) do
     if not field.of then self[field[1]] = value_of(C, field, options) end
@@ -211,6 +113,9 @@ end
 
 --- The given options that belong to the inner object `inner`, checked, so that messages name the outer class.
 ---@return table
+---@param C table
+---@param options table
+---@param inner string
 function fields.of(C, options, inner)
   local part = {}
   for _, field in ipairs(C.fields) do
@@ -233,6 +138,9 @@ end
 
 --- The config as an ordered object, in Keras's key order. A `when_set` field of a parent that the class declares again keeps the
 --- parent's place when it is set and has the class's place when it is not, as Python's {**base, **own} does.
+---@param self table
+---@param C table
+---@return table
 function fields.config(self, C)
   local chain, seen, list = {}, {}, {}
   local class_of = C
@@ -260,6 +168,8 @@ end
 
 --- An options table from a config: an ordered object, a plain table or JSON text. Unknown keys are errors.
 ---@return table
+---@param C table
+---@param config table|string
 function fields.options_of(C, config)
   if type(config) == "string" then config = json.decode(config) end
   check.type(C.name .. ".from_config", "config", config, "table")

@@ -163,12 +163,18 @@ for alias, name in pairs {
 function initializers.get(identifier) return registry:get(identifier) end
 
 --- An initializer's config in Keras 3's form.
+---@param object table|function
+---@return table|string
 function initializers.serialize(object) return registry:serialize(object) end
 
 --- The initializer of a config.
+---@param config table|string
+---@return any
 function initializers.deserialize(config) return config ~= null and registry:deserialize(config) or nil end
 
 --- Gives a function f(shape, dtype) a name that configs carry.
+---@param name string
+---@param f function
 function initializers.register(name, f) return registry:register(name, f) end
 
 initializers.codec = registry:codec()

@@ -17,6 +17,8 @@ function Registry.snake_case(name)
 end
 
 --- A registry of one kind ("initializer") whose classes Keras keeps in `module` ("keras.initializers").
+---@param kind string
+---@param module string
 function Registry:init(kind, module)
   self.kind, self.module = kind, module
   self.entries, self.known, self.function_names = {}, {}, {}
@@ -45,6 +47,8 @@ function Registry:register(name, value)
   return value
 end
 
+--- Raises: no such name, and what is near.
+---@param name string
 function Registry:unknown(name)
   local known = {}
   for i, word in ipairs(self.known) do known[i] = word end
@@ -62,6 +66,9 @@ local function instance(entry)
   return is_class(entry) and entry() or entry
 end
 
+--- The object of a name.
+---@param name string
+---@return any
 function Registry:named(name)
   local entry = self.entries[name]
   if not entry then self:unknown(name) end
@@ -70,6 +77,7 @@ end
 
 --- The object of a config { class_name =, config = } (or its JSON text).
 ---@param config table|string
+---@return any
 function Registry:deserialize(config)
   if type(config) == "string" and config:match("^%s*{") then config = json.decode(config) end
   if type(config) ~= "table" or type(config.class_name) ~= "string" then
@@ -98,6 +106,8 @@ function Registry:get(identifier)
 end
 
 --- The config of an object in Keras 3's form; null for nil, the registered name for a function.
+---@param object table|function
+---@return table|string
 function Registry:serialize(object)
   if object == nil then return null end
   if type(object) == "function" then return self:function_name(object) end
@@ -111,6 +121,9 @@ function Registry:serialize(object)
   }
 end
 
+--- The name that a Lua function was registered under.
+---@param f function
+---@return string
 function Registry:function_name(f)
   local name = self.function_names[f]
   if not name then

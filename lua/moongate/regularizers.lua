@@ -66,12 +66,18 @@ define("OrthogonalRegularizer", {
 function regularizers.get(identifier) return registry:get(identifier) end
 
 --- A regularizer's config in Keras 3's form.
+---@param object table|function
+---@return table|string
 function regularizers.serialize(object) return registry:serialize(object) end
 
 --- The regularizer of a config.
+---@param config table|string
+---@return any
 function regularizers.deserialize(config) return registry:deserialize(config) end
 
 --- Gives a function f(x) a name that configs carry.
+---@param name string
+---@param f function
 function regularizers.register(name, f) return registry:register(name, f) end
 
 regularizers.codec = registry:codec()

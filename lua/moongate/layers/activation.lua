@@ -11,6 +11,9 @@ Layer.declare(Activation, { { "activation", required = true, codec = activations
 
 Activation.supports_masking = true
 
+--- The layer's output.
+---@param x Tensor
+---@return Tensor
 function Activation:call(x) return self.activation(x) end
 
 return Activation

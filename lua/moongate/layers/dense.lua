@@ -30,6 +30,8 @@ Layer.declare(Dense, {
 
 Dense.supports_masking = true
 
+--- Makes the weights.
+---@param shape integer[]
 function Dense:build(shape)
   local features = self:known_features(shape)
   self.kernel = self:add_weight { name = "kernel", shape = { features, self.units }, initializer = self.kernel_initializer,
@@ -44,10 +46,16 @@ end
 
 Dense.input_spec = { min_ndim = 2 }
 
+--- The layer's output.
+---@param x Tensor
+---@return Tensor
 function Dense:call(x)
   return self.activation(ops.linear(x, self.kernel, self.bias))
 end
 
+--- The output's shape for an input's.
+---@param shape integer[]
+---@return integer[]
 function Dense:compute_output_shape(shape)
   local out = {}
   for i = 1, #shape do out[i] = shape[i] end

@@ -20,6 +20,8 @@ Layer.declare(Dropout, {
 
 Dropout.supports_masking = true
 
+--- Sets the fields and what follows from them.
+---@param options table
 function Dropout:setup(options)
   Layer.setup(self, options)
   if self.rate > 0 then self.seed_generator = random.SeedGenerator(self.seed) end
@@ -37,6 +39,10 @@ local function noise_shape(self, shape)
   return out
 end
 
+--- The layer's output.
+---@param x Tensor
+---@param options table
+---@return Tensor
 function Dropout:call(x, options)
   if not options.training or self.rate == 0 then return x end
   return ops.mul(x, self:draw_dropout(noise_shape(self, x.shape), x.dtype, self.rate))

@@ -29,11 +29,15 @@ Layer.declare(Embedding, {
 Embedding.keeps_integers = true
 Embedding.makes_mask = true
 
+--- Sets the fields and what follows from them.
+---@param options table
 function Embedding:setup(options)
   Layer.setup(self, options)
   self.supports_masking = self.mask_zero
 end
 
+--- Makes the weights.
+---@param shape integer[]
 function Embedding:build(shape)
   self.embeddings = self:add_weight { name = "embeddings", shape = { self.input_dim, self.output_dim },
     initializer = self.embeddings_initializer, regularizer = self.embeddings_regularizer, constraint = self.embeddings_constraint }
@@ -42,10 +46,19 @@ end
 
 local function ids_of(x) return x.dtype == "int32" and x or ops.cast(x, "int32") end
 
+--- The layer's output.
+---@param x Tensor
+---@return Tensor
 function Embedding:call(x) return ops.gather(self.embeddings, ids_of(x)) end
 
+--- The output's mask.
+---@param x Tensor
+---@return Tensor|nil
 function Embedding:compute_mask(x) return self.mask_zero and ops.ne(x, 0) or nil end
 
+--- The output's shape for an input's.
+---@param shape integer[]
+---@return integer[]
 function Embedding:compute_output_shape(shape)
   local out = {}
   for i = 1, #shape do out[i] = shape[i] end

@@ -16,6 +16,9 @@ Layer.declare(Flatten, {
 Flatten.keeps_integers = true
 Flatten.input_spec = { min_ndim = 1 }
 
+--- The layer's output.
+---@param x Tensor
+---@return Tensor
 function Flatten:call(x)
   local n = #x.shape
   if self.data_format == "channels_first" and n > 2 then
@@ -27,6 +30,9 @@ function Flatten:call(x)
   return ops.reshape(x, self:compute_output_shape(x.shape))
 end
 
+--- The output's shape for an input's.
+---@param shape integer[]
+---@return integer[]
 function Flatten.compute_output_shape(_, shape)
   local size = 1
   for i = 2, #shape do

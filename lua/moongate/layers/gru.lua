@@ -35,6 +35,8 @@ end } }
 local GRU = class("GRU", RNN)
 RNN.declare(GRU, list, { "units" })
 
+--- Sets the fields and what follows from them.
+---@param options table
 function GRU:setup(options)
   local C = getmetatable(self).class
   local inner = fields.of(C, options, "cell")
@@ -43,6 +45,8 @@ function GRU:setup(options)
   RNN.setup(self, options)
 end
 
+--- Makes the weights.
+---@param shape integer[]
 function GRU:build(shape)
   RNN.build(self, shape)
   self.kernel, self.recurrent_kernel, self.bias = self.cell.kernel, self.cell.recurrent_kernel, self.cell.bias
@@ -50,6 +54,11 @@ function GRU:build(shape)
 end
 
 --- The arguments of ops.gru for an input, state and mask.
+---@param x Tensor
+---@param states Tensor[]|Tensor|nil
+---@param mask Tensor|nil
+---@param training boolean
+---@return table
 function GRU:operation(x, states, mask, training)
   local input_masks, recurrent_masks = self.cell:step_masks(x.shape[1], x.shape[3], x.dtype, training)
   local arguments = self.cell:fused_arguments(input_masks, recurrent_masks)
@@ -59,6 +68,11 @@ function GRU:operation(x, states, mask, training)
   return arguments
 end
 
+--- Output and list of states for checked input, states and mask.
+---@param x Tensor
+---@param states Tensor[]|Tensor|nil
+---@param mask Tensor|nil
+---@param training boolean
 function GRU:run(x, states, mask, training)
   if self.use_cudnn == true then
     check.fail('%s: use_cudnn = true, and there is no cuDNN for an input on the %s; use "auto"', self:title(), x.device)

@@ -46,6 +46,8 @@ Layer.declare(GRUCell, {
 dropout_mask.mixin(GRUCell)
 GRUCell.input_spec = { ndim = 2, what = "(batch, features)" }
 
+--- Sets the fields and what follows from them.
+---@param options table
 function GRUCell:setup(options)
   Layer.setup(self, options)
   self.dropout_cache = {}
@@ -53,6 +55,8 @@ function GRUCell:setup(options)
   if self.dropout > 0 or self.recurrent_dropout > 0 then self.seed_generator = random.SeedGenerator(self.seed) end
 end
 
+--- Makes the weights.
+---@param shape integer[]
 function GRUCell:build(shape)
   local F, U = self:known_features(shape), self.units
   self.kernel = self:add_weight { name = "kernel", shape = { F, 3 * U }, initializer = self.kernel_initializer,
@@ -102,6 +106,11 @@ end
 local function bias_row(bias, row) return bias and ops.squeeze(ops.slice(bias, 1, row, row), 1) end
 
 --- One step on the tape, for activations that the fused kernel does not know. x (B,F), h (B,U) -> (B,U).
+---@param x Tensor
+---@param h Tensor (B, U)
+---@param input_masks Tensor[]|nil
+---@param recurrent_masks Tensor[]|nil
+---@return Tensor
 function GRUCell:plain_step(x, h, input_masks, recurrent_masks)
   local U, R, after = self.units, self.recurrent_kernel, self.reset_after
   local s, a = self.recurrent_activation, self.activation
@@ -121,6 +130,9 @@ function GRUCell:plain_step(x, h, input_masks, recurrent_masks)
 end
 
 --- The weights, masks and flags as ops.gru takes them, without x.
+---@param input_masks Tensor[]|nil
+---@param recurrent_masks Tensor[]|nil
+---@return table
 function GRUCell:fused_arguments(input_masks, recurrent_masks)
   return {
     kernel = self.kernel, recurrent_kernel = self.recurrent_kernel, bias = self.bias, reset_after = self.reset_after,
@@ -173,6 +185,9 @@ function GRUCell:call(x, states, options)
 end
 
 --- cell(x, states, { training = }): see call.
+---@param x Tensor
+---@param states Tensor[]|Tensor|nil
+---@param options table
 function GRUCell:__call(x, states, options)
   options = check.options(self:title(), options, { "training" })
   x = self:convert(x)
@@ -182,6 +197,8 @@ function GRUCell:__call(x, states, options)
 end
 
 --- The shapes of output and new state.
+---@param shape integer[]
+---@return integer[]
 function GRUCell:compute_output_shape(shape)
   check.type(self:title() .. ".compute_output_shape", "shape", shape, "table")
   return { shape[1], self.units }, { shape[1], self.units }

@@ -4,6 +4,7 @@ local ops = require "moongate.ops"
 local Explanation = {}
 Explanation.__index = Explanation
 
+--- The text.
 function Explanation:__tostring()
   local lines = { "cuDNN's requirements:" }
   for _, item in ipairs(self.requirements) do lines[#lines + 1] = ("  [%s] %s"):format(item.met and "x" or " ", item.text) end

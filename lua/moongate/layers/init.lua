@@ -35,6 +35,7 @@ end
 
 --- The layer of a config { class_name =, config =, build_config = } (ordered object, plain table or JSON text).
 ---@param config table|string
+---@return any
 function layers.deserialize(config)
   if type(config) == "string" then config = json.decode(config) end
   check.type("layers.deserialize", "config", config, "table")
@@ -52,6 +53,8 @@ function layers.deserialize(config)
 end
 
 --- The config of a layer, as Keras writes it into a model's.
+---@param layer table
+---@return table|string
 function layers.serialize(layer)
   if type(layer) ~= "table" or not layer.serialize or not layer.is_layer then
     check.fail("layers.serialize: argument layer is %s, expected a layer", check.describe(layer))

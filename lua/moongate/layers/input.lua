@@ -30,6 +30,8 @@ Layer.declare(InputLayer, {
 
 InputLayer.supports_masking = true
 
+--- Sets the fields and what follows from them.
+---@param options table
 function InputLayer:setup(options)
   Layer.setup(self, options)
   if not rawget(self, "batch_shape") then
@@ -41,6 +43,8 @@ function InputLayer:setup(options)
   Layer.build(self, self.batch_shape)
 end
 
+--- Checks an input's shape.
+---@param shape integer[]
 function InputLayer:check_input(shape)
   local fits = #shape == #self.batch_shape
   for i = 1, #shape do
@@ -52,9 +56,11 @@ function InputLayer:check_input(shape)
   end
 end
 
+--- The output's shape for an input's.
+---@return integer[]
 function InputLayer:compute_output_shape() return self.batch_shape end
 
--- Keras writes the name after the shape here, and no dtype policy.
+--- Keras writes the name after the shape here, and no dtype policy.
 function InputLayer:get_config()
   return json.object {
     { "batch_shape", json.array { unpack(self.batch_shape) } }, { "dtype", self.dtype }, { "sparse", self.sparse },

@@ -38,12 +38,14 @@ Layer.supports_masking = false
 Layer.keeps_integers = false
 
 --- Makes a layer from its options: leading positional values, then a table.
+---@param ... any
 function Layer:init(...)
   local C = getmetatable(self).class
   self:setup(fields.arguments(C, ...))
 end
 
 --- Sets the fields of an options table. Classes with inner objects extend it.
+---@param options table
 function Layer:setup(options)
   local C = getmetatable(self).class
   self.variables_list, self.loss_list, self.built = {}, {}, false
@@ -51,6 +53,7 @@ function Layer:setup(options)
   if not rawget(self, "name") then self.name = names.unique(C.name) end
 end
 
+--- What tostring gives.
 function Layer:to_text()
   return ("<%s name=%s, built=%s>"):format(getmetatable(self).class.name, self.name, tostring(self.built))
 end
@@ -72,6 +75,7 @@ function Layer.shape_text(shape)
 end
 
 --- Checks an input's shape against input_spec: ndim, min_ndim, last (size of the last axis), what (the axes in words).
+---@param shape integer[]
 function Layer:check_input(shape)
   local spec = self.input_spec
   if not spec then return end
@@ -91,6 +95,8 @@ function Layer:check_input(shape)
 end
 
 --- The size of the last axis of a shape to build for; it has to be known.
+---@param shape integer[]
+---@return integer
 function Layer:known_features(shape)
   local last = shape[#shape]
   if type(last) ~= "number" then
@@ -108,6 +114,7 @@ function Layer:build(shape)
 end
 
 --- Builds once: does nothing on a built layer.
+---@param shape integer[]
 function Layer:ensure_built(shape)
   if self.built then return end
   self:check_input(shape)
@@ -121,6 +128,8 @@ end
 function Layer.compute_output_shape(_, shape) return shape end
 
 --- The mask of the output for the input's.
+---@param mask Tensor|nil
+---@return Tensor|nil
 function Layer:compute_mask(_, mask) return self.supports_masking and mask or nil end
 
 --- The layer's work; classes write this.
@@ -131,6 +140,8 @@ function Layer.call(_, x) return x end
 -- Calling --------------------------------------------------------------------------------------------------------------------
 
 --- A tensor of the layer's dtype from a tensor, a number or nested tables.
+---@param x Tensor
+---@return Tensor
 function Layer:convert(x)
   if x == nil then check.fail("%s: input is nil, expected a tensor", self:title()) end
   if not tensor.is(x) then
@@ -147,6 +158,8 @@ function Layer:convert(x)
 end
 
 --- A mask as a uint8 tensor of zeros and ones.
+---@param mask Tensor|nil
+---@return Tensor|nil
 function Layer:convert_mask(mask)
   if type(mask) == "table" and not tensor.is(mask) then
     if tensor.is(mask[1]) or (mask[1] == nil) then mask = mask[1] else mask = create.tensor(mask, { dtype = "uint8" }) end

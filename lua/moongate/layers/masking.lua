@@ -13,11 +13,17 @@ Layer.declare(Masking, { { "mask_value", default = 0, codec = fields.float } }, 
 Masking.supports_masking, Masking.makes_mask = true, true
 Masking.input_spec = { min_ndim = 2 }
 
+--- The layer's output.
+---@param x Tensor
+---@return Tensor
 function Masking:call(x)
   local used = ops.max(ops.ne(x, self.mask_value), -1, true)
   return ops.mul(x, ops.cast(used, x.dtype))
 end
 
+--- The output's mask.
+---@param x Tensor
+---@return Tensor|nil
 function Masking:compute_mask(x) return ops.max(ops.ne(x, self.mask_value), -1) end
 
 return Masking

@@ -28,6 +28,9 @@ local function mismatch(self, shape)
     self.shape_text(self.target_shape))
 end
 
+--- The output's shape for an input's.
+---@param shape integer[]
+---@return integer[]
 function Reshape:compute_output_shape(shape)
   local out, open = { shape[1] }, nil
   local size, target = product(shape, 2), product(self.target_shape, 1)
@@ -48,6 +51,9 @@ function Reshape:compute_output_shape(shape)
   return out
 end
 
+--- The layer's output.
+---@param x Tensor
+---@return Tensor
 function Reshape:call(x) return ops.reshape(x, self:compute_output_shape(x.shape)) end
 
 return Reshape

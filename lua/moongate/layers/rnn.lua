@@ -41,11 +41,14 @@ Layer.declare(RNN, {
 RNN.supports_masking = true
 RNN.input_spec = { ndim = 3, what = "(batch, time, features)" }
 
+--- Inner objects that a file holds in groups of their own.
 function RNN:children()
   local cell = rawget(self, "cell")
   return cell and { { "cell", cell } } or {}
 end
 
+--- Makes the weights.
+---@param shape integer[]
 function RNN:build(shape)
   local F = self:known_features(shape)
   if self.cell.ensure_built then self.cell:ensure_built { shape[1], F } end
@@ -62,6 +65,8 @@ end
 -- Shapes, masks --------------------------------------------------------------------------------------------------------------
 
 --- (B, T, U) or (B, U), and with return_state (B, size) for every state.
+---@param shape integer[]
+---@return integer[]
 function RNN:compute_output_shape(shape)
   check.type(self:title() .. ".compute_output_shape", "shape", shape, "table")
   local units = self.cell.output_size or state_sizes(self)[1]
@@ -86,6 +91,8 @@ local function time_mask(self, mask, shape)
 end
 
 --- The mask goes on when the output is a sequence.
+---@param mask Tensor|nil
+---@return Tensor|nil
 function RNN:compute_mask(_, mask) return self.return_sequences and time_mask(self, mask) or nil end
 
 -- States ---------------------------------------------------------------------------------------------------------------------
@@ -174,11 +181,16 @@ function RNN:reset_state(states)
 end
 
 --- The older name of reset_state.
+---@param states Tensor[]|Tensor|nil
 function RNN:reset_states(states) return self:reset_state(states) end
 
 -- Calling --------------------------------------------------------------------------------------------------------------------
 
 --- The sequence or the last output, and the list of last states. x (B,T,F), states a list or nil, mask (B,T) or nil.
+---@param x Tensor
+---@param states Tensor[]|Tensor|nil
+---@param mask Tensor|nil
+---@param training boolean
 function RNN:run(x, states, mask, training)
   return loop(self, x, states or self:get_initial_state(x.shape[1]), mask, training)
 end

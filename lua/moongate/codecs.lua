@@ -1,0 +1,115 @@
+-- Codecs of declared fields: { decode(value, where) -> what is kept, encode(kept) -> what a config shows, float = print 0 as 0.0 }.
+-- Reached as fields.integer, fields.text, ...
+local check = require "moongate.check"
+local json = require "moongate.json"
+local null = require "moongate.null"
+
+local codecs = {}
+
+local function optional(value, test)
+  if value == nil or value == null then return nil end
+  return test(value)
+end
+
+local function codec(test, encode)
+  return { decode = function(value, where) return optional(value, function(v) return test(v, where) end) end, encode = encode }
+end
+
+-- where is { op = "GRU", name = "units" }.
+codecs.any = codec(function(v) return v end)
+codecs.text = codec(function(v, where)
+  return check.type(where.op, where.name, v, "string")
+end)
+codecs.boolean = codec(function(v, where)
+  return check.type(where.op, where.name, v, "boolean")
+end)
+codecs.integer = codec(function(v, where)
+  return check.integer(where.op, where.name, v)
+end)
+codecs.seed = codec(function(v, where)
+  return check.integer(where.op, where.name, v, 0, 2 ^ 53)
+end)
+codecs.positive_integer = codec(function(v, where)
+  return check.integer(where.op, where.name, v, 1)
+end)
+codecs.number = codec(function(v, where)
+  return check.number(where.op, where.name, v)
+end)
+-- Numbers that Python keeps as float: 0 prints as 0.0.
+codecs.float = codec(function(v, where)
+  return check.number(where.op, where.name, v)
+end)
+codecs.float.float = true
+-- A dropout rate: 0 keeps all, 1 drops all, anything outside is an error.
+codecs.rate = codec(function(v, where)
+  return check.number(where.op, where.name, v, 0, 1)
+end)
+codecs.rate.float = true
+
+local function sizes(v, where)
+  if type(v) == "number" then v = { v } end
+  check.type(where.op, where.name, v, "table")
+  local list = {}
+  for i = 1, #v do
+    list[i] = v[i] == null and null or check.integer(where.op, ("%s[%d]"):format(where.name, i), v[i], -1)
+  end
+  return list
+end
+local function array(list) return json.array { unpack(list) } end
+codecs.shape = codec(sizes, array)
+-- One 0-based axis or a list of them, as Keras writes them.
+codecs.axes = codec(function(v, where)
+  if type(v) == "number" then return check.integer(where.op, where.name, v) end
+  local list = check.type(where.op, where.name, v, "table")
+  for i = 1, #list do check.integer(where.op, ("%s[%d]"):format(where.name, i), list[i]) end
+  return list
+end, function(v)
+  return type(v) == "table" and array(v) or v
+end)
+
+-- Options that Keras writes but that only have one value here.
+codecs.unused = codec(function(v, where)
+  check.fail("%s: argument %s is %s, and only null is offered", where.op, where.name, check.describe(v))
+end)
+codecs.off = codec(function(v, where)
+  if v ~= false then check.fail("%s: argument %s is %s, and only false is offered", where.op, where.name, check.describe(v)) end
+  return v
+end)
+
+--- One of the given words.
+---@param ... any
+---@return table
+function codecs.choice(...)
+  local words = { ... }
+  return codec(function(v, where) return check.one_of(where.op, where.name, v, words) end)
+end
+
+-- Keras writes a dtype as a policy object; mixed precision has another policy name.
+local DTYPES = { "float32", "float64" }
+codecs.dtype = codec(function(v, where)
+  if type(v) == "table" and v.class_name == "DTypePolicy" then v = v.config.name end
+  if v == "mixed_float16" or v == "mixed_bfloat16" or v == "float16" or v == "bfloat16" then
+    check.fail('%s: argument dtype is "%s", and half precision is not offered; expected one of float32, float64', where.op, v)
+  end
+  return check.one_of(where.op, where.name, v, DTYPES)
+end, function(v)
+  return json.object {
+    { "module", "keras" }, { "class_name", "DTypePolicy" }, { "config", json.object { { "name", v } } },
+    { "registered_name", null },
+  }
+end)
+
+--- x rounded to float32 (half to even): Keras makes float32 tensors of some constants, whatever the layer's dtype.
+---@param x number
+---@return number
+function codecs.float32(x)
+  if x == 0 or x ~= x or x - x ~= 0 then return x end
+  local mantissa, exponent = math.frexp(x)
+  local scaled = mantissa * 2 ^ 24
+  local whole = math.floor(scaled)
+  local rest = scaled - whole
+  if rest > 0.5 or (rest == 0.5 and whole % 2 == 1) then whole = whole + 1 end
+  return math.ldexp(whole, exponent - 24)
+end
+
+return codecs
