@@ -65,6 +65,12 @@ end
 local function preset(cell, slot, rate, masks)
   if not masks then return end
   if tensor.is(masks) then masks = { masks } end
+  for i = 1, math.max(1, type(masks) == "table" and #masks or 1) do
+    local mask = type(masks) == "table" and masks[i]
+    if not tensor.is(mask) then
+      check.fail("%s: set_dropout_masks: %s[%d] is %s, expected a tensor", cell:title(), slot, i, check.describe(mask))
+    end
+  end
   local first = masks[1]
   cell.dropout_cache[slot] = { shape = copy_of(first.shape), dtype = first.dtype, rate = rate, count = #masks, training = true,
     masks = masks }
@@ -113,7 +119,7 @@ function methods:reset_recurrent_dropout_mask() self.dropout_cache.recurrent = n
 --- resets after each call.
 ---@param masks table input = list of (B,F), recurrent = list of (B,U)
 function methods:set_dropout_masks(masks)
-  check.options(self:title() .. ": set_dropout_masks", masks, { "input", "recurrent" })
+  masks = check.options(self:title() .. ": set_dropout_masks", masks, { "input", "recurrent" })
   preset(self, "input", self.dropout, masks.input)
   preset(self, "recurrent", self.recurrent_dropout, masks.recurrent)
 end

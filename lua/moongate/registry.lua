@@ -41,7 +41,12 @@ end
 ---@param name string
 ---@param value any
 function Registry:register(name, value)
-  check.type(self.kind, "name", name, "string")
+  if type(name) ~= "string" or not name:match("^[%a_][%w_]*$") then
+    check.fail("%s: register: name is %s, expected a word of letters, digits and _", self.kind, check.describe(name))
+  end
+  if type(value) ~= "function" and (type(value) ~= "table" or not value.is) then
+    check.fail("%s: register: %q is %s, expected a function or an object", self.kind, name, check.describe(value))
+  end
   put(self, name, value)
   if type(value) == "function" then self.function_names[value] = name end
   return value

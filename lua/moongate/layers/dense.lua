@@ -57,6 +57,7 @@ end
 ---@param shape integer[]
 ---@return integer[]
 function Dense:compute_output_shape(shape)
+  self:checked_shape(shape)
   local out = {}
   for i = 1, #shape do out[i] = shape[i] end
   out[#out] = self.units

@@ -39,17 +39,16 @@ end
 --- Makes the weights.
 ---@param shape integer[]
 function Embedding:build(shape)
+  self:checked_shape(shape)
   self.embeddings = self:add_weight { name = "embeddings", shape = { self.input_dim, self.output_dim },
     initializer = self.embeddings_initializer, regularizer = self.embeddings_regularizer, constraint = self.embeddings_constraint }
   Layer.build(self, shape)
 end
 
-local function ids_of(x) return x.dtype == "int32" and x or ops.cast(x, "int32") end
-
 --- The layer's output.
 ---@param x Tensor
 ---@return Tensor
-function Embedding:call(x) return ops.gather(self.embeddings, ids_of(x)) end
+function Embedding:call(x) return ops.gather(self.embeddings, x) end
 
 --- The output's mask.
 ---@param x Tensor
@@ -60,6 +59,7 @@ function Embedding:compute_mask(x) return self.mask_zero and ops.ne(x, 0) or nil
 ---@param shape integer[]
 ---@return integer[]
 function Embedding:compute_output_shape(shape)
+  self:checked_shape(shape)
   local out = {}
   for i = 1, #shape do out[i] = shape[i] end
   out[#out + 1] = self.output_dim

@@ -94,10 +94,30 @@ function Layer:check_input(shape)
   end
 end
 
+--- Checks that a value is a list of sizes, mg.null where unknown.
+---@param shape integer[]
+---@return integer[]
+function Layer:checked_shape(shape)
+  check.type(self:title(), "shape", shape, "table")
+  for i = 1, #shape do
+    if shape[i] ~= null then check.integer(self:title(), ("shape[%d]"):format(i), shape[i], 0, 2 ^ 53) end
+  end
+  return shape
+end
+
+--- The same for a shape without unknown sizes.
+---@param shape integer[]
+---@return integer[]
+function Layer:known_shape(shape)
+  for i, size in ipairs(self:checked_shape(shape)) do check.integer(self:title(), ("shape[%d]"):format(i), size, 0, 2 ^ 53) end
+  return shape
+end
+
 --- The size of the last axis of a shape to build for; it has to be known.
 ---@param shape integer[]
 ---@return integer
 function Layer:known_features(shape)
+  self:checked_shape(shape)
   local last = shape[#shape]
   if type(last) ~= "number" then
     check.fail("%s: build for %s: the last axis has to be known", self:title(), self.shape_text(shape))
@@ -108,6 +128,7 @@ end
 --- Makes the weights for an input shape (mg.null: unknown). Classes with weights extend it and end with this.
 ---@param shape integer[]
 function Layer:build(shape)
+  self:checked_shape(shape)
   local own = {}
   for i = 1, #shape do own[i] = shape[i] end
   self.build_shape, self.built = own, true

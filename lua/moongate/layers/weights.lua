@@ -45,8 +45,8 @@ Weighted.is_layer = true
 ---@param options table name, shape, initializer (default glorot_uniform), regularizer, constraint, trainable, dtype
 ---@return Variable
 function Weighted:add_weight(options)
-  check.options(self:title() .. ": add_weight", options, ADD_WEIGHT)
-  local shape = check.type(self:title() .. ": add_weight", "shape", options.shape, "table")
+  options = check.options(self:title() .. ": add_weight", options, ADD_WEIGHT)
+  local shape = self:known_shape(options.shape)
   local initializer = initializers.get(options.initializer) or initializers.get "glorot_uniform"
   local trainable = options.trainable ~= false
   local dtype = options.dtype or self.dtype
@@ -169,9 +169,7 @@ function Weighted.getters:losses()
   return list
 end
 
---- Draws a mask to multiply with: 0 with probability rate, else 1/(1-rate).
----@param shape integer[]
----@return Tensor
+-- Draws a mask to multiply with: 0 with probability rate, else 1/(1-rate).
 function Weighted:draw_dropout(shape, dtype, rate)
   local mask = create.empty(shape, { dtype = dtype })
   ops.random_fill("dropout", mask, self.seed_generator:next(), rate, 0)
