@@ -47,7 +47,8 @@ describe("EarlyStopping", function()
 
   it("takes accuracies for figures that grow", function()
     local model = fake_model()
-    run(callbacks.EarlyStopping { monitor = "val_accuracy", patience = 0 }, model, { { val_accuracy = 0.1 }, { val_accuracy = 0.2 } })
+    local stopping = callbacks.EarlyStopping { monitor = "val_accuracy", patience = 0 }
+    run(stopping, model, { { val_accuracy = 0.1 }, { val_accuracy = 0.2 } })
     assert.is_nil(model.stop_training)
   end)
 end)

@@ -19,7 +19,8 @@ end
 
 --- Runs `moongate` with the given shell text as its arguments.
 function M.run(arguments, input)
-  local before = ("MOONGATE_LIB=%s LD_PRELOAD=%s luajit "):format(quote(where.build .. "/moongate/core.so"), quote(where.preload or ""))
+  local library, preload = quote(where.build .. "/moongate/core.so"), quote(where.preload or "")
+  local before = ("MOONGATE_LIB=%s LD_PRELOAD=%s luajit "):format(library, preload)
   local feed = input and ("printf '%%s' %s | "):format(quote(input)) or ""
   return M.shell(feed .. before .. quote(M.path) .. " " .. arguments .. (input and "" or " </dev/null"))
 end

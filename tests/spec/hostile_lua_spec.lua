@@ -151,7 +151,11 @@ describe("hostile arguments in Lua:", function()
     local found, value = pcall(function() return mg[module] end)
     if found then
       each_public(value, function(name, f)
-        it(("mg.%s.%s"):format(module, name), function() try(f, 0) end)
+        -- what is registered stays: only with names that are refused
+        local refused = name == "register"
+        it(("mg.%s.%s"):format(module, name), function()
+          try(refused and function(_, ...) return f(5LL, ...) end or f, 0)
+        end)
       end)
     end
   end

@@ -24,7 +24,8 @@ describe("learning-rate schedules", function()
     assert.near(0.5, s(50), 1e-15)
     assert.near(0, s(100), 1e-15)
     assert.near(0, s(500), 1e-15)
-    local warm = schedules.CosineDecay { initial_learning_rate = 0, decay_steps = 10, warmup_target = 1, warmup_steps = 4, alpha = 0.5 }
+    local warm = schedules.CosineDecay { initial_learning_rate = 0, decay_steps = 10, warmup_target = 1, warmup_steps = 4,
+      alpha = 0.5 }
     assert.near(0.25, warm(1), 1e-15)
     assert.near(1, warm(4), 1e-15)
     assert.near(0.75, warm(9), 1e-15)
