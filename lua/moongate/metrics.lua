@@ -3,7 +3,6 @@ local create = require "moongate.tensor_create"
 local check = require "moongate.check"
 local class = require "moongate.class"
 local fields = require "moongate.fields"
-local json = require "moongate.json"
 local losses = require "moongate.losses"
 local ops = require "moongate.ops"
 local reduction = require "moongate.losses.reduction"
@@ -12,18 +11,32 @@ local tensor = require "moongate.tensor"
 
 local metrics = {}
 
---- The weighted mean of all values given since the last reset.
----@param options table|nil name
----@example local m = mg.metrics.Mean(); m:update_state(mg.tensor { 1, 3 }); print(m:result())
-local Mean = class("Mean")
-metrics.Mean = Mean
-Mean.default_name = "mean"
+local registry = Registry("metric", "keras.metrics")
+metrics.registry = registry
 
-function Mean:init(options)
-  options = check.options(self.name, options, { "name", "dtype" })
-  self.name = options.name or self.default_name
-  self:reset_state()
+-- A class of metrics with the fields name, dtype and `extra`; its objects start at zero.
+local function metric_class(name, default_name, extra, parent)
+  local list = {
+    { "name", default = default_name, codec = fields.text },
+    { "dtype", default = function() return tensor.floatx end, codec = fields.text },
+  }
+  for _, field in ipairs(extra or {}) do list[#list + 1] = field end
+  local C = fields.class(name, list, nil, parent)
+  C.default_name = default_name
+  local assign = C.init
+  function C:init(...)
+    assign(self, ...)
+    self:reset_state()
+  end
+  metrics[name] = C
+  return C
 end
+
+--- The weighted mean of all values given since the last reset.
+---@param options? table { name = "mean" }
+---@example local m = mg.metrics.Mean(); m:update_state(mg.tensor { 1, 3 }); print(m:result())
+local Mean = metric_class("Mean", "mean")
+registry:add(Mean)
 
 --- Forgets everything seen.
 function Mean:reset_state() self.total, self.count = 0, 0 end
@@ -71,13 +84,10 @@ end
 ---@return number
 function Mean:result() return self.count == 0 and 0 or self.total / self.count end
 
-function Mean:get_config() return json.object { { "name", self.name }, { "dtype", "float32" } } end
-
 --- The weighted sum of all values given since the last reset.
 ---@example local m = mg.metrics.Sum()
-local Sum = class("Sum", Mean)
-metrics.Sum = Sum
-Sum.default_name = "sum"
+local Sum = metric_class("Sum", "sum", nil, Mean)
+registry:add(Sum)
 
 function Sum:update_state(values, sample_weight)
   if type(values) == "number" then
@@ -119,24 +129,10 @@ function Wrapper:update_state(y_true, y_pred, sample_weight)
   Mean.update_state(self, self:compute(y_true, y_pred), weight)
 end
 
-local registry = Registry("metric", "keras.metrics")
-metrics.registry = registry
-
 local function define(name, default_name, compute, extra, ...)
-  local list = {
-    { "name", default = default_name, codec = fields.text },
-    { "dtype", default = function() return tensor.floatx end, codec = fields.text },
-  }
-  for _, field in ipairs(extra or {}) do list[#list + 1] = field end
-  local C = fields.class(name, list, nil, Wrapper)
-  C.default_name, C.compute = default_name, compute
-  local assign = C.init
-  function C:init(...)
-    assign(self, ...)
-    self:reset_state()
-  end
-  metrics[name] = registry:add(C, default_name, ...)
-  return C
+  local C = metric_class(name, default_name, extra, Wrapper)
+  C.compute = compute
+  return registry:add(C, default_name, ...)
 end
 
 -- 1 where a equals b.
@@ -279,5 +275,15 @@ function metrics.get(identifier, y_true, y_pred)
   if type(identifier) == "table" and identifier.update_state then return identifier end
   return check.fail("metrics.get: argument identifier is %s, expected a name, a function or a metric", check.describe(identifier))
 end
+
+--- The metric in Keras's object form.
+---@param metric Mean
+---@return table
+function metrics.serialize(metric) return registry:serialize(metric) end
+
+--- A metric from what serialize gave.
+---@param config table|string
+---@return Mean
+function metrics.deserialize(config) return registry:deserialize(config) end
 
 return metrics

@@ -25,10 +25,10 @@ local rate = {
 local function base_fields(name, learning_rate, weight_decay)
   return {
     { "name", default = name, codec = fields.text }, { "learning_rate", default = learning_rate, codec = rate },
-    { "weight_decay", default = weight_decay, codec = fields.number }, { "clipnorm", codec = fields.number },
-    { "global_clipnorm", codec = fields.number }, { "clipvalue", codec = fields.number },
+    { "weight_decay", default = weight_decay, codec = fields.float }, { "clipnorm", codec = fields.float },
+    { "global_clipnorm", codec = fields.float }, { "clipvalue", codec = fields.float },
     { "use_ema", default = false, codec = fields.boolean }, { "ema_momentum", default = 0.99, codec = fields.float },
-    { "ema_overwrite_frequency", codec = fields.positive_integer }, { "loss_scale_factor", codec = fields.number },
+    { "ema_overwrite_frequency", codec = fields.positive_integer }, { "loss_scale_factor", codec = fields.float },
     { "gradient_accumulation_steps", codec = fields.positive_integer },
   }
 end
