@@ -48,6 +48,59 @@ define("Identity", { { "gain", default = 1, codec = gain, when_set = true } }, {
   return ops.mul(create.eye(shape[1], shape[2], { dtype = dtype }), self.gain or 1)
 end)
 
+-- Cosine windows by name: a - (1 - a) cos(2 pi i / period).
+local WINDOWS = { hann = 0.5, hamming = 0.54 }
+
+local function window_of(self, n)
+  local window, list = self.window, {}
+  if window == nil then return nil end
+  local period = self.periodic and n or n - 1
+  for i = 1, n do
+    local a = WINDOWS[window]
+    list[i] = a and (n == 1 and 1 or a - (1 - a) * math.cos(2 * math.pi * (i - 1) / period)) or window[i]
+  end
+  if not WINDOWS[window] and #window ~= n then
+    check.fail("STFTInitializer: argument window has %d values, expected the frame's length %d", #window, n)
+  end
+  return list
+end
+
+-- The window's norm: Euclidean for "density", sum of absolute values for "spectrum", else 1.
+local function window_norm(window, scaling)
+  local sum = 0
+  for _, w in ipairs(window) do sum = sum + (scaling == "density" and w * w or math.abs(w)) end
+  return scaling == "density" and math.sqrt(sum) or scaling == "spectrum" and sum or 1
+end
+
+-- cos or sin of -2 pi t f / (2 (F - 1)) over frame steps t and frequencies f, times window / norm.
+local function fourier(self, shape, dtype)
+  if #shape ~= 3 or shape[2] ~= 1 or shape[3] < 2 then
+    check.fail("STFTInitializer: argument shape {%s}, expected (frame, 1, frequencies) with 2 frequencies or more",
+      table.concat(shape, ", "))
+  end
+  local window, wave, list = window_of(self, shape[1]), self.side == "real" and math.cos or math.sin, {}
+  local norm = window and window_norm(window, self.scaling) or 1
+  for t = 0, shape[1] - 1 do
+    for f = 0, shape[3] - 1 do
+      list[#list + 1] = wave(-math.pi * t * f / (shape[3] - 1)) * (window and window[t + 1] / norm or 1)
+    end
+  end
+  return ops.reshape(create.tensor(list, { dtype = dtype }), shape)
+end
+
+local window_codec = { decode = function(value, where)
+  if type(value) == "string" then return check.one_of(where.op, where.name, value, { "hann", "hamming" }) end
+  if value == nil or value == null then return nil end
+  local list = check.type(where.op, where.name, value, "table")
+  for i = 1, #list do check.number(where.op, ("%s[%d]"):format(where.name, i), list[i]) end
+  return list
+end }
+define("STFTInitializer", {
+  { "side", required = true, codec = fields.choice("real", "imag") }, { "window", default = "hann", codec = window_codec },
+  { "periodic", default = false, codec = fields.boolean },
+  { "scaling", default = "density", codec = fields.choice("density", "spectrum") },
+}, { "side", "window", "scaling", "periodic" }, fourier)
+
 -- Random draws ---------------------------------------------------------------------------------------------------------------
 
 -- The object's own key: of its seed, or drawn once from the global generator.
@@ -155,7 +208,8 @@ define("Orthogonal", { SEED, { "gain", default = 1, codec = fields.float } }, { 
 
 for alias, name in pairs {
   uniform = "RandomUniform", normal = "RandomNormal", orthogonal = "Orthogonal", identity = "Identity",
-  OrthogonalInitializer = "Orthogonal", IdentityInitializer = "Identity",
+  OrthogonalInitializer = "Orthogonal", orthogonal_initializer = "Orthogonal", IdentityInitializer = "Identity", one = "Ones",
+  zero = "Zeros",
 } do registry:add(initializers[name], alias) end
 
 --- The initializer of a name, config, object or function f(shape, dtype); nil and null give nil.

@@ -17,6 +17,21 @@ describe("initializers", function()
     assert.is_false(pcall(initializers.Identity(), { 2 }))
   end)
 
+  it("make Fourier kernels", function()
+    local STFT = initializers.STFTInitializer
+    near(STFT("real", mg.null)({ 4, 1, 3 }), { { { 1, 1, 1 } }, { { 1, 0, -1 } }, { { 1, -1, 1 } }, { { 1, 0, -1 } } }, 1e-6)
+    near(STFT("imag", mg.null)({ 2, 1, 3 }), { { { 0, 0, 0 } }, { { 0, -1, 0 } } }, 1e-6)
+    -- Hann of five steps: 0, 1/2, 1, 1/2, 0; its sum is 2, its sum of squares 3/2.
+    near(STFT({ side = "real", scaling = "spectrum" })({ 5, 1, 2 })[{ {}, 1, 1 }], { 0, 0.25, 0.5, 0.25, 0 }, 1e-6)
+    near(STFT("real")({ 5, 1, 2 })[{ 3, 1 }], { 1 / math.sqrt(1.5), 1 / math.sqrt(1.5) }, 1e-6)
+    near(STFT({ side = "real", window = { 2, 2 }, scaling = mg.null })({ 2, 1, 2 }), { { { 2, 2 } }, { { 2, -2 } } }, 1e-6)
+    assert.are.equal('{"side": "real", "window": "hann", "periodic": false, "scaling": "density"}',
+      tostring(STFT("real"):get_config()))
+    assert.is_false(pcall(STFT, "left"))
+    assert.is_false(pcall(STFT("real"), { 2, 3 }))
+    assert.is_false(pcall(STFT("real", { 1 }), { 2, 1, 2 }))
+  end)
+
   it("repeat with a seed, and for one object, and after set_random_seed", function()
     local a, b = initializers.GlorotUniform(3), initializers.GlorotUniform({ seed = 3 })
     assert.are.same(a({ 3, 4 }):to_table(), b({ 3, 4 }):to_table())
