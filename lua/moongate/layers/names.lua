@@ -1,4 +1,4 @@
--- Automatic names, as Keras gives them: the class in snake_case, then _1, _2, ... for the next ones of a session.
+-- Automatic names, as Keras gives them: the class in snake_case, then _1, _2, ... for the next ones of a run.
 local Registry = require "moongate.registry"
 
 local names = {}
