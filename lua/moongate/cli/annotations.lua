@@ -38,7 +38,9 @@ local FUNCTIONS = {
   "^function%s+([%w_%.:]+)%s*(%b())", "^local%s+function%s+([%w_]+)%s*(%b())", "^([%w_%.]+)%s*=%s*function%s*(%b())",
   "^local%s+([%w_]+)%s*=%s*function%s*(%b())", "^(return)%s+function%s*(%b())",
 }
-local CLASSES = { '^([%w_%.]+)%s*=%s*class%s*%(?%s*"([^"]+)"', '^local%s+([%w_]+)%s*=%s*class%s*%(?%s*"([^"]+)"' }
+-- NAME = maker("Class", ...); and without a name, maker("Class", ...) or return maker("Class", ...).
+local CLASSES = { '^local%s+([%w_]+)%s*=%s*[%w_%.:]+%s*%(?%s*"(%u%w*)"', '^([%w_%.]+)%s*=%s*[%w_%.:]+%s*%(?%s*"(%u%w*)"' }
+local UNNAMED_CLASSES = { '^define[%w_]*%s*%(%s*"(%u%w*)"', '^return%s.-define%s*%(%s*"(%u%w*)"' }
 
 -- Gives the entry the name and the line of the code below it; nil for code that names nothing.
 local function add_code(entry, line, number)
@@ -54,6 +56,13 @@ local function add_code(entry, line, number)
     entry.name, entry.class = line:match(form)
     if entry.name then
       entry.kind = "class"
+      return entry
+    end
+  end
+  for _, form in ipairs(UNNAMED_CLASSES) do
+    entry.class = line:match(form)
+    if entry.class then
+      entry.kind, entry.name = "class", entry.class
       return entry
     end
   end
@@ -75,7 +84,7 @@ end
 function M.parse(source)
   local entries, header, entry, number = {}, {}, nil, 0
   for line in (source .. "\n"):gmatch("(.-)\r?\n") do
-    number = number + 1
+    number, line = number + 1, line:match("^%s*(.*)$")
     if line:match("^%-%-%-") or (line:match("^%-%-") and (entry or number == 1)) then
       entry = entry or new_entry()
       entry.first = entry.first or number

@@ -72,8 +72,12 @@ function M.of_class(class)
     local path = type(member) == "function" and source_of(member)
     found = found or (path and entry_where(path, function(entry) return entry.class == class.name end))
   end
+  if found then return found end
   local constructor = rawget(class, "init") or rawget(class, "setup")
-  return found or (constructor and M.of_function(constructor))
+  return constructor and M.of_function(constructor) or each_module(function(name)
+    local path = package.searchpath(name, package.path)
+    return path and entry_where(path, function(entry) return entry.class == class.name end)
+  end)
 end
 
 --- What the file of a module says at its top.
