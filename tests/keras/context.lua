@@ -48,8 +48,11 @@ local function part(name)
   return ok and value or nil
 end
 
+--- Ends the case as skipped.
+function context.skip(reason) error({ skipped = reason }, 0) end
+
 -- The object of a nested { class, args }: a layer, cell, regularizer, constraint, initializer, ...
-local function object_of(name, args, t)
+local function object_of(name, args)
   for _, module in ipairs { "layers", "regularizers", "constraints", "initializers", "optimizers" } do
     local C = part(module) and part(module)[name]
     if C then return C(args) end
@@ -57,17 +60,17 @@ local function object_of(name, args, t)
   local schedules = part "optimizers" and mg.optimizers.schedules
   local schedule = schedules and schedules[name]
   if schedule then return schedule(args) end
-  return t.skip("no " .. name)
+  return context.skip("no " .. name)
 end
 
 --- Decoded arguments as options: null stays mg.null, lists are plain, nested { class, args } become objects.
-function context.options(value, t)
+function context.options(value)
   if type(value) ~= "table" or value == json.null then return value end
   local name = value.args and (value.class or value.initializers or value.regularizers or value.constraints)
-  if name then return object_of(name, context.options(value.args, t), t) end
-  if not json.is_object(value) then return plain_list(value, function(item) return context.options(item, t) end) end
+  if name then return object_of(name, context.options(value.args)) end
+  if not json.is_object(value) then return plain_list(value, context.options) end
   local out = {}
-  for key, item in json.pairs(value) do out[key] = context.options(item, t) end
+  for key, item in json.pairs(value) do out[key] = context.options(item) end
   return out
 end
 
@@ -96,33 +99,39 @@ local function apart(a, b, tolerance)
   return a ~= a or math.abs(a - b) > tolerance * math.max(1, math.abs(b))
 end
 
---- The context of one case.
+-- Every value within tolerance of the wanted one, or the case fails.
+local function compare(label, values, wanted, tolerance)
+  if #values ~= #wanted then error(("%s has %d values, expected %d"):format(label, #values, #wanted), 0) end
+  for i = 1, #wanted do
+    if apart(values[i], wanted[i], tolerance) then
+      error(("%s[%d] is %.17g, expected %.17g (tolerance %g)"):format(label, i, values[i], wanted[i], tolerance), 0)
+    end
+  end
+end
+
+--- Ends the case as failed unless `condition` holds.
+function context.check(condition, message, ...)
+  if not condition then error(select("#", ...) > 0 and message:format(...) or message, 0) end
+end
+
+--- The class `name` of a module of mg, or the case is skipped.
+function context.class(module, name)
+  local C = part(module) and part(module)[name]
+  return C or context.skip("no " .. name)
+end
+
+--- A Sequential of a case's list of layers.
+function context.sequential(list)
+  local Sequential = part "Sequential" or context.skip "no Sequential"
+  return Sequential(context.options(list))
+end
+
+--- Compares a tensor with a list of numbers that are themselves only good to `tolerance` (central differences).
+function context.near(label, actual, wanted, tolerance) compare(label, flat_values(actual), wanted, tolerance) end
+
+--- The context of one case: all of the above, and what depends on the case's own tolerance.
 function context.new(case)
-  local t = { tensor = context.tensor, given = context.given, is_golden = context.is_golden, json = json, mg = mg }
-
-  --- Ends the case as skipped.
-  function t.skip(reason) error({ skipped = reason }, 0) end
-
-  --- Ends the case as failed unless `condition` holds.
-  function t.check(condition, message, ...)
-    if not condition then error(select("#", ...) > 0 and message:format(...) or message, 0) end
-  end
-
-  function t.options(value) return context.options(value, t) end
-
-  --- The class `name` of a module of mg, or the case is skipped.
-  function t.class(module, name)
-    local C = part(module) and part(module)[name]
-    if not C then t.skip("no " .. name) end
-    return C
-  end
-
-  --- A Sequential of a case's list of layers.
-  function t.sequential(list)
-    local Sequential = part "Sequential"
-    if not Sequential then t.skip("no Sequential") end
-    return Sequential(t.options(list))
-  end
+  local t = setmetatable({ json = json, mg = mg }, { __index = context })
 
   function t.tolerance(dtype, what)
     return t.given(case.tolerance) or (TOLERANCES[dtype] or TOLERANCES.float64)[what or "output"]
@@ -133,26 +142,8 @@ function context.new(case)
     if actual == nil then error(label .. " is missing", 0) end
     local golden = context.is_golden(expected)
     if golden then check_shape(label, actual, expected) end
-    local values = flat_values(actual)
     local wanted = golden and plain_list(expected.data, number) or { number(expected) }
-    if #values ~= #wanted then error(("%s has %d values, expected %d"):format(label, #values, #wanted), 0) end
-    local tolerance = t.tolerance(golden and expected.dtype or "float64", what)
-    for i = 1, #wanted do
-      if apart(values[i], wanted[i], tolerance) then
-        error(("%s[%d] is %.17g, expected %.17g (tolerance %g)"):format(label, i, values[i], wanted[i], tolerance), 0)
-      end
-    end
-  end
-
-  --- Compares a tensor with a list of numbers that are themselves only good to `tolerance` (central differences).
-  function t.near(label, actual, wanted, tolerance)
-    local values = flat_values(actual)
-    if #values ~= #wanted then error(("%s has %d values, expected %d"):format(label, #values, #wanted), 0) end
-    for i = 1, #wanted do
-      if apart(values[i], wanted[i], tolerance) then
-        error(("%s[%d] is %.17g, expected %.17g (tolerance %g)"):format(label, i, values[i], wanted[i], tolerance), 0)
-      end
-    end
+    compare(label, flat_values(actual), wanted, t.tolerance(golden and expected.dtype or "float64", what))
   end
 
   return t
