@@ -4,10 +4,10 @@ mg.set_random_seed(1)
 
 local WINDOW, AHEAD = 40, 60
 
--- A wave with a slow and a fast part and a little noise, 1000 steps of it.
-local values = {}
-local noise = mg.random.normal({ 1000 }, 0, 0.05)
-for t = 1, 1000 do values[t] = { 0.7 * math.sin(t / 12) + 0.3 * math.sin(t / 4) + noise[t]:item() } end
+-- 1000 steps of a wave with a little noise.
+local function wave(t) return math.sin(t / 6) end
+local noise, values = mg.random.normal({ 1000 }, 0, 0.03), {}
+for t = 1, 1000 do values[t] = { wave(t) + noise[t]:item() } end
 local series = mg.tensor(values)
 
 -- Rows of 40 steps each, with the step behind them as the target.
@@ -15,7 +15,7 @@ local data = mg.data.windows(series, { length = WINDOW, target = "next" })
 
 local model = mg.Sequential { mg.layers.GRU(24), mg.layers.Dense(1) }
 model:compile { optimizer = mg.optimizers.Adam(0.01), loss = "mse", metrics = { "mae" } }
-model:fit(data:shuffle(1):batch(32), { epochs = 8 })
+model:fit(data:shuffle(1):batch(32), { epochs = 12 })
 model:summary()
 
 -- The forecast feeds every answer back as the newest step.
@@ -23,8 +23,7 @@ local window = series:slice(1, -WINDOW):reshape { 1, WINDOW, 1 }
 local errors = 0
 for step = 1, AHEAD do
   local answer = model:predict_on_batch(window)
-  local t, y = 1000 + step, answer:item()
-  local truth = 0.7 * math.sin(t / 12) + 0.3 * math.sin(t / 4)
+  local y, truth = answer:item(), wave(1000 + step)
   errors = errors + math.abs(y - truth)
   local at, wanted = math.floor(30 + 25 * y + 0.5), math.floor(30 + 25 * truth + 0.5)
   local line = {}
