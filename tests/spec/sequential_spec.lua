@@ -55,6 +55,34 @@ describe("Sequential", function()
     assert.matches('"build_config": {"input_shape": %[null, 3%]}, "compile_config": {"optimizer"', text)
   end)
 
+  it("is a layer of another model", function()
+    local inner = dense_model()
+    local model = mg.Sequential { inner, mg.layers.Dense(2) }
+    model:build { mg.null, 3 }
+    assert.equal(6, #model.trainable_weights)
+    local groups = {}
+    for i, child in ipairs(model:children()) do groups[i] = child[1] end
+    assert.same({ "layers/sequential", "layers/dense" }, groups)
+    local again = mg.Sequential.from_config(model:to_json())
+    assert.equal(tostring(model:get_config()), tostring(again:get_config()))
+    again:set_weights(model:get_weights())
+    local x = mg.random.uniform { 2, 3 }
+    assert.same(model(x):to_table(), again(x):to_table())
+  end)
+
+  it("trains on with a part of its layers frozen", function()
+    local model = dense_model()
+    model:compile { optimizer = "sgd", loss = "mse" }
+    local x, y = mg.random.uniform { 8, 3 }, mg.ones(8, 1)
+    model:train_on_batch(x, y)
+    model.layers[1].trainable = false
+    local before = model:get_weights()
+    model:train_on_batch(x, y)
+    local after = model:get_weights()
+    assert.same(before[1]:to_table(), after[1]:to_table())
+    assert.not_same(before[3]:to_table(), after[3]:to_table())
+  end)
+
   it("says what is missing", function()
     local model = dense_model()
     local ok, message = pcall(model.fit, model, mg.zeros(2, 3), mg.zeros(2, 1))

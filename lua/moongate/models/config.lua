@@ -51,13 +51,20 @@ return function(Sequential)
     return config
   end
 
-  --- The whole model without weights as JSON text, which from_config and Python's model_from_json read.
-  ---@return string
-  function Sequential:to_json()
+  --- The model in Keras's object form, as a layer of another model has it.
+  ---@return table
+  function Sequential:serialize()
     local object = json.object {
       { "module", "keras" }, { "class_name", "Sequential" }, { "config", self:get_config() }, { "registered_name", null },
     }
     if self.built then object.build_config = json.object { { "input_shape", json.array(self.build_shape) } } end
+    return object
+  end
+
+  --- The whole model without weights as JSON text, which from_config and Python's model_from_json read.
+  ---@return string
+  function Sequential:to_json()
+    local object = self:serialize()
     object.compile_config = compile_config(self)
     return json.encode(object)
   end

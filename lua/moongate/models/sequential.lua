@@ -152,6 +152,7 @@ function Sequential:reset_state()
   end
 end
 
+require("moongate.layers").register(Sequential)
 require "moongate.models.config" (Sequential)
 require "moongate.models.compile" (Sequential)
 require "moongate.models.steps" (Sequential)
