@@ -124,7 +124,7 @@ end
 function Dataset:iterate(epoch)
   local source, map = self.source, self.settings.map or function(...) return ... end
   if source.start then
-    local next_batch = source.start(epoch or 0)
+    local next_batch = check.type("from_function", "start's result", source.start(epoch or 0), "function")
     return function()
       local x, y, w = next_batch()
       if x == nil then return nil end

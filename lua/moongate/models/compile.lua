@@ -65,6 +65,9 @@ return function(Sequential)
   --- The loss of a batch plus the layers' own (regularizers, activity).
   ---@return Tensor scalar
   function Sequential:total_loss(y, y_pred, sample_weight)
+    self:expect_compiled "total_loss"
+    tensor.expect(self:title() .. ": total_loss", "y_pred", y_pred)
+    if self.compiled_with.loss and y == nil then check.fail("%s: there are no targets: y is nil, and compile set a loss", self:title()) end
     resolve(self, y, y_pred)
     local total = self.loss and self.loss(y, y_pred, sample_weight) or nil
     for _, extra in ipairs(self.losses) do
@@ -81,6 +84,9 @@ return function(Sequential)
 
   --- Adds a batch to the running figures.
   function Sequential:update_figures(loss, y, y_pred, sample_weight, rows)
+    self:expect_compiled "update_figures"
+    check.type(self:title() .. ": update_figures", "loss", loss, "number")
+    resolve(self, y, y_pred)
     self.loss_tracker:update_state(loss, rows)
     if #self.metric_objects + #self.weighted_objects == 0 then return end
     if not tensor.is(y) then return end
@@ -93,6 +99,7 @@ return function(Sequential)
   --- Loss and metrics since the last reset, by name, and the names in order.
   ---@return table figures, string[] names
   function Sequential:figures()
+    self:expect_compiled "figures"
     local values, names = { loss = self.loss_tracker:result() }, { "loss" }
     for _, list in ipairs { self.metric_objects or {}, self.weighted_objects or {} } do
       for _, metric in ipairs(list) do
@@ -105,6 +112,7 @@ return function(Sequential)
 
   --- Starts the running figures again.
   function Sequential:reset_metrics()
+    self:expect_compiled "reset_metrics"
     self.loss_tracker:reset_state()
     for _, list in ipairs { self.metric_objects or {}, self.weighted_objects or {} } do
       for _, metric in ipairs(list) do metric:reset_state() end

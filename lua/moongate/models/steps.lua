@@ -35,7 +35,9 @@ end
 
 local function check_rows(self, op, x, y, w)
   tensor.expect(self:title() .. ": " .. op, "x", x)
+  self:expect_compiled(op)
   for name, other in pairs { y = y, sample_weight = w } do
+    tensor.expect(self:title() .. ": " .. op, name, other)
     if other.shape[1] ~= x.shape[1] then
       check.fail("%s: %s: %s has %s rows and x %s; they have to agree", self:title(), op, name, tostring(other.shape[1]),
         tostring(x.shape[1]))
