@@ -12,7 +12,7 @@ Trains a character GRU on a text and lets it write.
   --resume           goes on where NAME.last stopped
 ]]
 local DEFAULTS = {
-  epochs = 4, steps = 150, batch = 64, length = 100, units = 256, seed = 1, temperature = 0.5, save = "text_generation",
+  epochs = 4, steps = 150, batch = 64, length = 100, units = 256, seed = 1, temperature = 0.5,
 }
 local FORTUNES, EMBEDDING, RATE, HELD_OUT = "/usr/share/games/fortunes", 64, 4e-3, 0.05
 
@@ -29,7 +29,7 @@ local function options_of(arguments)
     if name == "help" then io.write(HELP) os.exit(0) end
     if name == "resume" then
       options.resume, i = true, i + 1
-    elseif name == "file" or DEFAULTS[name] then
+    elseif name == "file" or name == "save" or DEFAULTS[name] then
       local value = arguments[i + 1]
       if name ~= "file" and name ~= "save" then value = tonumber(value) end
       if value == nil then stop("--" .. name .. " needs a value") end
@@ -39,6 +39,20 @@ local function options_of(arguments)
     end
   end
   return options
+end
+
+-- Where files go without --save: here, or where nothing may be written here, among the temporary ones.
+local function default_save()
+  local name = "text_generation"
+  local probe = io.open(name .. ".probe", "w")
+  if not probe then
+    name = ("%s/%s-%s"):format(os.getenv("TMPDIR") or "/tmp", name, os.getenv("USER") or "user")
+    io.stderr:write("text_generation: this folder is read-only; the weights go to ", name, ".weights.h5\n")
+    return name
+  end
+  probe:close()
+  os.remove(name .. ".probe")
+  return name
 end
 
 -- All plain files of the fortunes package, in order of name; links (.u8) and indexes (.dat) are left out.
@@ -136,6 +150,7 @@ local function train(model, data, held_out, vocabulary, o)
 end
 
 local o = options_of(arg)
+o.save = o.save or default_save()
 mg.set_random_seed(o.seed)
 local text = read(o.file)
 local vocabulary = mg.data.Vocabulary(text, { min_count = 10 })

@@ -67,7 +67,9 @@ return function(Sequential)
   function Sequential:total_loss(y, y_pred, sample_weight)
     self:expect_compiled "total_loss"
     tensor.expect(self:title() .. ": total_loss", "y_pred", y_pred)
-    if self.compiled_with.loss and y == nil then check.fail("%s: there are no targets: y is nil, and compile set a loss", self:title()) end
+    if self.compiled_with.loss and y == nil then
+      check.fail("%s: there are no targets: y is nil, and compile set a loss", self:title())
+    end
     resolve(self, y, y_pred)
     local total = self.loss and self.loss(y, y_pred, sample_weight) or nil
     for _, extra in ipairs(self.losses) do
