@@ -5,8 +5,8 @@ local function quote(text) return "'" .. text:gsub("'", "'\\''") .. "'" end
 
 -- Output of a script run with the given environment (text before the command).
 local function run(environment, script)
-  local command = ("cd %s && env LUA_PATH=%s %s luajit -e %s 2>&1"):format(quote(where.root), quote("./lua/?.lua;./lua/?/init.lua"),
-    environment, quote(script))
+  local command = ("cd %s && LD_PRELOAD=%s LUA_PATH=%s %s luajit -e %s 2>&1"):format(quote(where.root), quote(where.preload or ""),
+    quote("./lua/?.lua;./lua/?/init.lua"), environment, quote(script))
   local pipe = assert(io.popen(command))
   local text = pipe:read("*a")
   pipe:close()
