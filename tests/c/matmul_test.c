@@ -71,26 +71,33 @@ static mg_tensor *transposed(const mg_tensor *x) {
   return t;
 }
 
-/* Large enough for tiles. a is (m, k) or the transpose of (k, m). */
-static void check_large(mg_dtype dtype, int64_t m, int64_t n, int64_t k, int turned) {
+/* Large enough for tiles or slices of the sum. a is (m, k) or the transpose of (k, m). */
+static void check_large(mg_dtype dtype, int64_t m, int64_t n, int64_t k, int turned, double beta) {
   mg_tensor *stored = fill_random(turned ? new_tensor(dtype, SHAPE(k, m)) : new_tensor(dtype, SHAPE(m, k)), -1, 1, 1);
   mg_tensor *a = turned ? transposed(stored) : empty_tensor(), *b = fill_random(new_tensor(dtype, SHAPE(k, n)), -1, 1, 2);
-  mg_tensor *one = new_tensor(dtype, SHAPE(m, n)), *two = new_tensor(dtype, SHAPE(m, n));
+  mg_tensor *one = fill_random(new_tensor(dtype, SHAPE(m, n)), -1, 1, 3), *two = new_tensor(dtype, SHAPE(m, n));
+  mg_tensor *before = new_tensor(dtype, SHAPE(m, n));
+  if (beta == 0) CHECK_OK(mg_fill(one, NAN)); /* not read */
+  CHECK_OK(mg_copy(two, one));
+  CHECK_OK(mg_copy(before, one));
   if (!turned) CHECK_OK(mg_tensor_alias(a, stored));
   CHECK_OK(mg_set_threads(1));
-  CHECK_OK(mg_matmul(one, a, b, 0));
+  CHECK_OK(mg_matmul(one, a, b, beta));
   CHECK_OK(mg_set_threads(2));
-  CHECK_OK(mg_matmul(two, a, b, 0));
+  CHECK_OK(mg_matmul(two, a, b, beta));
   CHECK(same_bits(one, two));
-  check_product(one, a, b, 0, NULL, 997);
-  mg_tensor *all[] = {stored, a, b, one, two};
-  for (int i = 0; i < 5; i++) mg_tensor_destroy(all[i]);
+  check_product(one, a, b, beta, before, 97);
+  mg_tensor *all[] = {stored, a, b, one, two, before};
+  for (int i = 0; i < 6; i++) mg_tensor_destroy(all[i]);
 }
 
 static void test_large(void) {
-  check_large(MG_FLOAT32, 1603, 193, 65, 0);
-  check_large(MG_FLOAT32, 129, 257, 1601, 1);
-  check_large(MG_FLOAT64, 70, 900, 300, 0);
+  check_large(MG_FLOAT32, 1603, 193, 65, 0, 0);
+  check_large(MG_FLOAT32, 129, 257, 1601, 1, 1);
+  check_large(MG_FLOAT64, 70, 900, 300, 0, 0);
+  check_large(MG_FLOAT32, 67, 33, 9001, 1, 0);
+  check_large(MG_FLOAT32, 33, 67, 9001, 0, 0.5);
+  check_large(MG_FLOAT64, 301, 240, 2111, 1, 1);
 }
 
 static void test_empty(void) {
