@@ -5,8 +5,8 @@
  *   - every tensor has memory on this backend, dtypes are as the slot's comment says, no size is 0 (empty work never gets here);
  *   - elementwise slots: operands already have out's shape (broadcast axes have stride 0), any strides;
  *   - all other slots: every tensor is contiguous unless the comment says otherwise.
- * A slot returns MG_OK or fails with mg_fail. NULL means: this backend does not offer it. op_*.c then takes the general path where
- * the table says there is one, else fails with MG_EUNSUPPORTED; no slot exists only to fail later. */
+ * A slot returns MG_OK or fails with mg_fail. NULL means: this backend does not offer it, and op_*.c fails with MG_EUNSUPPORTED;
+ * no slot exists only to fail later. The slots for memory, copy and fill are never NULL; gather and scatter_add need check_ids. */
 #ifndef MG_BACKEND_H
 #define MG_BACKEND_H
 

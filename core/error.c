@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "backend.h"
+
 enum { TEXT_SIZE = 1024, SHAPE_SIZE = 192, SHAPE_COUNT = 8 };
 
 static _Thread_local char message[TEXT_SIZE];
@@ -99,6 +101,13 @@ mg_status mg_check_axis(const char *op, const mg_tensor *x, int32_t *axis) {
   if (x->ndim == 0) return mg_fail(MG_EINVAL, "%s: axis %d of a scalar; expected a tensor with at least one axis", op, (int)given);
   return mg_fail(MG_EINVAL, "%s: axis %d is out of range for x %s; expected %d..%d (0-based)", op, (int)given, mg_shape_text(x),
                  -(int)x->ndim, (int)x->ndim - 1);
+}
+
+mg_status mg_check_offered(const char *op, const mg_tensor *t, int offered) {
+  if (offered) return MG_OK;
+  const char *device = t->buffer->backend->name;
+  return mg_fail(MG_EUNSUPPORTED, "%s: not offered on the device %s, where %s is; copy the tensors to the CPU", op, device,
+                 mg_shape_text(t));
 }
 
 mg_status mg_check_writable(const char *op, const char *name, const mg_tensor *out) {

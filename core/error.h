@@ -28,6 +28,7 @@ mg_status mg_check_same_shape(const char *op, const char *name, const mg_tensor 
 /* exactly this one */
 mg_status mg_check_shape(const char *op, const char *name, const mg_tensor *t, int ndim, const int64_t *shape);
 mg_status mg_check_axis(const char *op, const mg_tensor *x, int32_t *axis /*[io] made non-negative*/);
+mg_status mg_check_offered(const char *op, const mg_tensor *t, int offered);                       /* by t's device */
 mg_status mg_check_writable(const char *op, const char *name, const mg_tensor *out);                    /* not a broadcast view */
 /* Writable (not a broadcast view) and apart from each of the inputs (NULL ones are skipped). */
 mg_status mg_check_out(const char *op, const char *name, const mg_tensor *out, const mg_tensor *const *inputs, int count);

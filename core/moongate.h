@@ -120,13 +120,14 @@ MG_API const int64_t *mg_tensor_shape(const mg_tensor *t);   /* [ndim], valid un
 MG_API const int64_t *mg_tensor_strides(const mg_tensor *t); /* [ndim], in elements */
 MG_API int64_t mg_tensor_size(const mg_tensor *t);           /* elements; -1: no memory */
 MG_API int32_t mg_tensor_is_contiguous(const mg_tensor *t);
-/* First element, an address of t's device; NULL: no memory. mg_tensor_data is for writing and counts as one write when it is called:
- * take it again before writing after any other call. mg_tensor_read counts nothing. */
+/* First element, an address of t's device; NULL: no memory. mg_tensor_data is for writing and counts as one write when it is
+ * called: take it again before writing after any other call. mg_tensor_read counts nothing. */
 MG_API void *mg_tensor_data(mg_tensor *t);
 MG_API const void *mg_tensor_read(const mg_tensor *t);
 MG_API int64_t mg_tensor_version(const mg_tensor *t); /* grows with every write to the buffer: what packed weights are checked by */
 
-/* out = x, broadcast to out's shape and cast to its dtype; across devices too. Floats to integers truncate and saturate, NaN gives 0. */
+/* out = x, broadcast to out's shape and cast to its dtype; across devices too. Floats to integers truncate and saturate, NaN
+ * gives 0; integers to narrower ones keep their low bits. */
 MG_API mg_status mg_copy(mg_tensor *out, const mg_tensor *x);
 MG_API mg_status mg_fill(mg_tensor *out, double value);
 
@@ -180,20 +181,21 @@ typedef struct mg_activation {
   double a, b, c;
 } mg_activation;
 MG_API mg_status mg_activation_forward(mg_tensor *out, const mg_tensor *x, const mg_activation *activation);
-/* For LINEAR, TANH, SIGMOID, HARD_SIGMOID, RELU with a = c = 0, ELU, SELU, EXPONENTIAL and SOFTSIGN x may be NULL (forward may run in
- * place), for all others y. At kinks the slope is that of Keras on TensorFlow: 0 at relu's and hard_sigmoid's. */
-MG_API mg_status mg_activation_backward(mg_tensor *dx, const mg_tensor *dy, const mg_tensor *x /*[opt]*/, const mg_tensor *y /*[opt]*/,
-                                        const mg_activation *activation);
+/* For LINEAR, TANH, SIGMOID, HARD_SIGMOID, RELU with a = c = 0, ELU, SELU, EXPONENTIAL and SOFTSIGN x may be NULL (forward may run
+ * in place), for all others y. At kinks the slope is that of Keras on TensorFlow: 0 at relu's and hard_sigmoid's. */
+MG_API mg_status mg_activation_backward(mg_tensor *dx, const mg_tensor *dy, const mg_tensor *x /*[opt]*/,
+                                        const mg_tensor *y /*[opt]*/, const mg_activation *activation);
 
 /* ---- Reductions --------------------------------------------------------------------------------------------------------- */
 
 enum { MG_REDUCE_SUM = 0, MG_REDUCE_MEAN, MG_REDUCE_SUM_OF_SQUARES, MG_REDUCE_PROD, MG_REDUCE_MAX, MG_REDUCE_MIN, MG_REDUCE_COUNT };
 /* out has x's number of dimensions, size 1 on the reduced axes (bit i of axes: axis i; 0: a copy) and x's dtype; for integer x also
- * int32, float32 or float64 (mean and sum of squares: float). Max and min pass NaN on. Over no element: sum 0, prod 1, mean NaN, max
- * -inf or the least integer, min +inf or the greatest. */
+ * int32, float32 or float64 (mean and sum of squares: float). Max and min pass NaN on. Over no element: sum 0, prod 1, mean NaN,
+ * max -inf or the least integer, min +inf or the greatest. */
 MG_API mg_status mg_reduce(int32_t op, mg_tensor *out, const mg_tensor *x, uint32_t axes);
 enum { MG_ARG_MAX = 0, MG_ARG_MIN = 1 };
-MG_API mg_status mg_arg_reduce(int32_t op, mg_tensor *out /*int32, size 1 on axis*/, const mg_tensor *x, int32_t axis); /* first of equals; 0-based */
+/* 0-based, the first of equals; NaN beats everything. */
+MG_API mg_status mg_arg_reduce(int32_t op, mg_tensor *out /*int32, size 1 on axis*/, const mg_tensor *x, int32_t axis);
 MG_API mg_status mg_top_k(mg_tensor *values /*(..., k)*/, mg_tensor *indices /*int32 (..., k)*/, const mg_tensor *x /*(..., n)*/);
 MG_API mg_status mg_cumulative_sum(mg_tensor *out, const mg_tensor *x, int32_t axis, int32_t reverse /*1: from the end*/);
 MG_API mg_status mg_softmax_forward(mg_tensor *out, const mg_tensor *x, int32_t axis, int32_t log /*1: log-softmax*/);
@@ -201,8 +203,8 @@ MG_API mg_status mg_softmax_backward(mg_tensor *dx, const mg_tensor *dy, const m
 
 /* ---- Linear algebra ----------------------------------------------------------------------------------------------------- */
 
-/* out (..., M, N) = a (..., M, K) b (..., K, N) + beta * out (beta 0: out is not read). Leading axes broadcast; a transposed operand
- * is a permuted view. float */
+/* out (..., M, N) = a (..., M, K) b (..., K, N) + beta * out (beta 0: out is not read). Leading axes broadcast; a transposed
+ * operand is a permuted view. float */
 MG_API mg_status mg_matmul(mg_tensor *out, const mg_tensor *a, const mg_tensor *b, double beta);
 /* Reduced QR of a (M, N), K = min(M, N): q (M, K) orthonormal columns, r (K, N) upper triangular, as LAPACK's geqrf/orgqr. float */
 MG_API mg_status mg_qr(mg_tensor *q, mg_tensor *r, const mg_tensor *a);
@@ -213,14 +215,15 @@ MG_API mg_status mg_qr(mg_tensor *q, mg_tensor *r, const mg_tensor *a);
  * Tables of any dtype; scatter_add float, repeated ids in order. */
 MG_API mg_status mg_gather(mg_tensor *out /*ids.shape + table.shape[1:]*/, const mg_tensor *table, const mg_tensor *ids);
 MG_API mg_status mg_scatter_add(mg_tensor *table /*[io]*/, const mg_tensor *ids, const mg_tensor *rows /*as gather's out*/);
-MG_API mg_status mg_one_hot(mg_tensor *out /*ids.shape + (C)*/, const mg_tensor *ids); /* an id outside 0..C-1 gives zeros, as in Keras */
+/* An id outside 0..C-1 gives zeros, as in Keras. */
+MG_API mg_status mg_one_hot(mg_tensor *out /*ids.shape + (C)*/, const mg_tensor *ids);
 
 /* ---- Fused losses (natural logarithms, nats); one loss per row, float ---------------------------------------------------- */
 
 /* In all of them a row of weight 0 is skipped: its loss and gradient are exactly 0 whatever it holds. */
 
-/* -sum_c target[c] log softmax(logits)[c] * weight. labels: int32 (N) class ids, or float (N,C) targets. An id out of range in a row
- * that counts is MG_EINVAL naming row and id. */
+/* -sum_c target[c] log softmax(logits)[c] * weight. labels: int32 (N) class ids, or float (N,C) targets. An id out of range in a
+ * row that counts is MG_EINVAL naming row and id. */
 MG_API mg_status mg_cross_entropy_forward(mg_tensor *loss /*(N)*/, mg_tensor *probabilities /*(N,C) [save][opt]*/,
                                           const mg_tensor *logits /*(N,C)*/, const mg_tensor *labels,
                                           const mg_tensor *weights /*(N) [opt]*/);
@@ -232,8 +235,9 @@ enum { MG_LOSS_SQUARED = 0, MG_LOSS_ABSOLUTE, MG_LOSS_HUBER /* delta */, MG_LOSS
 /* mean over the last axis of the pointwise loss, times weight. */
 MG_API mg_status mg_pointwise_loss_forward(int32_t kind, mg_tensor *loss /*(N)*/, const mg_tensor *prediction /*(N,C)*/,
                                            const mg_tensor *target /*(N,C)*/, const mg_tensor *weights /*(N) [opt]*/, double delta);
-MG_API mg_status mg_pointwise_loss_backward(int32_t kind, mg_tensor *dprediction, const mg_tensor *dloss, const mg_tensor *prediction,
-                                            const mg_tensor *target, const mg_tensor *weights /*[opt]*/, double delta);
+MG_API mg_status mg_pointwise_loss_backward(int32_t kind, mg_tensor *dprediction, const mg_tensor *dloss,
+                                            const mg_tensor *prediction, const mg_tensor *target,
+                                            const mg_tensor *weights /*[opt]*/, double delta);
 
 /* ---- Fused optimizer updates over flat memory, Keras 3's formulas -------------------------------------------------------- */
 
@@ -254,8 +258,8 @@ MG_API mg_status mg_optimizer_update(const mg_optimizer_args *args);
 
 /* ---- Random numbers: Philox 4x32-10 (Salmon et al. 2011) ------------------------------------------------------------------ */
 
-/* Element i (row-major in out, whatever its strides) depends on seed, stream, offset + i, kind, a, b and dtype alone. A call uses as
- * many offsets as out has elements. */
+/* Element i (row-major in out, whatever its strides) depends on seed, stream, offset + i, kind, a, b and dtype alone. A call uses
+ * as many offsets as out has elements. */
 
 typedef struct mg_random_key { uint64_t seed, stream, offset; } mg_random_key;
 enum {
@@ -267,9 +271,11 @@ enum {
   MG_RANDOM_COUNT
 };
 MG_API mg_status mg_random_fill(int32_t kind, mg_tensor *out, const mg_random_key *key, double a, double b);
-MG_API mg_status mg_random_categorical(mg_tensor *ids /*int32 (N)*/, const mg_tensor *logits /*float (N,C)*/, const mg_random_key *key);
+MG_API mg_status mg_random_categorical(mg_tensor *ids /*int32 (N)*/, const mg_tensor *logits /*float (N,C)*/,
+                                       const mg_random_key *key);
 MG_API mg_status mg_random_permutation(mg_tensor *out /*int32 (N): 0..N-1 shuffled*/, const mg_random_key *key);
-MG_API mg_status mg_random_block(uint32_t *out /*[4]*/, const uint32_t *counter /*[4]*/, const uint32_t *key /*[2]*/); /* one Philox block */
+/* One Philox block. */
+MG_API mg_status mg_random_block(uint32_t *out /*[4]*/, const uint32_t *counter /*[4]*/, const uint32_t *key /*[2]*/);
 
 /* ---- Recurrent layers over a whole sequence ------------------------------------------------------------------------------ */
 
@@ -284,18 +290,18 @@ enum { /* of every recurrent layer; 1 << 16 and above: one kind's own */
   MG_RNN_RETURN_SEQUENCES = 2,
   MG_RNN_ZERO_OUTPUT_FOR_MASK = 4, /* masked outputs are 0 instead of the previous output; ignored without RETURN_SEQUENCES */
   MG_RNN_TIME_MAJOR = 8,           /* x, mask, gates, a sequence output and their gradients are (T,B,...) */
-  MG_RNN_RECOMPUTE = 16,           /* keep only the states in `saved`; backward computes the gates again */
+  MG_RNN_RECOMPUTE = 16,           /* `saved` keeps the states, a fifth; backward computes all steps' gates again, in scratch */
   MG_GRU_RESET_AFTER = 1 << 16,
 };
 
 /* One struct for both directions: backward takes what forward took, unchanged, with the gradient fields filled in. g stands for a
- * gate z, r or n (n: Keras's block "h"); x_g = x * dropout_mask of g, h_g = h * recurrent_dropout_mask of g (absent masks: 1); K, R,
- * b their columns of kernel, recurrent_kernel, bias (row 0); b2 = bias row 1 (reset_after only); s = recurrent_activation:
+ * gate z, r or n (n: Keras's block "h"); x_g = x * dropout_mask of g, h_g = h * recurrent_dropout_mask of g (absent masks: 1); K,
+ * R, b their columns of kernel, recurrent_kernel, bias (row 0); b2 = bias row 1 (reset_after only); s = recurrent_activation:
  *   z = s(x_z Kz + bz + h_z Rz + b2z)      r = s(x_r Kr + br + h_r Rr + b2r)
  *   n = a(x_n Kn + bn + r * (h_n Rn + b2n))   reset_after, else   n = a(x_n Kn + bn + (r * h_n) Rn)
  *   h_new = z * h + (1 - z) * n;   state = mask ? h_new : h;   output = mask ? h_new : the previous output (zeros at first)
- * A masked step is as if absent: whatever x holds there, NaN included, reaches no output, state, gate or gradient; gates and dx are 0
- * there; doutput goes to the row's last valid step, and nowhere before the first or with ZERO_OUTPUT_FOR_MASK. The last output is
+ * A masked step is as if absent: whatever x holds there, NaN included, reaches no output, state, gate or gradient; gates and dx are
+ * 0 there; doutput goes to the row's last valid step, and nowhere before the first or with ZERO_OUTPUT_FOR_MASK. The last output is
  * always the last valid one. A row masked throughout, or T = 0: output 0, state = initial_state, dinitial_state = dstate.
  * Backward reads neither output, state nor gates: they may be NULL, freed or overwritten by then. Everything else must hold what
  * forward read. Gate order z, r, n; Keras's layouts. float32 or float64. Source: Cho et al. 2014; keras.layers.GRU. */
@@ -314,7 +320,7 @@ typedef struct mg_gru_args {
   mg_tensor *output;   /* (B,T,U) return_sequences, else (B,U) [out] */
   mg_tensor *state;    /* (B,U), the last valid one [out][opt]; without `saved` it may be the view initial_state */
   mg_tensor *gates;    /* (B,T,3U): z, r and n of every step [out][opt] */
-  mg_tensor *saved;    /* (mg_gru_saved_size) elements of x's dtype [save][opt: inference]; backward uses it up: one for each forward */
+  mg_tensor *saved;    /* (mg_gru_saved_size) elements of x's dtype [save][opt: inference]; backward uses it up: one a forward */
   mg_packed *packed;   /* [io][opt: packed anew in each call] */
   /* backward */
   const mg_tensor *doutput;     /* as output [opt: zeros] */
@@ -327,7 +333,7 @@ typedef struct mg_gru_args {
   void *reserved[6];            /* NULL */
 } mg_gru_args;
 
-/* Enough for whichever kernel forward takes with `saved` given. Outputs, saved and gradients may still be NULL. 0 for empty work. */
+/* Enough for whichever kernel forward takes with `saved` given. Outputs, saved and gradients may still be NULL. 0: empty work. */
 MG_API mg_status mg_gru_saved_size(int64_t *elements /*[out]*/, const mg_gru_args *args);
 MG_API mg_status mg_gru_forward(mg_gru_args *args);
 MG_API mg_status mg_gru_backward(const mg_gru_args *args);
@@ -352,13 +358,16 @@ MG_API mg_status mg_hdf5_create(mg_hdf5 **out, const char *path); /* for writing
 MG_API mg_status mg_hdf5_close(mg_hdf5 *file);                    /* writes out; the handle is gone whatever it returns */
 /* Paths are "/a/b". Children of a group in name order: index from 0, MG_EINVAL past the end. */
 MG_API mg_status mg_hdf5_children(int64_t *count, mg_hdf5 *file, const char *group);
-MG_API mg_status mg_hdf5_child(char *name /*[size]; MG_EINVAL when too short*/, int64_t size, int32_t *is_group, mg_hdf5 *file, const char *group, int64_t index);
+MG_API mg_status mg_hdf5_child(char *name /*[size]; MG_EINVAL when too short*/, int64_t size, int32_t *is_group, mg_hdf5 *file,
+                               const char *group, int64_t index);
 MG_API mg_status mg_hdf5_make_group(mg_hdf5 *file, const char *group); /* parents too; an existing one is fine */
 MG_API mg_status mg_hdf5_shape(int32_t *dtype, int32_t *ndim, int64_t *shape /*[MG_MAX_DIMS]*/, mg_hdf5 *file, const char *dataset);
 MG_API mg_status mg_hdf5_read(void *data, int64_t bytes, mg_hdf5 *file, const char *dataset, int32_t dtype); /* converts to dtype */
-MG_API mg_status mg_hdf5_write(mg_hdf5 *file, const char *dataset, int32_t dtype, int32_t ndim, const int64_t *shape, const void *data);
+MG_API mg_status mg_hdf5_write(mg_hdf5 *file, const char *dataset, int32_t dtype, int32_t ndim, const int64_t *shape,
+                               const void *data);
 /* String attributes: the text's size in bytes without the final NUL goes to *size; text may be NULL to ask for it. */
-MG_API mg_status mg_hdf5_read_attribute(char *text /*[capacity][opt]*/, int64_t capacity, int64_t *size, mg_hdf5 *file, const char *object, const char *name);
+MG_API mg_status mg_hdf5_read_attribute(char *text /*[capacity][opt]*/, int64_t capacity, int64_t *size, mg_hdf5 *file,
+                                        const char *object, const char *name);
 MG_API mg_status mg_hdf5_write_attribute(mg_hdf5 *file, const char *object, const char *name, const char *text);
 /* cdef end */
 

@@ -14,6 +14,7 @@ mg_status mg_activation_forward(mg_tensor *out, const mg_tensor *x, const mg_act
   MG_TRY(mg_check_float("activation", "x", x));
   MG_TRY(mg_check_like("activation", "out", out, "x", x));
   MG_TRY(mg_check_same_shape("activation", "x", x, "out", out));
+  MG_TRY(mg_check_offered("activation", out, out->buffer->backend->activation_forward != NULL));
   if (mg_element_count(out) == 0) return MG_OK;
   mg_tensor in = {0};
   MG_TRY(mg_detach_input(&in, x, out));
@@ -61,6 +62,7 @@ mg_status mg_activation_backward(mg_tensor *dx, const mg_tensor *dy, const mg_te
   int source = slope_source(activation);
   const mg_tensor *v = source == BY_Y ? y : source == BY_X ? x : NULL;
   MG_TRY(check_backward(dx, dy, source == BY_Y ? "y" : source == BY_X ? "x" : NULL, v));
+  MG_TRY(mg_check_offered("activation_backward", dx, dx->buffer->backend->activation_backward != NULL));
   if (mg_element_count(dx) == 0) return MG_OK;
   mg_tensor slope_of = {0}, gradient = {0};
   mg_status status = mg_detach_input(&gradient, dy, dx);

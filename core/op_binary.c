@@ -24,6 +24,7 @@ mg_status mg_binary(int32_t op, mg_tensor *out, const mg_tensor *a, const mg_ten
   const char *name = binary_names[op];
   mg_tensor left = {0}, right = {0};
   MG_TRY(check_binary(op, name, out, a, b));
+  MG_TRY(mg_check_offered(name, out, out->buffer->backend->binary != NULL));
   mg_status status = mg_broadcast_input(&left, name, "a", a, out);
   if (status == MG_OK) status = mg_broadcast_input(&right, name, "b", b, out);
   if (status == MG_OK && mg_element_count(out) > 0) {
@@ -44,6 +45,7 @@ mg_status mg_compare(int32_t op, mg_tensor *out, const mg_tensor *a, const mg_te
   MG_TRY(mg_check_dtype(name, "out", out, MG_UINT8));
   MG_TRY(mg_check_like(name, "b", b, "a", a));
   MG_TRY(same_device(name, out, "a", a));
+  MG_TRY(mg_check_offered(name, out, out->buffer->backend->compare != NULL));
   mg_status status = mg_broadcast_input(&left, name, "a", a, out);
   if (status == MG_OK) status = mg_broadcast_input(&right, name, "b", b, out);
   if (status == MG_OK && mg_element_count(out) > 0) {
@@ -66,6 +68,7 @@ static mg_status check_where(const mg_tensor *out, const mg_tensor *condition, c
 mg_status mg_where(mg_tensor *out, const mg_tensor *condition, const mg_tensor *a, const mg_tensor *b) {
   mg_tensor mask = {0}, left = {0}, right = {0};
   MG_TRY(check_where(out, condition, a, b));
+  MG_TRY(mg_check_offered("where", out, out->buffer->backend->where != NULL));
   mg_status status = mg_broadcast_input(&mask, "where", "condition", condition, out);
   if (status == MG_OK) status = mg_broadcast_input(&left, "where", "a", a, out);
   if (status == MG_OK) status = mg_broadcast_input(&right, "where", "b", b, out);

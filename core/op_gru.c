@@ -35,16 +35,16 @@ static mg_status refuses(const mg_gru_kernel *kernel, const mg_gru_args *args, i
   return kernel->refuses == NULL ? MG_OK : kernel->refuses(reason, args);
 }
 
-static mg_status check_kernels(const char *op, const mg_backend *backend) {
-  if (backend->gru_kernels != NULL && backend->gru_kernel_count > 0) return MG_OK;
-  return mg_fail(MG_EUNSUPPORTED, "%s: the device %s has no GRU; copy the tensors to the CPU", op, backend->name);
+static mg_status check_kernels(const char *op, const mg_gru_args *args) {
+  const mg_backend *backend = backend_of(args);
+  return mg_check_offered(op, args->x, backend->gru_kernels != NULL && backend->gru_kernel_count > 0);
 }
 
 mg_status mg_gru_saved_size(int64_t *elements, const mg_gru_args *args) {
   if (elements == NULL) return mg_fail(MG_EINVAL, "gru_saved_size: argument elements is NULL");
   MG_TRY(mg_gru_check_inputs("gru_saved_size", args));
   const mg_backend *backend = backend_of(args);
-  MG_TRY(check_kernels("gru_saved_size", backend));
+  MG_TRY(check_kernels("gru_saved_size", args));
   int64_t most = 0;
   for (int i = 0; i < backend->gru_kernel_count && !is_empty(args); i++) {
     const char *reason;
@@ -87,7 +87,7 @@ static mg_status run_forward(mg_gru_views *own, const mg_gru_args *args, int32_t
 mg_status mg_gru_forward(mg_gru_args *args) {
   MG_TRY(mg_gru_check_inputs("gru_forward", args));
   MG_TRY(mg_gru_check_forward(args));
-  MG_TRY(check_kernels("gru_forward", backend_of(args)));
+  MG_TRY(check_kernels("gru_forward", args));
   if (is_empty(args)) {
     MG_TRY(zero(args->output));
     MG_TRY(copy_or_zero(args->state, args->initial_state));
@@ -133,7 +133,7 @@ mg_status mg_gru_backward(const mg_gru_args *args) {
   MG_TRY(mg_gru_check_inputs("gru_backward", args));
   MG_TRY(mg_gru_check_backward(args));
   if (is_empty(args)) return backward_empty(args);
-  MG_TRY(check_kernels("gru_backward", backend_of(args)));
+  MG_TRY(check_kernels("gru_backward", args));
   const mg_gru_kernel *kernel = NULL;
   MG_TRY(find_kernel(&kernel, args));
   MG_TRY(check_saved_size("gru_backward", kernel, args));
@@ -151,7 +151,7 @@ mg_status mg_gru_explain(mg_plan *plan, const mg_gru_args *args) {
   if (plan == NULL) return mg_fail(MG_EINVAL, "gru_explain: argument plan is NULL");
   MG_TRY(mg_gru_check_inputs("gru_explain", args));
   const mg_backend *backend = backend_of(args);
-  MG_TRY(check_kernels("gru_explain", backend));
+  MG_TRY(check_kernels("gru_explain", args));
   mg_plan found = { .kernel = NULL };
   for (int i = 0; i < backend->gru_kernel_count && found.kernel == NULL; i++) {
     const char *reason;

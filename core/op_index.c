@@ -55,6 +55,7 @@ mg_status mg_gather(mg_tensor *out, const mg_tensor *table, const mg_tensor *ids
   MG_TRY(mg_check_out("gather", "out", out, (const mg_tensor *[]){table, ids}, 2));
   MG_TRY(mg_check_like("gather", "out", out, "table", table));
   MG_TRY(check_rows("gather", "out", out, table, ids));
+  MG_TRY(mg_check_offered("gather", out, out->buffer->backend->gather != NULL));
   if (mg_element_count(ids) == 0) return MG_OK;
   mg_tensor dense = {0};
   MG_TRY(mg_borrow_contiguous(&dense, ids));
@@ -85,6 +86,7 @@ mg_status mg_scatter_add(mg_tensor *table, const mg_tensor *ids, const mg_tensor
   MG_TRY(mg_check_like("scatter_add", "rows", rows, "table", table));
   MG_TRY(mg_check_out("scatter_add", "table", table, (const mg_tensor *[]){ids, rows}, 2));
   MG_TRY(check_rows("scatter_add", "rows", rows, table, ids));
+  MG_TRY(mg_check_offered("scatter_add", table, table->buffer->backend->scatter_add != NULL));
   if (mg_element_count(ids) == 0) return MG_OK;
   mg_tensor dense = {0};
   MG_TRY(mg_borrow_contiguous(&dense, ids));
@@ -121,6 +123,7 @@ mg_status mg_one_hot(mg_tensor *out, const mg_tensor *ids) {
   if (!fits)
     return mg_fail(MG_ESHAPE, "one_hot: out %s for ids %s; expected ids' shape with the number of classes as one more axis",
                    mg_shape_text(out), mg_shape_text(ids));
+  MG_TRY(mg_check_offered("one_hot", out, out->buffer->backend->one_hot != NULL));
   if (mg_element_count(out) == 0) return MG_OK;
   mg_status status = one_hot_into(out, ids);
   mg_mark_written(out);

@@ -86,7 +86,7 @@ mg_status mg_cross_entropy_forward(mg_tensor *loss, mg_tensor *probabilities, co
     MG_TRY(mg_check_out(op, "probabilities", probabilities, others, 4));
   }
   const mg_backend *backend = logits->buffer->backend;
-  if (!backend->cross_entropy_forward) return mg_fail(MG_EUNSUPPORTED, "%s: not offered on %s", op, backend->name);
+  MG_TRY(mg_check_offered(op, logits, backend->cross_entropy_forward != NULL));
   if (logits->shape[0] == 0) return MG_OK;
   stand_ins s = {.count = 0};
   mg_status status = dense_input(&s, &logits);
@@ -109,7 +109,7 @@ mg_status mg_cross_entropy_backward(mg_tensor *dlogits, const mg_tensor *dloss, 
   const mg_tensor *others[] = {dloss, labels, weights, mg_same_view(dlogits, probabilities) ? NULL : probabilities};
   MG_TRY(mg_check_out(op, "dlogits", dlogits, others, 4));
   const mg_backend *backend = dlogits->buffer->backend;
-  if (!backend->cross_entropy_backward) return mg_fail(MG_EUNSUPPORTED, "%s: not offered on %s", op, backend->name);
+  MG_TRY(mg_check_offered(op, dlogits, backend->cross_entropy_backward != NULL));
   if (dlogits->shape[0] == 0) return MG_OK;
   stand_ins s = {.count = 0};
   mg_status status = dense_input(&s, &dloss);
@@ -141,7 +141,7 @@ mg_status mg_pointwise_loss_forward(int32_t kind, mg_tensor *loss, const mg_tens
   const mg_tensor *others[] = {prediction, target, weights};
   MG_TRY(mg_check_out(op, "loss", loss, others, 3));
   const mg_backend *backend = loss->buffer->backend;
-  if (!backend->pointwise_loss_forward) return mg_fail(MG_EUNSUPPORTED, "%s: not offered on %s", op, backend->name);
+  MG_TRY(mg_check_offered(op, loss, backend->pointwise_loss_forward != NULL));
   if (loss->shape[0] == 0) return MG_OK;
   stand_ins s = {.count = 0};
   mg_status status = dense_input(&s, &prediction);
@@ -161,7 +161,7 @@ mg_status mg_pointwise_loss_backward(int32_t kind, mg_tensor *dprediction, const
   const mg_tensor *others[] = {dloss, prediction, target, weights};
   MG_TRY(mg_check_out(op, "dprediction", dprediction, others, 4));
   const mg_backend *backend = dprediction->buffer->backend;
-  if (!backend->pointwise_loss_backward) return mg_fail(MG_EUNSUPPORTED, "%s: not offered on %s", op, backend->name);
+  MG_TRY(mg_check_offered(op, dprediction, backend->pointwise_loss_backward != NULL));
   if (dprediction->shape[0] == 0) return MG_OK;
   stand_ins s = {.count = 0};
   mg_status status = dense_input(&s, &dloss);

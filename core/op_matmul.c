@@ -77,6 +77,7 @@ static mg_status multiply_into_view(mg_tensor *out, const mg_tensor *a, const mg
 mg_status mg_matmul(mg_tensor *out, const mg_tensor *a, const mg_tensor *b, double beta) {
   MG_TRY(check(out, a, b));
   MG_TRY(check_shapes(out, a, b));
+  MG_TRY(mg_check_offered("matmul", out, out->buffer->backend->matmul != NULL));
   if (mg_element_count(out) == 0) return MG_OK;
   if (mg_axis_size(a, -1) == 0) return beta == 0 ? mg_fill(out, 0) : mg_unary(MG_UNARY_AFFINE, out, out, beta, 0);
   mg_status status = mg_is_contiguous(out) ? multiply(out, a, b, beta) : multiply_into_view(out, a, b, beta);

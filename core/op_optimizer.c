@@ -67,7 +67,7 @@ mg_status mg_optimizer_update(const mg_optimizer_args *args) {
     if (needed >> i & 1) MG_TRY(check_like_parameter(op, names[i], args->state[i], args->parameter));
   MG_TRY(check_apart(op, args, names, needed));
   const mg_backend *backend = args->parameter->buffer->backend;
-  if (!backend->optimizer_update) return mg_fail(MG_EUNSUPPORTED, "%s: not offered on %s", op, backend->name);
+  MG_TRY(mg_check_offered(op, args->parameter, backend->optimizer_update != NULL));
   if (mg_element_count(args->parameter) == 0) return MG_OK;
   mg_optimizer_args used = *args; /* a backend tells the variants apart by the states it is given */
   mg_mark_written(used.parameter);

@@ -26,6 +26,7 @@ static mg_status finish(mg_tensor *t, const mg_tensor *dense) {
 
 mg_status mg_qr(mg_tensor *q, mg_tensor *r, const mg_tensor *a) {
   MG_TRY(check(q, r, a));
+  MG_TRY(mg_check_offered("qr", a, a->buffer->backend->qr != NULL));
   if (mg_element_count(a) == 0) return MG_OK;
   mg_tensor matrix = {0}, dense_q = {0}, dense_r = {0};
   mg_status status = mg_borrow_contiguous(&matrix, a);

@@ -29,10 +29,6 @@ static mg_status check_key(const char *op, const mg_random_key *key) {
   return key ? MG_OK : mg_fail(MG_EINVAL, "%s: key is NULL", op);
 }
 
-static mg_status check_offered(const char *op, const mg_tensor *t, int offered) {
-  return offered ? MG_OK : mg_fail(MG_EUNSUPPORTED, "%s: not offered on %s", op, t->buffer->backend->name);
-}
-
 /* Slots fill contiguous memory: a strided out gets its elements through a temporary, in row-major order. */
 static mg_status fill_contiguous(int32_t kind, mg_tensor *out, const mg_random_key *key, double a, double b) {
   const mg_backend *backend = out->buffer->backend;
@@ -52,7 +48,7 @@ mg_status mg_random_fill(int32_t kind, mg_tensor *out, const mg_random_key *key,
   MG_TRY(mg_check_out(op, "out", out, NULL, 0));
   MG_TRY(check_key(op, key));
   MG_TRY(check_parameters(op, kind, a, b));
-  MG_TRY(check_offered(op, out, out->buffer->backend->random_fill != NULL));
+  MG_TRY(mg_check_offered(op, out, out->buffer->backend->random_fill != NULL));
   if (mg_element_count(out) == 0) return MG_OK;
   mg_mark_written(out);
   return fill_contiguous(kind, out, key, a, b);
@@ -90,7 +86,7 @@ mg_status mg_random_categorical(mg_tensor *ids, const mg_tensor *logits, const m
   MG_TRY(check_categorical(op, ids, logits));
   MG_TRY(mg_check_out(op, "ids", ids, &logits, 1));
   MG_TRY(check_key(op, key));
-  MG_TRY(check_offered(op, ids, ids->buffer->backend->random_categorical != NULL));
+  MG_TRY(mg_check_offered(op, ids, ids->buffer->backend->random_categorical != NULL));
   return ids->shape[0] == 0 ? MG_OK : categorical_contiguous(ids, logits, key);
 }
 
@@ -102,7 +98,7 @@ mg_status mg_random_permutation(mg_tensor *out, const mg_random_key *key) {
   MG_TRY(mg_check_out(op, "out", out, NULL, 0));
   MG_TRY(check_key(op, key));
   const mg_backend *backend = out->buffer->backend;
-  MG_TRY(check_offered(op, out, backend->random_permutation != NULL));
+  MG_TRY(mg_check_offered(op, out, backend->random_permutation != NULL));
   if (out->shape[0] == 0) return MG_OK;
   mg_mark_written(out);
   if (mg_is_contiguous(out)) return backend->random_permutation(out, key);

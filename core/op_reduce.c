@@ -61,6 +61,7 @@ mg_status mg_reduce(int32_t op, mg_tensor *out, const mg_tensor *x, uint32_t axe
   MG_TRY(check_dtypes(name, op, out, x));
   MG_TRY(check_reduced_shape(name, out, x, axes));
   MG_TRY(same_device(name, out, x));
+  MG_TRY(mg_check_offered(name, x, x->buffer->backend->reduce != NULL));
   if (mg_element_count(out) == 0) return MG_OK;
   if (mg_element_count(x) == 0) return mg_fill(out, of_nothing(op));
   mg_status status = reduce_into(op, out, x, axes);
@@ -78,6 +79,7 @@ mg_status mg_arg_reduce(int32_t op, mg_tensor *out, const mg_tensor *x, int32_t 
   MG_TRY(mg_check_axis(name, x, &axis));
   MG_TRY(check_reduced_shape(name, out, x, 1u << axis));
   MG_TRY(same_device(name, out, x));
+  MG_TRY(mg_check_offered(name, x, x->buffer->backend->arg_reduce != NULL));
   if (mg_element_count(out) == 0) return MG_OK;
   if (x->shape[axis] == 0)
     return mg_fail(MG_EINVAL, "%s: x %s has no elements along axis %d; expected at least one", name, mg_shape_text(x), (int)axis);
@@ -106,6 +108,7 @@ static mg_status check_top_k(const mg_tensor *values, const mg_tensor *indices, 
 
 mg_status mg_top_k(mg_tensor *values, mg_tensor *indices, const mg_tensor *x) {
   MG_TRY(check_top_k(values, indices, x));
+  MG_TRY(mg_check_offered("top_k", x, x->buffer->backend->top_k != NULL));
   if (mg_element_count(values) == 0) return MG_OK;
   mg_rows rows = {0};
   int32_t last = x->ndim - 1;
@@ -122,6 +125,7 @@ mg_status mg_cumulative_sum(mg_tensor *out, const mg_tensor *x, int32_t axis, in
   MG_TRY(mg_check_like("cumulative_sum", "out", out, "x", x));
   MG_TRY(mg_check_same_shape("cumulative_sum", "out", out, "x", x));
   MG_TRY(mg_check_axis("cumulative_sum", x, &axis));
+  MG_TRY(mg_check_offered("cumulative_sum", x, x->buffer->backend->cumulative_sum != NULL));
   if (mg_element_count(out) == 0) return MG_OK;
   mg_rows rows = {0};
   mg_status status = mg_rows_in(&rows, 0, x, axis);

@@ -23,6 +23,7 @@ mg_status mg_softmax_forward(mg_tensor *out, const mg_tensor *x, int32_t axis, i
   const char *name = log ? "log_softmax" : "softmax";
   MG_TRY(check(name, "out", out, "x", x));
   MG_TRY(mg_check_axis(name, x, &axis));
+  MG_TRY(mg_check_offered(name, out, out->buffer->backend->softmax_forward != NULL));
   if (mg_element_count(out) == 0) return MG_OK;
   mg_rows rows = {0};
   mg_status status = rows_beside(&rows, 0, x, out, axis);
@@ -36,6 +37,7 @@ mg_status mg_softmax_backward(mg_tensor *dx, const mg_tensor *dy, const mg_tenso
   MG_TRY(check(name, "dx", dx, "y", y));
   MG_TRY(check(name, "dx", dx, "dy", dy));
   MG_TRY(mg_check_axis(name, y, &axis));
+  MG_TRY(mg_check_offered(name, dx, dx->buffer->backend->softmax_backward != NULL));
   if (mg_element_count(dx) == 0) return MG_OK;
   mg_rows rows = {0};
   mg_status status = rows_beside(&rows, 0, dy, dx, axis);

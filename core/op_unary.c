@@ -29,6 +29,7 @@ mg_status mg_unary(int32_t op, mg_tensor *out, const mg_tensor *x, double a, dou
   const char *name = names[op];
   mg_tensor view = {0};
   MG_TRY(check(name, op, out, x));
+  MG_TRY(mg_check_offered(name, out, out->buffer->backend->unary != NULL));
   mg_status status = mg_broadcast_input(&view, name, "x", x, out);
   if (status == MG_OK && mg_element_count(out) > 0) {
     status = out->buffer->backend->unary(op, out, &view, a, b);

@@ -1,7 +1,7 @@
 /* copy_transposed.c: copies whose source runs along another axis than their target: transposed matrices.
  *
  * Row by row, every element of x would cost a cache line. Here tiles of 16 by 16 are read along x's lines into a small square and
- * written along out's lines from there, so each line is touched once, whatever the strides are (powers of two share a cache set). */
+ * written along out's lines from there, so each line is touched once, whatever the strides are: powers of two share a cache set. */
 #include <string.h>
 
 #include "../threads.h"

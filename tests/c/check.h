@@ -1,7 +1,7 @@
 /* check.h: the C tests' few words. A test program is
  *
- *   static void test_something(void) { CHECK(1 + 1 == 2); CHECK_NEAR(x, 0.5, 1e-6); CHECK_FAILS(mg_copy(NULL, x), MG_EINVAL, "copy"); }
- *   int main(void) { RUN(test_something); return finish(); }
+ *   static void test_sum(void) { CHECK(1 + 1 == 2); CHECK_NEAR(x, 0.5, 1e-6); CHECK_FAILS(mg_copy(NULL, x), MG_EINVAL, "copy"); }
+ *   int main(void) { RUN(test_sum); return finish(); }
  *
  * Every CHECK counts as one; the program ends with the line "N passed, N failed" and fails when something failed. */
 #ifndef CHECK_H
@@ -45,8 +45,8 @@ static inline void check_that(int good, const char *file, int line, const char *
 #define CHECK_NEAR(value, expected, tolerance)                                                                          \
   do {                                                                                                                  \
     double value_ = (value), expected_ = (expected);                                                                    \
-    check_that(is_near(value_, expected_, (tolerance)), __FILE__, __LINE__, "%s is %.17g, expected %.17g within %g", #value, value_, \
-               expected_, (double)(tolerance));                                                                         \
+    check_that(is_near(value_, expected_, (tolerance)), __FILE__, __LINE__, "%s is %.17g, expected %.17g within %g", #value, \
+               value_, expected_, (double)(tolerance));                                                                 \
   } while (0)
 
 #define CHECK_OK(call)                                                                                                  \
@@ -59,8 +59,8 @@ static inline void check_that(int good, const char *file, int line, const char *
 #define CHECK_FAILS(call, status, text)                                                                                 \
   do {                                                                                                                  \
     mg_status status_ = (call);                                                                                         \
-    check_that(status_ == (status) && strstr(mg_error(), (text)), __FILE__, __LINE__, "%s: %d \"%s\", expected %s with \"%s\"", #call, \
-               (int)status_, mg_error(), #status, (text));                                                              \
+    check_that(status_ == (status) && strstr(mg_error(), (text)), __FILE__, __LINE__,                                   \
+               "%s: %d \"%s\", expected %s with \"%s\"", #call, (int)status_, mg_error(), #status, (text));              \
   } while (0)
 
 static inline int is_near(double value, double expected, double tolerance) {

@@ -38,7 +38,8 @@ static void test_floats_and_layouts(void) {
     for (int dtype = MG_FLOAT32; dtype <= MG_FLOAT64; dtype++)
       for (int layout = DENSE; layout <= BROADCAST; layout++) {
         double a = op == MG_UNARY_CLIP ? -0.5 : 1.5, low = -2;
-        if (op == MG_UNARY_POW || op == MG_UNARY_SQRT || op == MG_UNARY_RSQRT || op == MG_UNARY_LOG || op == MG_UNARY_LOG1P) low = 0.1;
+        if (op == MG_UNARY_POW || op == MG_UNARY_SQRT || op == MG_UNARY_RSQRT || op == MG_UNARY_LOG || op == MG_UNARY_LOG1P)
+          low = 0.1;
         mg_tensor *x = laid_out(layout, dtype, 3, SIZES), *out = laid_out(layout % LAYOUTS, dtype, 3, SIZES);
         fill_random(x, low, 2, 11);
         CHECK_OK(mg_unary(op, out, x, a, 0.75));
