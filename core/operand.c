@@ -29,10 +29,30 @@ static int element_range(const mg_tensor *t, int64_t *first, int64_t *end) {
   return 1;
 }
 
+/* How far t's elements reach from its first one when places are counted modulo `period`. */
+static int64_t reach_within(const mg_tensor *t, int64_t period) {
+  int64_t reach = 0;
+  for (int i = 0; i < t->ndim; i++)
+    if (t->strides[i] % period != 0) reach += (t->shape[i] - 1) * (t->strides[i] < 0 ? -t->strides[i] : t->strides[i]);
+  return reach;
+}
+
+/* Whether some stride of t is a period in which the two keep to windows of their own, as columns of one matrix do. */
+static int interleave(const mg_tensor *t, const mg_tensor *a, int64_t a_first, const mg_tensor *b, int64_t b_first) {
+  for (int i = 0; i < t->ndim; i++) {
+    int64_t period = t->strides[i] < 0 ? -t->strides[i] : t->strides[i];
+    if (period < 2 || t->shape[i] < 2) continue;
+    int64_t shift = ((b_first - a_first) % period + period) % period;
+    if (reach_within(a, period) < shift && reach_within(b, period) < period - shift) return 1;
+  }
+  return 0;
+}
+
 int mg_overlaps(const mg_tensor *a, const mg_tensor *b) {
   int64_t a_first, a_end, b_first, b_end;
   if (a->buffer != b->buffer || !element_range(a, &a_first, &a_end) || !element_range(b, &b_first, &b_end)) return 0;
-  return a_first < b_end && b_first < a_end;
+  if (a_first >= b_end || b_first >= a_end) return 0;
+  return !interleave(a, a, a_first, b, b_first) && !interleave(b, a, a_first, b, b_first);
 }
 
 static void alias(mg_tensor *tmp, const mg_tensor *x) {

@@ -37,7 +37,8 @@ static inline int64_t mg_axis_size(const mg_tensor *t, int axis) { return t->sha
 int64_t mg_element_count(const mg_tensor *t); /* product of the shape */
 int mg_same_shape(const mg_tensor *a, const mg_tensor *b);
 int mg_same_view(const mg_tensor *a, const mg_tensor *b); /* same elements in the same order */
-int mg_overlaps(const mg_tensor *a, const mg_tensor *b);  /* the element ranges touch; may say yes to interleaved views */
+/* They share an element, or may: columns and steps of one tensor are told apart, patterns of two interleaved axes are not. */
+int mg_overlaps(const mg_tensor *a, const mg_tensor *b);
 int mg_is_contiguous(const mg_tensor *t);
 void mg_set_row_major(mg_tensor *t); /* strides from shape */
 

@@ -222,32 +222,6 @@ static void test_iterate(void) {
   }
 }
 
-static void test_operands(void) {
-  mg_tensor *x = new_tensor(MG_FLOAT32, SHAPE(4, 6)), *a = empty_tensor(), *b = empty_tensor(), tmp;
-  check_must(mg_fill(x, 3));
-  check_must(mg_tensor_slice(a, x, 0, 0, 2, 1));
-  check_must(mg_tensor_slice(b, x, 0, 2, 2, 1));
-  CHECK(!mg_overlaps(a, b) && mg_overlaps(a, x) && !mg_same_view(a, b) && mg_same_view(x, x));
-  CHECK_OK(mg_detach_input(&tmp, a, b));
-  CHECK(mg_same_view(&tmp, a));
-  mg_release(&tmp);
-  check_must(mg_tensor_slice(b, x, 0, 1, 2, 1));
-  CHECK_OK(mg_detach_input(&tmp, a, b)); /* overlaps: a copy */
-  CHECK(tmp.buffer != x->buffer && element(&tmp, 11) == 3);
-  mg_release(&tmp);
-  check_must(mg_tensor_slice(b, x, 1, 0, 3, 2));
-  CHECK_OK(mg_borrow_contiguous(&tmp, b));
-  CHECK(mg_is_contiguous(&tmp) && tmp.buffer != x->buffer && mg_same_shape(&tmp, b));
-  mg_release(&tmp);
-  CHECK_OK(mg_borrow_contiguous(&tmp, a));
-  CHECK(tmp.buffer == x->buffer);
-  mg_release(&tmp);
-  check_must(mg_tensor_slice(a, x, 0, 0, 0, 1));
-  CHECK(!mg_overlaps(a, x)); /* nothing overlaps an empty view */
-  mg_tensor *all[] = {x, a, b};
-  for (int k = 0; k < 3; k++) mg_tensor_destroy(all[k]);
-}
-
 int main(void) {
   RUN(test_casts);
   RUN(test_float_casts);
@@ -257,6 +231,5 @@ int main(void) {
   RUN(test_broadcast_and_refusals);
   RUN(test_fill);
   RUN(test_iterate);
-  RUN(test_operands);
   return finish();
 }
