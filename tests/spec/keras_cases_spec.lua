@@ -3,8 +3,9 @@ local json = require "moongate.json"
 local where = require "where"
 
 local function run(directory)
-  local command = ("LUA_PATH='%s/lua/?.lua;%s/lua/?/init.lua;;' LUA_CPATH='%s/?.so;;' LD_PRELOAD='%s' luajit '%s/keras/run.lua' %s 2>&1")
-    :format(where.root, where.root, where.build, where.preload or "", where.tests, directory and "'" .. directory .. "'" or "")
+  local paths = "LUA_PATH='%s/lua/?.lua;%s/lua/?/init.lua;;' LUA_CPATH='%s/?.so;;' LD_PRELOAD='%s' "
+  local command = (paths .. "luajit '%s/keras/run.lua' %s 2>&1"):format(
+    where.root, where.root, where.build, where.preload or "", where.tests, directory and "'" .. directory .. "'" or "")
   local pipe = io.popen(command)
   local output = pipe:read("*a")
   pipe:close()
