@@ -78,13 +78,21 @@ static int add_block(stack *s, size_t bytes) {
   return 1;
 }
 
+/* In the current block or a later one. */
+static int has_room(const stack *s, size_t bytes) {
+  size_t used = s->used;
+  for (int i = s->current; i < s->count; i++, used = 0)
+    if (s->blocks[i].size - used >= bytes) return 1;
+  return 0;
+}
+
+/* One that fails leaves the stack as it was. */
 void *mg_workspace_take(size_t bytes) {
   stack *s = get();
   if (!s || bytes > SIZE_MAX - ALIGN) return NULL;
   bytes = (bytes + ALIGN - 1) & ~(size_t)(ALIGN - 1);
-  if (s->count == 0 && !add_block(s, bytes)) return NULL;
+  if (!has_room(s, bytes) && !add_block(s, bytes)) return NULL;
   while (s->blocks[s->current].size - s->used < bytes) {
-    if (s->current + 1 == s->count && !add_block(s, bytes)) return NULL;
     s->begin += s->blocks[s->current++].size;
     s->used = 0;
   }

@@ -128,6 +128,13 @@ static void release_masked(const block *k, int64_t s, float *gates, int zero_gat
   }
 }
 
+/* A slope may be NaN in the pads (squareplus with b = 0 has none at 0), which the zeros of the panels would pass on. */
+static void clear_pads(const block *k, float *gates) {
+  const int64_t U = k->f->d.U, P = k->f->P;
+  if (!gru_is_any(k->f) || U == P) return;
+  for (int64_t i = 0; i < k->rows * SLOTS; i++) memset(gates + i * P + U, 0, (size_t)(P - U) * sizeof *gates);
+}
+
 static void step(const block *k, int64_t s, float *gates) {
   const gru_fast *f = k->f;
   const mg_gru_args *args = f->args;
@@ -138,8 +145,10 @@ static void step(const block *k, int64_t s, float *gates) {
     f->cells->backward_after(&cell);
   } else {
     f->cells->backward_state(&cell);
+    clear_pads(k, gates);
     reset_gradient(k, &cell);
   }
+  clear_pads(k, gates);
   if (f->mask != NULL) release_masked(k, s, gates, 1);
   for (int i = 0; i < f->recurrents; i++) {
     if (f->d.reset_after || f->recurrent[i].first != SLOT_N) state_gradient(k, &f->recurrent[i], gates);

@@ -138,7 +138,7 @@ static mg_status piece_task(void *context, int64_t index) {
   piece p;
   find_piece(f, index, &p);
   const size_t columns = (size_t)(PANELS * PANEL_VECTORS * f->V), mark = mg_workspace_mark();
-  p.a = mg_workspace_take((CHUNK_ROWS * (MOST_VALUES + PAD) + 8) * sizeof *p.a);
+  p.a = mg_workspace_take(CHUNK_ROWS * (MOST_VALUES + PAD) * sizeof *p.a);
   p.b = mg_workspace_take(CHUNK_ROWS * columns * sizeof *p.b);
   p.c = mg_workspace_take(MOST_VALUES * columns * sizeof *p.c);
   p.sums = mg_workspace_take(columns * sizeof *p.sums);

@@ -41,12 +41,13 @@ mg_status mg_cpu_qr(mg_tensor *q, mg_tensor *r, const mg_tensor *a) {
   int64_t m = a->shape[0], n = a->shape[1], k = m < n ? m : n;
   if (m * n > INT32_MAX)
     return mg_fail(MG_EUNSUPPORTED, "qr: a %s; expected fewer than 2^31 elements", mg_shape_text(a));
+  const int64_t work = n < INT32_MAX / BLOCK ? n * BLOCK : n; /* n is the least LAPACK takes */
   size_t mark = mg_workspace_mark();
-  double *columns = mg_workspace_take((size_t)(m * n + k + n * BLOCK) * sizeof *columns);
+  double *columns = mg_workspace_take((size_t)(m * n + k + work) * sizeof *columns);
   if (!columns) return mg_fail(MG_ENOMEM, "qr: no memory for a copy of a %s", mg_shape_text(a));
   for (int64_t i = 0; i < m; i++)
     for (int64_t j = 0; j < n; j++) columns[j * m + i] = value_at(a, i * n + j);
-  mg_status status = decompose(q, r, (int)m, (int)n, columns, columns + m * n, columns + m * n + k, (int)(n * BLOCK));
+  mg_status status = decompose(q, r, (int)m, (int)n, columns, columns + m * n, columns + m * n + k, (int)work);
   mg_workspace_give_back(mark);
   return status;
 }

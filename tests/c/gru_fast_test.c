@@ -89,6 +89,19 @@ static void test_every_activation(void) {
   }
 }
 
+/* No slope at 0, where the pads are: squareplus with b = 0, which is relu elsewhere. */
+static void test_slope_missing_in_pads(void) {
+  for (unsigned i = 0; i < 4; i++) {
+    gru_shape shape = shape_number(7500 + i);
+    shape.U = 5;
+    shape.T = 3;
+    shape.flags = i & 1 ? shape.flags | MG_GRU_RESET_AFTER : shape.flags & ~(uint32_t)MG_GRU_RESET_AFTER;
+    mg_activation *which = i < 2 ? &shape.activation : &shape.recurrent_activation;
+    *which = (mg_activation){ .kind = MG_ACT_SQUAREPLUS, .a = 0 };
+    check_shape(shape, 7500 + i, 8e-6);
+  }
+}
+
 static void test_threads(void) {
   for (unsigned number = 0; number < 12; number++) {
     gru_shape shape = shape_number(6000 + number);
@@ -150,6 +163,7 @@ int main(void) {
   RUN(test_larger_sets);
   RUN(test_large_units);
   RUN(test_every_activation);
+  RUN(test_slope_missing_in_pads);
   RUN(test_inference_and_packed);
   RUN(test_threads);
   return finish();
