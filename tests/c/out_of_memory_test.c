@@ -158,6 +158,69 @@ static void test_elementwise(void) {
   each_allocation_fails("exp of an overlapping view", exp_overlapping, 2);
 }
 
+/* ---- rows and matrices that do not lie as the kernels want them ---- */
+
+/* (64, 64), every second column of (64, 128); wide (4, 70000), tall (70000, 4). */
+static mg_tensor *stepped, *stepped_too, *ids, *id_matrix, *values, *places, *wide, *tall, *row_sums, *column_sums;
+
+static mg_tensor *every_second(mg_dtype dtype, int64_t rows, int64_t columns) {
+  mg_tensor *t = new_tensor(dtype, SHAPE(rows, 2 * columns));
+  check_must(mg_fill(t, 1));
+  check_must(mg_tensor_slice(t, t, 1, 0, columns, 2));
+  return t;
+}
+
+static mg_status multiply(void) { return mg_matmul(turned, stepped, stepped_too, 0.5); }
+static mg_status decompose(void) { return mg_qr(turned, b_turned, stepped); }
+static mg_status sum_chunks(void) { return mg_reduce(MG_REDUCE_SUM, row_sums, wide, 2); }
+static mg_status sum_columns(void) { return mg_reduce(MG_REDUCE_SUM, column_sums, tall, 1); }
+static mg_status sum_into_view(void) { return mg_reduce(MG_REDUCE_SUM, stepped, a, 0); }
+static mg_status largest(void) { return mg_arg_reduce(MG_ARG_MAX, id_matrix, wide, 1); }
+static mg_status largest_of_columns(void) { return mg_arg_reduce(MG_ARG_MAX, places, stepped, 0); }
+static mg_status top(void) { return mg_top_k(values, id_matrix, wide); }
+static mg_status run_sums(void) { return mg_cumulative_sum(stepped, stepped_too, 0, 1); }
+static mg_status softmax(void) { return mg_softmax_forward(a, turned, 0, 0); }
+static mg_status softmax_slope(void) { return mg_softmax_backward(turned, stepped, stepped_too, 1, 1); }
+static mg_status gather(void) { return mg_gather(turned, stepped, ids); }
+static mg_status scatter_add(void) { return mg_scatter_add(turned, ids, stepped); }
+static mg_status one_hot(void) { return mg_one_hot(turned, ids); }
+
+static void open_rows(void) {
+  stepped = every_second(MG_FLOAT32, 64, 64);
+  stepped_too = every_second(MG_FLOAT32, 64, 64);
+  ids = every_second(MG_INT32, 1, 64);
+  check_must(mg_tensor_reshape(ids, ids, SHAPE(64)));
+  places = every_second(MG_INT32, 1, 64);
+  wide = new_tensor(MG_FLOAT32, SHAPE(4, 70000));
+  tall = new_tensor(MG_FLOAT32, SHAPE(70000, 4));
+  check_must(mg_fill(wide, 1));
+  check_must(mg_fill(tall, 1));
+  values = every_second(MG_FLOAT32, 4, 1);
+  id_matrix = every_second(MG_INT32, 4, 1);
+  row_sums = new_tensor(MG_FLOAT32, SHAPE(4, 1));
+  column_sums = new_tensor(MG_FLOAT32, SHAPE(1, 4));
+}
+
+static void test_rows_and_matrices(void) {
+  open_rows();
+  each_allocation_fails("matmul", multiply, 6);
+  each_allocation_fails("qr", decompose, 7);
+  each_allocation_fails("sum of long rows", sum_chunks, 1);
+  each_allocation_fails("sum of long columns", sum_columns, 1);
+  each_allocation_fails("sum into a view", sum_into_view, 2);
+  each_allocation_fails("argmax", largest, 0);
+  each_allocation_fails("argmax of columns", largest_of_columns, 4);
+  each_allocation_fails("top_k", top, 1);
+  each_allocation_fails("cumulative_sum", run_sums, 4);
+  each_allocation_fails("softmax", softmax, 4);
+  each_allocation_fails("softmax backward", softmax_slope, 6);
+  each_allocation_fails("gather", gather, 6);
+  each_allocation_fails("scatter_add", scatter_add, 6);
+  each_allocation_fails("one_hot", one_hot, 4);
+  mg_tensor *all[] = {stepped, stepped_too, ids, id_matrix, values, places, wide, tall, row_sums, column_sums};
+  for (int i = 0; i < 10; i++) mg_tensor_destroy(all[i]);
+}
+
 int main(void) {
   check_must(mg_set_threads(1)); /* so that the count is the same in each run */
   a = new_tensor(MG_FLOAT32, SHAPE(64, 64));
@@ -174,6 +237,7 @@ int main(void) {
   check_must(mg_tensor_permute(turned, a, (int32_t[]){1, 0}));
   RUN(test_foundation);
   RUN(test_elementwise);
+  RUN(test_rows_and_matrices);
   RUN(test_gru);
   mg_tensor *all[] = {a, b, row, turned, b_turned, bytes};
   for (int i = 0; i < 6; i++) mg_tensor_destroy(all[i]);
