@@ -64,12 +64,16 @@ mg_status mg_check_dtype(const char *op, const char *name, const mg_tensor *t, m
                  mg_dtype_name(dtype));
 }
 
+mg_status mg_check_device(const char *op, const char *name, const mg_tensor *t, const char *other_name, const mg_tensor *other) {
+  if (t->buffer->backend == other->buffer->backend) return MG_OK;
+  return mg_fail(MG_EDEVICE, "%s: %s %s and %s %s are on different devices; copy one of them first", op, name, mg_shape_text(t),
+                 other_name, mg_shape_text(other));
+}
+
 mg_status mg_check_like(const char *op, const char *name, const mg_tensor *t, const char *other_name, const mg_tensor *other) {
   MG_TRY(mg_check_tensor(op, name, t));
   MG_TRY(mg_check_tensor(op, other_name, other));
-  if (mg_tensor_device(t) != mg_tensor_device(other))
-    return mg_fail(MG_EDEVICE, "%s: %s %s and %s %s are on different devices; copy one of them first", op, name, mg_shape_text(t),
-                   other_name, mg_shape_text(other));
+  MG_TRY(mg_check_device(op, name, t, other_name, other));
   if (t->dtype == other->dtype) return MG_OK;
   return mg_fail(MG_EDTYPE, "%s: %s %s is %s, %s %s is %s; expected one dtype; cast one of them first", op, name, mg_shape_text(t),
                  mg_dtype_name(t->dtype), other_name, mg_shape_text(other), mg_dtype_name(other->dtype));
@@ -123,7 +127,7 @@ mg_status mg_check_writable(const char *op, const char *name, const mg_tensor *o
 mg_status mg_check_out(const char *op, const char *name, const mg_tensor *out, const mg_tensor *const *inputs, int count) {
   MG_TRY(mg_check_writable(op, name, out));
   for (int i = 0; i < count; i++)
-    if (inputs[i] && inputs[i]->buffer && mg_overlaps(out, inputs[i]))
+    if (inputs[i] && inputs[i]->buffer == out->buffer && mg_overlaps(out, inputs[i]))
       return mg_fail(MG_EINVAL, "%s: %s %s shares memory with an input %s; expected memory of its own", op, name,
                      mg_shape_text(out), mg_shape_text(inputs[i]));
   return MG_OK;

@@ -24,6 +24,8 @@ mg_status mg_check_float(const char *op, const char *name, const mg_tensor *t); 
 mg_status mg_check_dtype(const char *op, const char *name, const mg_tensor *t, mg_dtype dtype);    /* and of that dtype */
 mg_status mg_check_like(const char *op, const char *name, const mg_tensor *t, const char *other_name,
                         const mg_tensor *other);                                                    /* same dtype and device */
+/* Both are in use, on one device. */
+mg_status mg_check_device(const char *op, const char *name, const mg_tensor *t, const char *other_name, const mg_tensor *other);
 mg_status mg_check_same_shape(const char *op, const char *name, const mg_tensor *t, const char *other_name, const mg_tensor *other);
 /* exactly this one */
 mg_status mg_check_shape(const char *op, const char *name, const mg_tensor *t, int ndim, const int64_t *shape);

@@ -5,12 +5,6 @@
 static const char *const binary_names[MG_BINARY_COUNT] = {"add", "sub", "mul", "div", "pow", "maximum", "minimum"};
 static const char *const compare_names[MG_COMPARE_COUNT] = {"eq", "ne", "lt", "le", "gt", "ge"};
 
-static mg_status same_device(const char *op, const mg_tensor *out, const char *name, const mg_tensor *x) {
-  if (mg_tensor_device(out) == mg_tensor_device(x)) return MG_OK;
-  return mg_fail(MG_EDEVICE, "%s: out %s and %s %s are on different devices; copy one of them first", op, mg_shape_text(out), name,
-                 mg_shape_text(x));
-}
-
 static mg_status check_binary(int32_t op, const char *name, const mg_tensor *out, const mg_tensor *a, const mg_tensor *b) {
   MG_TRY(mg_check_writable(name, "out", out));
   if (op == MG_BINARY_DIV || op == MG_BINARY_POW) MG_TRY(mg_check_float(name, "a", a));
@@ -44,7 +38,7 @@ mg_status mg_compare(int32_t op, mg_tensor *out, const mg_tensor *a, const mg_te
   MG_TRY(mg_check_writable(name, "out", out));
   MG_TRY(mg_check_dtype(name, "out", out, MG_UINT8));
   MG_TRY(mg_check_like(name, "b", b, "a", a));
-  MG_TRY(same_device(name, out, "a", a));
+  MG_TRY(mg_check_device(name, "out", out, "a", a));
   MG_TRY(mg_check_offered(name, out, out->buffer->backend->compare != NULL));
   mg_status status = mg_broadcast_input(&left, name, "a", a, out);
   if (status == MG_OK) status = mg_broadcast_input(&right, name, "b", b, out);
@@ -62,7 +56,7 @@ static mg_status check_where(const mg_tensor *out, const mg_tensor *condition, c
   MG_TRY(mg_check_dtype("where", "condition", condition, MG_UINT8));
   MG_TRY(mg_check_like("where", "b", b, "a", a));
   MG_TRY(mg_check_like("where", "out", out, "a", a));
-  return same_device("where", out, "condition", condition);
+  return mg_check_device("where", "out", out, "condition", condition);
 }
 
 mg_status mg_where(mg_tensor *out, const mg_tensor *condition, const mg_tensor *a, const mg_tensor *b) {

@@ -10,7 +10,6 @@
 static mg_status check_like_x(const char *op, const char *name, const mg_tensor *t, const mg_tensor *x, int ndim,
                               const int64_t *shape) {
   if (t == NULL) return MG_OK;
-  MG_TRY(mg_check_tensor(op, name, t));
   MG_TRY(mg_check_like(op, name, t, "x", x));
   return mg_check_shape(op, name, t, ndim, shape);
 }
@@ -79,9 +78,7 @@ static mg_status check_mask(const char *op, const mg_gru_args *args, const mg_gr
   const mg_tensor *mask = args->mask;
   if (mask == NULL) return MG_OK;
   MG_TRY(mg_check_dtype(op, "mask", mask, MG_UINT8));
-  if (mask->buffer->backend != args->x->buffer->backend) {
-    return mg_fail(MG_EDEVICE, "%s: argument mask %s and x are on different devices; copy one of them", op, mg_shape_text(mask));
-  }
+  MG_TRY(mg_check_device(op, "mask", mask, "x", args->x));
   int64_t shape[2] = { d->time_major ? d->T : d->B, d->time_major ? d->B : d->T };
   return mg_check_shape(op, "mask", mask, 2, shape);
 }
@@ -97,12 +94,10 @@ mg_status mg_gru_check_inputs(const char *op, const mg_gru_args *args) {
 }
 
 /* A sequence of `width` values a step, or (B,width) of the last one. */
-static mg_status check_steps(const char *op, const char *name, const mg_tensor *t, const mg_gru_args *args, int sequence,
-                             int64_t width) {
-  mg_gru_dims d = mg_gru_dims_of(args);
-  if (!sequence) return check_like_x(op, name, t, args->x, 2, (int64_t[]){ d.B, width });
-  int64_t shape[3] = { d.time_major ? d.T : d.B, d.time_major ? d.B : d.T, width };
-  return check_like_x(op, name, t, args->x, 3, shape);
+static mg_status check_steps(const char *op, const char *name, const mg_tensor *t, const mg_tensor *x, const mg_gru_dims *d,
+                             int sequence, int64_t width) {
+  if (!sequence) return check_like_x(op, name, t, x, 2, (int64_t[]){ d->B, width });
+  return check_like_x(op, name, t, x, 3, (int64_t[]){ x->shape[0], x->shape[1], width });
 }
 
 static mg_status check_saved(const char *op, const mg_gru_args *args) {
@@ -144,9 +139,9 @@ mg_status mg_gru_check_forward(const mg_gru_args *args) {
   const char *op = "gru_forward";
   mg_gru_dims d = mg_gru_dims_of(args);
   MG_TRY(mg_check_tensor(op, "output", args->output));
-  MG_TRY(check_steps(op, "output", args->output, args, d.return_sequences, d.U));
-  MG_TRY(check_steps(op, "state", args->state, args, 0, d.U));
-  MG_TRY(check_steps(op, "gates", args->gates, args, 1, 3 * d.U));
+  MG_TRY(check_steps(op, "output", args->output, args->x, &d, d.return_sequences, d.U));
+  MG_TRY(check_steps(op, "state", args->state, args->x, &d, 0, d.U));
+  MG_TRY(check_steps(op, "gates", args->gates, args->x, &d, 1, 3 * d.U));
   MG_TRY(check_saved(op, args));
   tensor_list list = { .count = 0 };
   append_inputs(&list, args);
@@ -167,12 +162,12 @@ mg_status mg_gru_check_backward(const mg_gru_args *args) {
   const int64_t columns = 3 * d.U;
   MG_TRY(mg_check_tensor(op, "saved", args->saved));
   MG_TRY(check_saved(op, args));
-  MG_TRY(check_steps(op, "doutput", args->doutput, args, d.return_sequences, d.U));
-  MG_TRY(check_steps(op, "dstate", args->dstate, args, 0, d.U));
+  MG_TRY(check_steps(op, "doutput", args->doutput, args->x, &d, d.return_sequences, d.U));
+  MG_TRY(check_steps(op, "dstate", args->dstate, args->x, &d, 0, d.U));
   MG_TRY(check_like_x(op, "dx", args->dx, x, 3, x->shape));
   MG_TRY(check_like_x(op, "dkernel", args->dkernel, x, 2, (int64_t[]){ d.F, columns }));
   MG_TRY(check_like_x(op, "drecurrent_kernel", args->drecurrent_kernel, x, 2, (int64_t[]){ d.U, columns }));
-  MG_TRY(check_steps(op, "dinitial_state", args->dinitial_state, args, 0, d.U));
+  MG_TRY(check_steps(op, "dinitial_state", args->dinitial_state, args->x, &d, 0, d.U));
   if (args->dbias != NULL && args->bias == NULL) {
     return mg_fail(MG_EINVAL, "%s: argument dbias %s is given without bias; pass NULL", op, mg_shape_text(args->dbias));
   }

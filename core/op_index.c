@@ -4,9 +4,7 @@
 
 static mg_status check_ids(const char *op, const mg_tensor *ids, const char *name, const mg_tensor *table) {
   MG_TRY(mg_check_dtype(op, "ids", ids, MG_INT32));
-  if (mg_tensor_device(ids) == mg_tensor_device(table)) return MG_OK;
-  return mg_fail(MG_EDEVICE, "%s: ids %s and %s %s are on different devices; copy one of them first", op, mg_shape_text(ids), name,
-                 mg_shape_text(table));
+  return mg_check_device(op, "ids", ids, name, table);
 }
 
 /* rows is ids.shape + table.shape[1:]. */

@@ -62,8 +62,7 @@ static mg_status check_matching(const char *op, const char *name, const mg_tenso
 static mg_status check_labels(const char *op, const mg_tensor *labels, const char *x_name, const mg_tensor *x) {
   MG_TRY(mg_check_tensor(op, "labels", labels));
   if (labels->dtype != MG_INT32) return check_matching(op, "labels (targets)", labels, x_name, x);
-  if (labels->buffer->backend != x->buffer->backend)
-    return mg_fail(MG_EDEVICE, "%s: labels and %s are on different devices", op, x_name);
+  MG_TRY(mg_check_device(op, "labels", labels, x_name, x));
   if (labels->ndim != 1 || labels->shape[0] != x->shape[0])
     return mg_fail(MG_ESHAPE, "%s: labels %s of int32 class ids do not fit %s %s: expected one id for each row; flatten both alike",
                    op, mg_shape_text(labels), x_name, mg_shape_text(x));

@@ -61,9 +61,7 @@ static mg_status check_categorical(const char *op, const mg_tensor *ids, const m
     return mg_fail(MG_ESHAPE, "%s: ids %s and logits %s: expected (N) and (N, C)", op, mg_shape_text(ids), mg_shape_text(logits));
   if (logits->shape[1] == 0 && logits->shape[0] > 0)
     return mg_fail(MG_ESHAPE, "%s: logits %s hold no class to draw from", op, mg_shape_text(logits));
-  if (ids->buffer->backend != logits->buffer->backend)
-    return mg_fail(MG_EDEVICE, "%s: ids and logits are on different devices", op);
-  return MG_OK;
+  return mg_check_device(op, "ids", ids, "logits", logits);
 }
 
 static mg_status categorical_contiguous(mg_tensor *ids, const mg_tensor *logits, const mg_random_key *key) {

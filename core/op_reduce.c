@@ -25,12 +25,6 @@ static mg_status check_reduced_shape(const char *name, const mg_tensor *out, con
   return mg_check_shape(name, "out", out, x->ndim, shape);
 }
 
-static mg_status same_device(const char *name, const mg_tensor *out, const mg_tensor *x) {
-  if (mg_tensor_device(out) == mg_tensor_device(x)) return MG_OK;
-  return mg_fail(MG_EDEVICE, "%s: out %s and x %s are on different devices; copy one of them first", name, mg_shape_text(out),
-                 mg_shape_text(x));
-}
-
 /* What a reduction over no element is. Filling an integer with an infinity saturates to its own extreme. */
 static double of_nothing(int32_t op) {
   switch (op) {
@@ -60,7 +54,7 @@ mg_status mg_reduce(int32_t op, mg_tensor *out, const mg_tensor *x, uint32_t axe
   MG_TRY(mg_check_out(name, "out", out, &x, 1));
   MG_TRY(check_dtypes(name, op, out, x));
   MG_TRY(check_reduced_shape(name, out, x, axes));
-  MG_TRY(same_device(name, out, x));
+  MG_TRY(mg_check_device(name, "out", out, "x", x));
   MG_TRY(mg_check_offered(name, x, x->buffer->backend->reduce != NULL));
   if (mg_element_count(out) == 0) return MG_OK;
   if (mg_element_count(x) == 0) return mg_fill(out, of_nothing(op));
@@ -78,7 +72,7 @@ mg_status mg_arg_reduce(int32_t op, mg_tensor *out, const mg_tensor *x, int32_t 
   MG_TRY(mg_check_dtype(name, "out", out, MG_INT32));
   MG_TRY(mg_check_axis(name, x, &axis));
   MG_TRY(check_reduced_shape(name, out, x, 1u << axis));
-  MG_TRY(same_device(name, out, x));
+  MG_TRY(mg_check_device(name, "out", out, "x", x));
   MG_TRY(mg_check_offered(name, x, x->buffer->backend->arg_reduce != NULL));
   if (mg_element_count(out) == 0) return MG_OK;
   if (x->shape[axis] == 0)
@@ -97,7 +91,7 @@ static mg_status check_top_k(const mg_tensor *values, const mg_tensor *indices, 
   MG_TRY(mg_check_out("top_k", "indices", indices, &x, 1));
   MG_TRY(mg_check_like("top_k", "values", values, "x", x));
   MG_TRY(mg_check_dtype("top_k", "indices", indices, MG_INT32));
-  MG_TRY(same_device("top_k", indices, x));
+  MG_TRY(mg_check_device("top_k", "indices", indices, "x", x));
   MG_TRY(mg_check_same_shape("top_k", "indices", indices, "values", values));
   if (x->ndim == 0 || values->ndim != x->ndim || mg_axis_size(values, -1) > mg_axis_size(x, -1))
     return mg_fail(MG_ESHAPE, "top_k: values %s for x %s; expected (..., k) with k at most the size of x's last axis",

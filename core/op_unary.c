@@ -14,10 +14,7 @@ static mg_status check(const char *name, int32_t op, const mg_tensor *out, const
   MG_TRY(mg_check_tensor(name, "x", x));
   if (op >= MG_UNARY_IS_NAN) {
     MG_TRY(mg_check_dtype(name, "out", out, MG_UINT8));
-    if (mg_tensor_device(out) != mg_tensor_device(x))
-      return mg_fail(MG_EDEVICE, "%s: out %s and x %s are on different devices; copy one of them first", name, mg_shape_text(out),
-                     mg_shape_text(x));
-    return MG_OK;
+    return mg_check_device(name, "out", out, "x", x);
   }
   if (!takes_integers(op)) MG_TRY(mg_check_float(name, "x", x));
   return mg_check_like(name, "out", out, "x", x);
