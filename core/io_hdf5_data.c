@@ -92,8 +92,7 @@ static mg_status check_storage(const dataset *d, const mg_hdf5 *file, const char
   if (layout == H5D_VIRTUAL || H5Pget_external_count(d->plist) != 0)
     return hdf5_fail(MG_EINVAL, "hdf5: %s keeps its data in other files; a model file must hold its own", path);
   int64_t claimed, ratio = 1;
-  if (__builtin_mul_overflow(d->count, (int64_t)H5Tget_size(d->type), &claimed))
-    return hdf5_fail(MG_ENOMEM, "hdf5: %s claims more bytes than fit into memory", path);
+  if (__builtin_mul_overflow(d->count, (int64_t)H5Tget_size(d->type), &claimed)) claimed = INT64_MAX;
   hsize_t stored = H5Dget_storage_size(d->id), chunk[H5S_MAX_RANK];
   if (layout == H5D_CHUNKED) {
     int rank = H5Pget_chunk(d->plist, H5S_MAX_RANK, chunk);
