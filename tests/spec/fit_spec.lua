@@ -123,8 +123,8 @@ describe("fit", function()
     assert.equal(3 + 8, model.optimizer.iterations)
   end)
 
-  -- One step leaves some kilobytes of tables and tensors; 900 steps of them would be tens of MB. What grows by less than 1 MB is the
-  -- code that LuaJIT compiles.
+  -- One step leaves some kilobytes of tables and tensors; 900 steps of them would be tens of MB. What grows by less than 1 MB is
+  -- the code that LuaJIT compiles.
   it("keeps resident memory flat", function()
     if require("where").preload then return pending("measured without sanitizers") end
     local x, y = data(512)
