@@ -8,7 +8,7 @@ local ops = require "moongate.ops"
 local M = {}
 
 -- Where the global stream stands: every call uses as many offsets as it draws elements.
-local global = { seed = nil, stream = 0, offset = 0 }
+local global = { seed = nil, stream = 0, offset = 0, made = 0 } -- made: seeds drawn by make_seed
 
 -- A seed nobody chose: time, process clock and the address of a table.
 local function entropy()
@@ -21,18 +21,7 @@ end
 ---@example mg.set_random_seed(42)
 function M.set_random_seed(seed)
   check.integer("set_random_seed", "seed", seed, 0, 2 ^ 53)
-  global.seed, global.offset, M.made = seed, 0, 0
-end
-
---- Where the global stream stands, to go on from there later
----@return table { seed =, offset =, made = }
-function M.get_state() return { seed = M.global_seed(), offset = global.offset, made = M.made } end
-
---- Goes on from a state that get_state gave
----@param state table { seed =, offset =, made = }
-function M.set_state(state)
-  for _, name in ipairs { "seed", "offset", "made" } do check.integer("random.set_state", name, state[name], 0, 2 ^ 53) end
-  global.seed, global.offset, M.made = state.seed, state.offset, state.made
+  global.seed, global.offset, global.made = seed, 0, 0
 end
 
 --- The seed of everything that was given none.
@@ -44,11 +33,10 @@ end
 
 --- A seed (0..2^32-1) for something that was given none: drawn from the global seed, another one each time.
 ---@return integer
-M.made = 0
 function M.make_seed()
-  M.made = M.made + 1
+  global.made = global.made + 1
   local bits = tensors.alloc(shapes.own { 2 }, "float64")
-  ops.random_fill("uniform", bits, { seed = M.global_seed(), stream = 2 ^ 32, offset = 2 * M.made }, 0, 2 ^ 32)
+  ops.random_fill("uniform", bits, { seed = M.global_seed(), stream = 2 ^ 32, offset = 2 * global.made }, 0, 2 ^ 32)
   local seed = math.floor(bits:to_flat_table()[1])
   bits:free()
   return seed
@@ -56,14 +44,14 @@ end
 
 --- Where the global stream stands, for a file
 ---@return table { seed =, offset =, made = }
-function M.get_state() return { seed = M.global_seed(), offset = global.offset, made = M.made } end
+function M.get_state() return { seed = M.global_seed(), offset = global.offset, made = global.made } end
 
 --- Goes on where a stored global stream stood
 ---@param state table what get_state gave
 function M.set_state(state)
   check.type("random.set_state", "state", state, "table")
   for _, name in ipairs { "seed", "offset", "made" } do check.integer("random.set_state", name, state[name], 0, 2 ^ 53) end
-  global.seed, global.offset, M.made = state.seed, state.offset, state.made
+  global.seed, global.offset, global.made = state.seed, state.offset, state.made
 end
 
 local SeedGenerator = class("SeedGenerator")
@@ -116,13 +104,13 @@ local function options_of(op, options)
 end
 
 -- shape, then a, b, then options; a and b may be left out.
-local function draw(op, kind, a, b)
+local function draw(kind, a, b)
   return function(shape, p, q, options)
     if type(p) == "table" then p, options = nil, p elseif type(q) == "table" then q, options = nil, q end
-    options = options_of(op, options)
-    p, q = check.number(op, "first parameter", p or a), check.number(op, "second parameter", q or b)
-    local out = tensors.alloc(shapes.of(op, shape), tensors.dtype(op, options.dtype, tensors.floatx))
-    return ops.random_fill(kind, out, next_key(op, options, out.count), p, q)
+    options = options_of(kind, options)
+    p, q = check.number(kind, "first parameter", p or a), check.number(kind, "second parameter", q or b)
+    local out = tensors.alloc(shapes.of(kind, shape), tensors.dtype(kind, options.dtype, tensors.floatx))
+    return ops.random_fill(kind, out, next_key(kind, options, out.count), p, q)
   end
 end
 
@@ -133,27 +121,27 @@ end
 ---@param options? table { dtype =, seed = number|SeedGenerator, key = }
 ---@return Tensor
 ---@example mg.random.uniform({ 2, 3 }, -1, 1)
-M.uniform = draw("uniform", "uniform", 0, 1)
+M.uniform = draw("uniform", 0, 1)
 --- Normal numbers
 ---@param shape integer[]
 ---@param mean? number default 0
 ---@param deviation? number default 1
 ---@param options? table { dtype =, seed =, key = }
 ---@return Tensor
-M.normal = draw("normal", "normal", 0, 1)
+M.normal = draw("normal", 0, 1)
 --- Normal numbers drawn again beyond two deviations
 ---@param shape integer[]
 ---@param mean? number default 0
 ---@param deviation? number default 1
 ---@param options? table { dtype =, seed =, key = }
 ---@return Tensor
-M.truncated_normal = draw("truncated_normal", "truncated_normal", 0, 1)
+M.truncated_normal = draw("truncated_normal", 0, 1)
 --- 1 with probability p, else 0
 ---@param shape integer[]
 ---@param p? number default 0.5
 ---@param options? table { dtype =, seed =, key = }
 ---@return Tensor
-M.bernoulli = draw("bernoulli", "bernoulli", 0.5, 0)
+M.bernoulli = draw("bernoulli", 0.5, 0)
 
 --- One class id (from 0) for each row of logits
 ---@param logits Tensor (N, C)

@@ -4,7 +4,7 @@ local check = require "moongate.check"
 local tensors = require "moongate.tensor_core"
 local ops = require "moongate.ops"
 local raw = require "moongate.ops.raw"
-local memory = require "moongate.memory"
+local shapes = require "moongate.shape"
 local C = core.C
 
 tensors.create = require "moongate.tensor_create"
@@ -43,7 +43,7 @@ function Tensor:clone() return ops.copy(self) end
 ---@return integer[]|integer
 function Tensor:size(dim)
   if dim == nil then return self.shape end
-  return self.shape[require("moongate.shape").dim("size", dim, #self.shape)]
+  return self.shape[shapes.dim("size", dim, #self.shape)]
 end
 
 --- Number of elements
@@ -116,5 +116,4 @@ end
 ---@return integer
 function Tensor:nbytes() return self.count * tensors.BYTES[self.dtype] end
 
-tensors.memory = memory
 return tensors

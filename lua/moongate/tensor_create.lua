@@ -221,8 +221,7 @@ function M.eye(rows, columns, options)
   if type(columns) == "table" then columns, options = nil, columns end
   options, columns = options_of("eye", options), columns or rows
   check.integer("eye", "rows", rows, 0, 2 ^ 31)
-  check.integer("eye", "rows", rows, 0)
-  check.integer("eye", "columns", columns, 0)
+  check.integer("eye", "columns", columns, 0, 2 ^ 31)
   local t = raw.full(shapes.of("eye", { rows, columns }), options.dtype or tensors.floatx, 0)
   local p = tensors.write(t)
   for i = 0, math.min(rows, columns) - 1 do p[i * columns + i] = 1 end

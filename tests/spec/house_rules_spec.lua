@@ -126,6 +126,17 @@ describe("the rules of the house", function()
     end))
   end)
 
+  it("no function is defined twice in a file", function()
+    local current, seen
+    nothing_in(each_line(LUA, function(line, path)
+      if current ~= path then current, seen = path, {} end
+      local name = line:match("^function ([%w_%.:]+)")
+      local twice = name and seen[name]
+      if name then seen[name] = true end
+      return twice and "defines " .. name .. " again"
+    end))
+  end)
+
   it("functions in C have at most 40 lines", function()
     local start, current, number
     nothing_in(each_line(C, function(line, path)

@@ -239,12 +239,6 @@ end
 ---@return table
 function Layer:get_config() return fields.config(self, getmetatable(self).class) end
 
--- Configs --------------------------------------------------------------------------------------------------------------------
-
---- The options as an ordered object in Keras 3's form and order; it prints as JSON.
----@return table
-function Layer:get_config() return fields.config(self, getmetatable(self).class) end
-
 --- The layer as Keras writes it into a model's config: module, class, config, and the shape it was built for.
 ---@return table
 function Layer:serialize()

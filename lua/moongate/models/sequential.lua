@@ -21,7 +21,6 @@ function Sequential:setup(options)
   for key, value in pairs(options) do
     if key ~= "layers" then own[key] = value end
   end
-  self.layers = {}
   Layer.setup(self, own)
   self.layers = {}
   if given ~= nil then check.type("Sequential", "layers", given, "table") end

@@ -55,8 +55,7 @@ function M.cross_entropy(logits, labels, weights)
   local status = C.mg_cross_entropy_forward(y.handle, handle(probabilities), logits.handle, labels.handle, handle(weights))
   if status ~= 0 then core.raise() end
   if recording then
-    local node = autograd.record_many({ y }, function(node) cross_entropy_back(node, node[1]) end, { logits },
-      { probabilities, labels, weights })
+    local node = autograd.record_many({ y }, cross_entropy_back, { logits }, { probabilities, labels, weights })
     node.probabilities, node.labels, node.weights = probabilities, labels, weights
   end
   return y
@@ -66,10 +65,10 @@ local KINDS = { squared = C.MG_LOSS_SQUARED, absolute = C.MG_LOSS_ABSOLUTE, hube
   binary_logits = C.MG_LOSS_BINARY_LOGITS }
 local KIND_NAMES = { "squared", "absolute", "huber", "binary_logits" }
 
-local function pointwise_back(node)
+local function pointwise_back(node, dy)
   local prediction, target = node.list[1], node.target
   local dx = tensors.alloc_like(prediction, prediction.dtype)
-  local status = C.mg_pointwise_loss_backward(node.kind, dx.handle, node[1].handle, prediction.handle, target.handle,
+  local status = C.mg_pointwise_loss_backward(node.kind, dx.handle, dy.handle, prediction.handle, target.handle,
     handle(node.weights), node.delta)
   if status ~= 0 then core.raise() end
   autograd.accumulate(prediction, dx)

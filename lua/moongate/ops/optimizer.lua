@@ -23,7 +23,8 @@ end
 function M.optimizer_update(o)
   check.options("optimizer_update", check.type("optimizer_update", "arguments", o, "table"), KNOWN)
   args.kind = KINDS[o.kind] or KINDS[check.one_of("optimizer_update", "kind", o.kind, KIND_NAMES)]
-  args.flags = (o.nesterov and 1 or 0) + (o.centered and 2 or 0) + (o.amsgrad and 4 or 0)
+  args.flags = (o.nesterov and C.MG_OPTIMIZER_NESTEROV or 0) + (o.centered and C.MG_OPTIMIZER_CENTERED or 0)
+    + (o.amsgrad and C.MG_OPTIMIZER_AMSGRAD or 0)
   args.step = check.integer("optimizer_update", "step", o.step or 1, 1, 2 ^ 53)
   for _, name in ipairs(NUMBERS) do
     args[name] = check.type("optimizer_update", name, o[name] or 0, "number")

@@ -1,6 +1,7 @@
 -- Unrecorded operations and views, for the bodies of the others. Dimensions count from 0 here, as in the engine.
 local core = require "moongate.ffi.core"
 local ffi = require "ffi"
+local bit = require "bit"
 local memory = require "moongate.memory"
 local tensors = require "moongate.tensor_core"
 local shapes = require "moongate.shape"
@@ -132,8 +133,6 @@ function raw.broadcast(x, shape)
   local sizes, n = fill_dims(shape)
   return view(handle, C.mg_tensor_broadcast(handle, x.handle, n, sizes), x, shape, shapes.count(shape))
 end
-
-local bit = require "bit"
 
 --- Reduces over `axes` (bits); the reduced dimensions stay with size 1.
 function raw.reduce(code, x, axes, dtype)

@@ -158,9 +158,8 @@ M.argmax = arg_reduce("argmax", C.MG_ARG_MAX)
 M.argmin = arg_reduce("argmin", C.MG_ARG_MIN)
 
 -- dx[..., ids[..., j]] = dy[..., j]
-local function top_k_back(node)
-  local x, ids, dy = node.list[1], node.ids, node[1]
-  if not dy then return end
+local function top_k_back(node, dy)
+  local x, ids = node.list[1], node.ids
   local n, k = x.shape[#x.shape], ids.shape[#ids.shape]
   local shape = shapes.own { dy.count / k, k, n }
   local places = tensors.alloc(shape, x.dtype, x)
