@@ -1,4 +1,5 @@
 /* op_activation.c: Keras's elementwise activations and their gradients. */
+#include "activation.h"
 #include "backend.h"
 #include "error.h"
 
@@ -24,24 +25,6 @@ mg_status mg_activation_forward(mg_tensor *out, const mg_tensor *x, const mg_act
   return status;
 }
 
-enum { NEITHER, BY_Y, BY_X };
-
-/* What the slope is computed from. */
-static int slope_source(const mg_activation *activation) {
-  switch (activation->kind) {
-    case MG_ACT_LINEAR: return NEITHER;
-    case MG_ACT_TANH:
-    case MG_ACT_SIGMOID:
-    case MG_ACT_HARD_SIGMOID:
-    case MG_ACT_ELU:
-    case MG_ACT_SELU:
-    case MG_ACT_EXPONENTIAL:
-    case MG_ACT_SOFTSIGN: return BY_Y;
-    case MG_ACT_RELU: return activation->a == 0 && activation->c == 0 ? BY_Y : BY_X;
-    default: return BY_X;
-  }
-}
-
 static mg_status check_backward(const mg_tensor *dx, const mg_tensor *dy, const char *name, const mg_tensor *v) {
   static const char *const op = "activation_backward";
   MG_TRY(mg_check_writable(op, "dx", dx));
@@ -59,18 +42,16 @@ static mg_status check_backward(const mg_tensor *dx, const mg_tensor *dy, const 
 mg_status mg_activation_backward(mg_tensor *dx, const mg_tensor *dy, const mg_tensor *x, const mg_tensor *y,
                                  const mg_activation *activation) {
   MG_TRY(check_kind("activation_backward", activation));
-  int source = slope_source(activation);
-  const mg_tensor *v = source == BY_Y ? y : source == BY_X ? x : NULL;
-  MG_TRY(check_backward(dx, dy, source == BY_Y ? "y" : source == BY_X ? "x" : NULL, v));
+  const int by_x = mg_slope_needs_x(activation), by_y = !by_x && activation->kind != MG_ACT_LINEAR;
+  const mg_tensor *v = by_x ? x : by_y ? y : NULL;
+  MG_TRY(check_backward(dx, dy, by_x ? "x" : by_y ? "y" : NULL, v));
   MG_TRY(mg_check_offered("activation_backward", dx, dx->buffer->backend->activation_backward != NULL));
   if (mg_element_count(dx) == 0) return MG_OK;
   mg_tensor slope_of = {0}, gradient = {0};
   mg_status status = mg_detach_input(&gradient, dy, dx);
   if (status == MG_OK && v) status = mg_detach_input(&slope_of, v, dx);
-  mg_tensor *from = v ? &slope_of : NULL;
   if (status == MG_OK)
-    status = dx->buffer->backend->activation_backward(dx, &gradient, source == BY_X ? from : NULL, source == BY_Y ? from : NULL,
-                                                      activation);
+    status = dx->buffer->backend->activation_backward(dx, &gradient, by_x ? &slope_of : NULL, by_y ? &slope_of : NULL, activation);
   mg_release(&gradient);
   mg_release(&slope_of);
   mg_mark_written(dx);

@@ -58,7 +58,7 @@ MG_INLINE vf softsign_slope(vf y) {
   return rest * rest;
 }
 
-enum { PLAIN_RELU = MG_ACT_COUNT };
+enum { PLAIN_RELU = MG_ACT_COUNT, ELU_BY_X };
 
 MG_INLINE vf slope_value(int kind, vf v, constants k) {
   vf one = vset(1.0f), zero = vset(0.0f), t;
@@ -88,6 +88,7 @@ MG_INLINE vf slope_value(int kind, vf v, constants k) {
     case MG_ACT_SPARSE_SIGMOID: return vselect(inside(-one, v, one), vset(0.5f), zero);
     case MG_ACT_THRESHOLD: return one_where(vgt(v, k.a));
     case PLAIN_RELU: return plain_relu_slope(v, k);                                         /* y */
+    case ELU_BY_X: return vselect(vgt(v, zero), one, k.a * vexp(v));
     default: return one;
   }
 }
@@ -105,6 +106,11 @@ static void relu_slope_loop(const mg_activation *activation, int64_t n, float *d
   else slope_loop(MG_ACT_RELU, activation, n, dx, dy, v);
 }
 
+static void elu_slope_loop(const mg_activation *activation, int64_t n, float *dx, const float *dy, const float *v) {
+  if (activation->a < 0) slope_loop(ELU_BY_X, activation, n, dx, dy, v);
+  else slope_loop(MG_ACT_ELU, activation, n, dx, dy, v);
+}
+
 static void activation_slope_float32(const mg_activation *activation, int64_t n, float *dx, const float *dy, const float *v) {
   switch (activation->kind) {
 #define CASE(KIND) case KIND: slope_loop(KIND, activation, n, dx, dy, v); break
@@ -112,7 +118,7 @@ static void activation_slope_float32(const mg_activation *activation, int64_t n,
     CASE(MG_ACT_SIGMOID);
     CASE(MG_ACT_HARD_SIGMOID);
     case MG_ACT_RELU: relu_slope_loop(activation, n, dx, dy, v); break;
-    CASE(MG_ACT_ELU);
+    case MG_ACT_ELU: elu_slope_loop(activation, n, dx, dy, v); break;
     CASE(MG_ACT_SELU);
     CASE(MG_ACT_CELU);
     CASE(MG_ACT_GELU);

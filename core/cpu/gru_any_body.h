@@ -5,26 +5,16 @@
 
 #define LOOPS (&MG_NAME(float32))
 
-/* The slopes that mg_activation_backward takes from y. */
-static int slope_needs_input(const mg_activation *a) {
-  switch (a->kind) {
-    case MG_ACT_LINEAR: case MG_ACT_TANH: case MG_ACT_SIGMOID: case MG_ACT_HARD_SIGMOID: case MG_ACT_ELU: case MG_ACT_SELU:
-    case MG_ACT_EXPONENTIAL: case MG_ACT_SOFTSIGN: return 0;
-    case MG_ACT_RELU: return a->a != 0 || a->c != 0;
-    default: return 1;
-  }
-}
-
 /* sums: inputs of an activation become its values; slots: what the slope needs. n floats. */
 static void activate(const mg_activation *a, int64_t n, float *slots, float *sums) {
-  if (slope_needs_input(a)) memcpy(slots, sums, (size_t)n * sizeof *sums);
+  if (mg_slope_needs_x(a)) memcpy(slots, sums, (size_t)n * sizeof *sums);
   LOOPS->activation(a, n, sums, sums);
-  if (!slope_needs_input(a)) memcpy(slots, sums, (size_t)n * sizeof *sums);
+  if (!mg_slope_needs_x(a)) memcpy(slots, sums, (size_t)n * sizeof *sums);
 }
 
 /* The activated values of slots, written to `values` where they are not there already. */
 static const float *activated(const mg_activation *a, int64_t n, const float *slots, float *values) {
-  if (!slope_needs_input(a)) return slots;
+  if (!mg_slope_needs_x(a)) return slots;
   LOOPS->activation(a, n, values, slots);
   return values;
 }

@@ -1,6 +1,7 @@
 /* gru_body.h: the compiled part of the float32 GRU, once per instruction set: gru_generic.c, gru_avx2.c, gru_avx512.c. */
 #include <string.h>
 
+#include "../activation.h"
 #include "float32.h"
 #include "gru_fast.h"
 #include "vector_math.h"

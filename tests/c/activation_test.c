@@ -36,7 +36,7 @@ static double formula(const mg_activation *p, double x) {
   }
 }
 
-/* Each kind once, relu as plain, relu6, leaky and with everything. */
+/* Each kind once, relu as plain, relu6, leaky and with everything, elu with alpha below 0. */
 static int all_kinds(mg_activation *list) {
   int n = 0;
   for (int32_t kind = 0; kind < MG_ACT_COUNT; kind++) {
@@ -47,10 +47,11 @@ static int all_kinds(mg_activation *list) {
   list[n++] = (mg_activation){.kind = MG_ACT_RELU, .b = 6};
   list[n++] = (mg_activation){.kind = MG_ACT_RELU, .a = 0.1, .b = INFINITY};
   list[n++] = (mg_activation){.kind = MG_ACT_RELU, .a = 0.1, .b = 1.7, .c = 0.5};
+  list[n++] = (mg_activation){.kind = MG_ACT_ELU, .a = -0.5};
   return n;
 }
 
-enum { KINDS = MG_ACT_COUNT + 3 };
+enum { KINDS = MG_ACT_COUNT + 4 };
 static const int64_t SIZES[] = {3, 5, 31};
 
 static void test_forward(void) {

@@ -13,7 +13,7 @@ local NAMES = { "linear", "tanh", "sigmoid", "hard_sigmoid", "relu", "elu", "sel
   "hard_silu", "hard_tanh", "softplus", "softsign", "exponential", "mish", "log_sigmoid", "hard_shrink", "soft_shrink",
   "tanh_shrink", "squareplus", "sparse_plus", "sparse_sigmoid", "threshold" }
 -- Those whose slope the engine computes from the output alone.
-local FROM_OUTPUT = { linear = true, tanh = true, sigmoid = true, hard_sigmoid = true, elu = true, selu = true, exponential = true,
+local FROM_OUTPUT = { linear = true, tanh = true, sigmoid = true, hard_sigmoid = true, selu = true, exponential = true,
   softsign = true }
 
 local CODES = {}
@@ -55,7 +55,8 @@ function M.activation(x, spec)
   if x.node and autograd.state.on then
     local node = autograd.record_output(y, backward, x)
     node.struct = struct
-    if not (FROM_OUTPUT[spec.kind] or (spec.kind == "relu" and struct.a == 0 and struct.c == 0)) then
+    if not (FROM_OUTPUT[spec.kind] or (spec.kind == "relu" and struct.a == 0 and struct.c == 0)
+            or (spec.kind == "elu" and struct.a >= 0)) then
       node.x, node.va = x, autograd.version(x)
     end
   end
