@@ -91,7 +91,7 @@ function Registry:deserialize(config)
   if config.class_name == "function" then return self:named(config.config) end
   local entry = self.entries[config.class_name]
   if not entry then self:unknown(config.class_name) end
-  return entry.from_config(config.config or {})
+  return is_class(entry) and entry.from_config(config.config or {}) or entry
 end
 
 --- An object for an identifier; nil and null give nil.

@@ -78,6 +78,12 @@ describe("LearningRateScheduler", function()
     assert.equal(0.5, model.optimizer.learning_rate)
     assert.equal(1, logs[1].learning_rate)
   end)
+
+  it("refuses options that it does not know", function()
+    local ok, message = pcall(callbacks.LearningRateScheduler, function(_, rate) return rate end, { verbos = 1 })
+    assert.is_false(ok)
+    assert.matches('did you mean "verbose"', message)
+  end)
 end)
 
 describe("CSVLogger", function()

@@ -83,6 +83,14 @@ describe("fit", function()
       return model:fit(x, y, options).history.loss[1]
     end
     assert.near((3 + 0 + 3) / 3, loss { class_weight = { [1] = 3 } }, 1e-6)
+    local both = { class_weight = { [1] = 3 }, sample_weight = mg.ones(3), verbose = 0 }
+    local model = linear()
+    for _, method in ipairs { "fit", "train_on_batch" } do
+      both.verbose = method == "fit" and 0 or nil
+      local ok, message = pcall(model[method], model, x, y, both)
+      assert.is_false(ok)
+      assert.matches("class_weight and sample_weight are both given", message)
+    end
     assert.near((3 + 0 + 5) / 3, loss { sample_weight = mg.tensor { 3, 1, 5 } }, 1e-6)
   end)
 

@@ -95,7 +95,7 @@ local OBJECTS = {
 
 -- What layers, cells and optimizers call on themselves; their arguments come from moongate.
 local INNER = {}
-for name in ([[init setup declare extend check_input known_features ensure_built operation run build_for weights_of_classes define
+for name in ([[init setup declare extend check_input known_features ensure_built operation run build_for sample_weights define
   plain_step fused_arguments step_masks convert convert_mask title shape_text]]):gmatch("%S+") do
   INNER[name] = true
 end

@@ -46,5 +46,8 @@ describe("the registry", function()
     assert.is_false(pcall(mg.activations.register, "", squash))
     assert.is_false(pcall(mg.activations.register, "nothing", nil))
     assert.are.equal(squash, mg.layers.Dense.from_config(layer:get_config()).activation)
+    local function ramp(shape, dtype) return mg.ones(shape, { dtype = dtype }) end
+    mg.initializers.register("ramp_for_spec", ramp)
+    assert.are.equal(ramp, mg.initializers.deserialize { class_name = "ramp_for_spec", config = {} })
   end)
 end)

@@ -1,6 +1,5 @@
--- The base of callbacks, and the list of them that training calls. Names and order of the hooks: keras.callbacks.Callback.
+-- The base of callbacks. Names and order of the hooks: keras.callbacks.Callback.
 -- Epochs and batches count from 0 in hooks, as in Keras.
-local check = require "moongate.check"
 local class = require "moongate.class"
 
 local HOOKS = {
@@ -22,35 +21,12 @@ for _, name in ipairs(HOOKS) do Callback[name] = function() end end
 ---@return table
 function Callback.extend(parent, name) return class(name, parent) end
 
+--- The model that is trained, kept in `self.model`.
+---@param model Sequential
 function Callback:set_model(model) self.model = model end
+
+--- What the run is: epochs, steps, verbose, kept in `self.params`.
+---@param params table
 function Callback:set_params(params) self.params = params end
-
---- Callbacks as one: plain tables of functions count as LambdaCallback.
-local CallbackList = class("CallbackList")
-Callback.List = CallbackList
-
-local function as_callback(value, i)
-  if type(value) == "table" and value.on_epoch_begin and value.is then return value end
-  if type(value) == "table" and getmetatable(value) == nil then return require("moongate.callbacks.lambda_callback")(value) end
-  return check.fail("fit: callbacks[%d] is %s, expected a callback or a table of hooks (%s)", i, check.describe(value),
-    table.concat(HOOKS, ", "))
-end
-
-function CallbackList:init(list, model, params)
-  self.members = {}
-  for i, value in ipairs(list) do self:append(as_callback(value, i), model, params) end
-end
-
-function CallbackList:append(callback, model, params)
-  self.members[#self.members + 1] = callback
-  callback:set_model(model)
-  callback:set_params(params)
-end
-
-for _, name in ipairs(HOOKS) do
-  CallbackList[name] = function(self, ...)
-    for _, callback in ipairs(self.members) do callback[name](callback, ...) end
-  end
-end
 
 return Callback

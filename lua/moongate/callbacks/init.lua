@@ -3,7 +3,7 @@ return {
   Callback = require "moongate.callbacks.callback",
   CSVLogger = require "moongate.callbacks.csv_logger",
   EarlyStopping = require "moongate.callbacks.early_stopping",
-  History = require "moongate.models.history",
+  History = require "moongate.callbacks.history",
   LambdaCallback = require "moongate.callbacks.lambda_callback",
   LearningRateScheduler = require "moongate.callbacks.learning_rate_scheduler",
   ModelCheckpoint = require "moongate.callbacks.model_checkpoint",

@@ -12,7 +12,7 @@ local LearningRateScheduler = Callback:extend("LearningRateScheduler")
 function LearningRateScheduler:init(schedule, options)
   if type(schedule) == "table" and schedule.schedule then schedule, options = schedule.schedule, schedule end
   self.schedule = check.type("LearningRateScheduler", "schedule", schedule, "function")
-  self.verbose = options and options.verbose or 0
+  self.verbose = check.options("LearningRateScheduler", options, { "schedule", "verbose" }).verbose or 0
 end
 
 function LearningRateScheduler:on_epoch_begin(epoch)

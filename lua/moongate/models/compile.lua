@@ -10,14 +10,15 @@ local tensor = require "moongate.tensor"
 local OPTIONS = { "optimizer", "loss", "metrics", "weighted_metrics" }
 
 -- "crossentropy" means the binary, sparse or one-hot kind, as the shapes tell.
+local function is_by_shape(loss)
+  local lower = type(loss) == "string" and loss:lower()
+  return lower == "crossentropy" or lower == "ce"
+end
+
 local function resolve_loss(self, y, y_pred)
   local given = self.compiled_with.loss
   if given == nil then return false end
-  local lower = type(given) == "string" and given:lower()
-  if lower == "crossentropy" or lower == "ce" then
-    return losses.get(metrics.kind_by_shape(y, y_pred) .. "Crossentropy")
-  end
-  return losses.get(given)
+  return losses.get(is_by_shape(given) and metrics.kind_by_shape(y, y_pred) .. "Crossentropy" or given)
 end
 
 local function resolve_metrics(list, y, y_pred)
@@ -38,7 +39,7 @@ return function(Sequential)
   function Sequential:compile(options)
     options = check.options(self:title() .. ": compile", options, OPTIONS)
     local loss = options.loss
-    if loss ~= nil and type(loss) ~= "string" or loss and not loss:lower():match("^c") then losses.get(loss) end
+    if loss ~= nil and not is_by_shape(loss) then losses.get(loss) end
     self.optimizer = optimizers.get(options.optimizer or "rmsprop")
     self.compiled_with = {
       loss = loss, metrics = check_list("metrics", options.metrics),

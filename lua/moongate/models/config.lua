@@ -4,6 +4,7 @@ local fields = require "moongate.fields"
 local json = require "moongate.json"
 local layers = require "moongate.layers"
 local losses = require "moongate.losses"
+local metrics = require "moongate.metrics"
 local null = require "moongate.null"
 local optimizers = require "moongate.optimizers"
 
@@ -15,21 +16,15 @@ local function list_of(items, encode)
 end
 
 -- Names stay names; objects become configs.
-local function encode_metric(metric)
-  if type(metric) ~= "table" then return metric end
-  return json.object {
-    { "module", "keras.metrics" }, { "class_name", getmetatable(metric).class.name }, { "config", metric:get_config() },
-    { "registered_name", null },
-  }
-end
+local function encode_metric(metric) return type(metric) == "string" and metric or metrics.serialize(metric) end
 
 local function compile_config(self)
   local given = self.compiled_with
   if not given then return json.object() end
   local loss = given.loss
-  if type(loss) == "table" then loss = losses.serialize(loss) end
+  if type(loss) ~= "string" then loss = losses.serialize(loss) end
   return json.object {
-    { "optimizer", optimizers.serialize(self.optimizer) }, { "loss", loss or null }, { "loss_weights", null },
+    { "optimizer", optimizers.serialize(self.optimizer) }, { "loss", loss }, { "loss_weights", null },
     { "metrics", list_of(given.metrics, encode_metric) }, { "weighted_metrics", list_of(given.weighted_metrics, encode_metric) },
     { "run_eagerly", false }, { "steps_per_execution", 1 }, { "jit_compile", false },
   }
@@ -78,7 +73,7 @@ return function(Sequential)
     if config.class_name == "Sequential" and config.config then config = config.config end
     local list = {}
     for i, each in ipairs(config.layers or {}) do list[i] = layers.deserialize(each) end
-    local model = Sequential(list, { name = config.name })
+    local model = Sequential { layers = list, name = config.name }
     local shape = config.build_input_shape
     if type(shape) == "table" and shape ~= null then model:ensure_built(shape) end
     if config.trainable == false then model.trainable = false end

@@ -1,10 +1,9 @@
 -- fit and evaluate: epochs over batches, validation, callbacks, Ctrl-C. Source: keras/src/trainers/trainer.py.
 local create = require "moongate.tensor_create"
-local Callback = require "moongate.callbacks.callback"
+local CallbackList = require "moongate.callbacks.list"
 local check = require "moongate.check"
 local Dataset = require "moongate.data.dataset"
-local History = require "moongate.models.history"
-local ProgressBar = require "moongate.callbacks.progress_bar"
+local History = require "moongate.callbacks.history"
 local random = require "moongate.random"
 local signal = require "moongate.ffi.signal"
 local tensor = require "moongate.tensor"
@@ -24,11 +23,6 @@ end
 local function arguments(op, y, options, known)
   if options == nil and is_options(y) then y, options = nil, y end
   return y, check.options(op, options, known)
-end
-
-local function verbosity(value)
-  if value == nil or value == "auto" then return 1 end
-  return value == true and 1 or value or 0
 end
 
 -- The last part of the rows, before any shuffling, as Keras does.
@@ -57,7 +51,6 @@ end
 local function datasets(self, op, x, y, o)
   local w = as_tensor(o.sample_weight)
   x, y = as_tensor(x), as_tensor(y)
-  if o.class_weight and w then check.fail("%s: class_weight and sample_weight are both given, expected one of them", op) end
   local validation = o.validation_data
   if o.validation_split and o.validation_split ~= 0 then
     local part
@@ -117,7 +110,7 @@ local function least(a, b) return a and b and math.min(a, b) or a or b end
 
 local function class_weighted(self, class_weight)
   if not class_weight then return self.train_step end
-  return function(model, x, y) return model:train_step(x, y, model.weights_of_classes(y, class_weight)) end
+  return function(model, x, y, w) model:train_step(x, y, model:sample_weights("fit", y, w, class_weight)) end
 end
 
 -- One epoch; true when Ctrl-C ended it.
@@ -151,26 +144,13 @@ local function train(self, run, first, epochs)
     local batch = train_epoch(self, run, epoch)
     if batch then
       run.history.interrupted = true
-      if run.verbose > 0 then say_interrupted(epoch, epochs, batch) end
+      if run.list.verbose > 0 then say_interrupted(epoch, epochs, batch) end
       break
     end
     if self.stop_training then break end
   end
   self.optimizer:finalize_variable_values()
   run.list:on_train_end({})
-end
-
--- The progress bar ends its line before functions of the user print theirs, and after callbacks that add figures.
-local function callbacks_of(self, o, verbose, history, params)
-  local list, functions = {}, {}
-  for _, callback in ipairs(o.callbacks or {}) do
-    local group = type(callback) == "table" and getmetatable(callback) and list or functions
-    group[#group + 1] = callback
-  end
-  if verbose > 0 then list[#list + 1] = ProgressBar() end
-  for _, callback in ipairs(functions) do list[#list + 1] = callback end
-  if history then list[#list + 1] = history end
-  return Callback.List(list, self, params)
 end
 
 -- Catches Ctrl-C while f runs. A step leaves some 40 KB of small Lua tables; a short pause of the collector keeps the heap flat.
@@ -205,11 +185,11 @@ return function(Sequential)
     local data, validation = datasets(self, op, x, y, o)
     prepare(self, data)
     local run = { train = data, validation = validation, history = History(), every = o.validation_freq or 1 }
-    run.verbose, run.validation_steps = verbosity(o.verbose), o.validation_steps
+    run.validation_steps = o.validation_steps
     run.steps, run.step = least(o.steps_per_epoch, data:steps()), class_weighted(self, o.class_weight)
     local epochs = check.integer(op, "epochs", o.epochs or 1, 0)
     local first = check.integer(op, "initial_epoch", o.initial_epoch or 0, 0)
-    run.list = callbacks_of(self, o, run.verbose, run.history, { epochs = epochs, steps = run.steps, verbose = run.verbose })
+    run.list = CallbackList(self, o, { epochs = epochs, steps = run.steps }, run.history)
     self.stop_training = false
     guarded(train, self, run, first, epochs)
     return run.history
@@ -228,8 +208,7 @@ return function(Sequential)
     local data = Dataset.of(op, as_tensor(x), as_tensor(y), as_tensor(o.sample_weight))
     if not Dataset.is_dataset(x) and type(x) ~= "function" then data = data:batch(o.batch_size or 32) end
     prepare(self, data)
-    local verbose, steps = verbosity(o.verbose), least(o.steps, data:steps())
-    local list = callbacks_of(self, o, verbose, nil, { epochs = 1, steps = steps, verbose = verbose })
+    local list = CallbackList(self, o, { epochs = 1, steps = least(o.steps, data:steps()) })
     guarded(evaluate_batches, self, data, o.steps, list)
     return self:flatten_figures(o.return_dict)
   end

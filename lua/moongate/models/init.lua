@@ -1,2 +1,2 @@
 -- Models. Keras: keras.models.
-return { Sequential = require "moongate.models.sequential", History = require "moongate.models.history" }
+return { Sequential = require "moongate.models.sequential" }

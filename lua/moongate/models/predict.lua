@@ -1,10 +1,9 @@
 -- predict: the model's output for any number of rows, batch by batch. Source: keras/src/trainers/trainer.py.
 local autograd = require "moongate.autograd"
-local Callback = require "moongate.callbacks.callback"
+local CallbackList = require "moongate.callbacks.list"
 local check = require "moongate.check"
 local Dataset = require "moongate.data.dataset"
 local ops = require "moongate.ops"
-local ProgressBar = require "moongate.callbacks.progress_bar"
 local tensor = require "moongate.tensor"
 
 local OPTIONS = { "batch_size", "verbose", "steps", "callbacks" }
@@ -51,10 +50,7 @@ return function(Sequential)
     if first == nil then check.fail("%s: x has no rows", op) end
     self:build_for(first)
     local steps = o.steps or data:steps()
-    local list, verbose = {}, o.verbose == nil and 1 or o.verbose == "auto" and 1 or o.verbose
-    for i, callback in ipairs(o.callbacks or {}) do list[i] = callback end
-    if verbose == 1 then list[#list + 1] = ProgressBar() end
-    list = Callback.List(list, self, { epochs = 1, steps = steps, verbose = verbose })
+    local list = CallbackList(self, o, { epochs = 1, steps = steps })
     return unpack(autograd.no_grad(run, self, data, steps, list))
   end
 end

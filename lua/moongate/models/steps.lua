@@ -20,10 +20,7 @@ local function class_ids(y)
   return y.dtype == "int32" and y or ops.cast(y, "int32")
 end
 
---- Weights of samples from a table of weights by class id; a class that is not in it weighs 1.
----@param y Tensor labels
----@param class_weight table { [0] = 1.0, [1] = 2.5 }
----@return Tensor
+-- Weights of samples from a table of weights by class id; a class that is not in it weighs 1.
 local function weights_of_classes(y, class_weight)
   local ids, list, most = class_ids(y), {}, 0
   for id in pairs(class_weight) do most = math.max(most, tonumber(id) or 0) end
@@ -46,7 +43,19 @@ local function check_rows(self, op, x, y, w)
 end
 
 return function(Sequential)
-  Sequential.weights_of_classes = weights_of_classes
+  --- The weights of a batch's samples: those given, or those of their classes.
+  ---@param op string
+  ---@param y Tensor labels
+  ---@param w Tensor|nil
+  ---@param class_weight table|nil { [0] = 1.0, [1] = 2.5 }
+  ---@return Tensor|nil
+  function Sequential:sample_weights(op, y, w, class_weight)
+    if class_weight == nil then return w end
+    op = self:title() .. ": " .. op
+    if w then check.fail("%s: class_weight and sample_weight are both given, expected one of them", op) end
+    check.type(op, "class_weight", class_weight, "table")
+    return weights_of_classes(tensor.expect(op, "y", y), class_weight)
+  end
 
   local function backward_and_update(self, loss)
     local variables = self.trainable_weights
@@ -96,9 +105,7 @@ return function(Sequential)
     tensor.expect(self:title() .. ": " .. op, "x", x)
     self:prepare(x)
     memory.scope(function()
-      local weight = as_tensor(options.sample_weight)
-      if options.class_weight then weight = weights_of_classes(y, options.class_weight) end
-      step(self, x, y, weight)
+      step(self, x, y, self:sample_weights(op, y, as_tensor(options.sample_weight), options.class_weight))
     end)
     return flatten(self, options.return_dict)
   end

@@ -1,0 +1,51 @@
+-- The callbacks of a run as one, with the progress bar and the history that every run has. Hooks: see callback.lua.
+local Callback = require "moongate.callbacks.callback"
+local check = require "moongate.check"
+local class = require "moongate.class"
+local LambdaCallback = require "moongate.callbacks.lambda_callback"
+local ProgressBar = require "moongate.callbacks.progress_bar"
+
+local List = class("CallbackList")
+
+for _, name in ipairs(Callback.HOOKS) do
+  List[name] = function(self, ...)
+    for _, callback in ipairs(self.members) do callback[name](callback, ...) end
+  end
+end
+
+local function is_plain(value) return type(value) == "table" and getmetatable(value) == nil end
+
+local function as_callback(value, i)
+  if is_plain(value) then return LambdaCallback(value) end
+  if type(value) == "table" and value.on_epoch_begin and value.is then return value end
+  return check.fail("fit: callbacks[%d] is %s, expected a callback or a table of hooks (%s)", i, check.describe(value),
+    table.concat(Callback.HOOKS, ", "))
+end
+
+local function verbosity(value)
+  if value == nil or value == "auto" or value == true then return 1 end
+  return value or 0
+end
+
+--- The list for a run of `model`. `options`: callbacks and verbose as fit takes them; `params`: epochs and steps; `history`: a
+--- History or nil. The bar ends its line before functions of the user print theirs, and after callbacks that add figures.
+---@param model Sequential
+---@param options table
+---@param params table
+---@param history? History
+function List:init(model, options, params, history)
+  self.members, self.verbose, params.verbose = {}, verbosity(options.verbose), verbosity(options.verbose)
+  local functions = {}
+  for i, value in ipairs(options.callbacks or {}) do
+    table.insert(is_plain(value) and functions or self.members, as_callback(value, i))
+  end
+  if self.verbose > 0 then table.insert(self.members, ProgressBar()) end
+  for _, callback in ipairs(functions) do table.insert(self.members, callback) end
+  if history then table.insert(self.members, history) end
+  for _, callback in ipairs(self.members) do
+    callback:set_model(model)
+    callback:set_params(params)
+  end
+end
+
+return List
