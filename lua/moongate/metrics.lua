@@ -231,7 +231,7 @@ end
 
 local LOGITS = { "from_logits", default = false, codec = fields.boolean }
 local SMOOTHING = { "label_smoothing", default = 0, codec = fields.number }
-local AXIS = { "axis", default = -1, codec = fields.axes }
+local AXIS = { "axis", default = -1, codec = fields.integer }
 
 --- Binary cross-entropy.
 ---@example mg.metrics.BinaryCrossentropy { from_logits = true }

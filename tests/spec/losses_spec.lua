@@ -1,4 +1,5 @@
 local mg = require "moongate"
+local near = require "near"
 local losses = mg.losses
 
 local function value(loss, y, p, w) return loss(y, p, w):item() end
@@ -35,6 +36,21 @@ describe("losses", function()
     assert.near(9, value(losses.MeanSquaredError(), y, p), 1e-6)
     p.keras_mask = mg.tensor({ { 0, 0 } }, { dtype = "uint8" })
     assert.equal(0, value(losses.MeanSquaredError(), y, p))
+  end)
+
+  it("mean over the axis named, counted from 0 as in Keras", function()
+    local function nats(t, p) return -(t * math.log(p) + (1 - t) * math.log(1 - p)) end
+    local y, p = mg.tensor { { 1, 0, 1 }, { 0, 0, 1 } }, mg.tensor { { 0.9, 0.2, 0.7 }, { 0.3, 0.6, 0.5 } }
+    local rows = { (nats(1, 0.9) + nats(0, 0.2) + nats(1, 0.7)) / 3, (nats(0, 0.3) + nats(0, 0.6) + nats(1, 0.5)) / 3 }
+    local columns = { (nats(1, 0.9) + nats(0, 0.3)) / 2, (nats(0, 0.2) + nats(0, 0.6)) / 2, (nats(1, 0.7) + nats(1, 0.5)) / 2 }
+    for axis, expected in pairs { [-1] = rows, [1] = rows, [0] = columns, [-2] = columns } do
+      near(losses.BinaryCrossentropy { axis = axis, reduction = "none" }(y, p), expected, 1e-6)
+      local logits = mg.ops.log(p / (1 - p))
+      near(losses.BinaryCrossentropy { axis = axis, reduction = "none", from_logits = true }(y, logits), expected, 1e-6)
+    end
+    local ok, message = pcall(losses.BinaryCrossentropy { axis = 2 }, y, p)
+    assert.is_false(ok)
+    assert.matches("axis = 2.*{2, 3}.*%-2%.%.1", message)
   end)
 
   it("ignore a class", function()

@@ -64,20 +64,14 @@ local function smooth(y_true, amount, classes)
   return ops.add(ops.mul(y_true, 1 - amount), amount / classes)
 end
 
-function functions.binary_crossentropy(self, y_true, y_pred, rows, weights)
-  y_true, y_pred = match(self.name, y_true, y_pred)
-  y_true = smooth(y_true, self.label_smoothing, 2)
-  if self.from_logits then return pointwise("binary_logits", self.name, y_true, y_pred, rows, weights) end
-  local p = ops.clip(y_pred, EPSILON, 1 - EPSILON)
-  local positive = ops.mul(y_true, ops.log(p))
-  local negative = ops.mul(ops.sub(1, y_true), ops.log(ops.sub(1, p)))
-  local values = ops.reshape(ops.neg(ops.mean(ops.add(positive, negative), { self.axis })), rows)
-  return weights and ops.mul(values, ops.cast(weights, values.dtype)) or values
-end
-
+-- Keras's axis as a dimension of the predictions, from 1; 0 for a scalar.
 local function axis_of(self, y_pred)
   local n = #y_pred.shape
-  return self.axis < 0 and n + self.axis + 1 or self.axis + 1
+  local dim = self.axis < 0 and n + self.axis + 1 or self.axis + 1
+  if n > 0 and (dim < 1 or dim > n) then
+    check.fail("%s: axis = %d for predictions %s, expected %d..%d", self.name, self.axis, tostring(y_pred.shape), -n, n - 1)
+  end
+  return dim
 end
 
 --- Shape of the unreduced losses: predictions without their class axis.
@@ -98,6 +92,17 @@ local function classes_last(self, x)
   end
   order[n] = axis
   return ops.permute(x, order)
+end
+
+function functions.binary_crossentropy(self, y_true, y_pred, rows, weights)
+  y_true, y_pred = match(self.name, y_true, y_pred)
+  y_true, y_pred = smooth(classes_last(self, y_true), self.label_smoothing, 2), classes_last(self, y_pred)
+  if self.from_logits then return pointwise("binary_logits", self.name, y_true, y_pred, rows, weights) end
+  local p = ops.clip(y_pred, EPSILON, 1 - EPSILON)
+  local positive = ops.mul(y_true, ops.log(p))
+  local negative = ops.mul(ops.sub(1, y_true), ops.log(ops.sub(1, p)))
+  local values = ops.reshape(ops.neg(ops.mean(ops.add(positive, negative), #y_pred.shape > 0 and -1 or nil)), rows)
+  return weights and ops.mul(values, ops.cast(weights, values.dtype)) or values
 end
 
 -- Logits (N, C) whose softmax is `p` normalized and clipped to EPSILON.

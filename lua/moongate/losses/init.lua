@@ -47,7 +47,7 @@ end
 
 local FROM_LOGITS = { "from_logits", default = false, codec = fields.boolean }
 local ENTROPY = {
-  FROM_LOGITS, { "label_smoothing", default = 0, codec = fields.float }, { "axis", default = -1, codec = fields.axes },
+  FROM_LOGITS, { "label_smoothing", default = 0, codec = fields.float }, { "axis", default = -1, codec = fields.integer },
 }
 
 --- Mean of (y_true - y_pred)^2 over the last axis.
@@ -65,10 +65,11 @@ define("MeanAbsoluteError", "mean_absolute_error", functions.mean_absolute_error
 ---@example mg.losses.Huber { delta = 0.5 }
 define("Huber", "huber_loss", functions.huber, { { "delta", default = 1, codec = fields.number, hidden = true } })
 
---- Binary cross-entropy of targets 0..1, mean over the last axis; predictions are probabilities unless from_logits.
+--- Binary cross-entropy of targets 0..1, mean over `axis`; predictions are probabilities unless from_logits.
 ---@param options table|nil from_logits = false, label_smoothing = 0, axis = -1, reduction, name
 ---@example mg.losses.BinaryCrossentropy { from_logits = true }
-define("BinaryCrossentropy", "binary_crossentropy", functions.binary_crossentropy, ENTROPY, nil, "bce", "BCE")
+define("BinaryCrossentropy", "binary_crossentropy", functions.binary_crossentropy, ENTROPY,
+  functions.rows_along_axis, "bce", "BCE")
 
 --- Cross-entropy of one-hot targets (B, ..., C).
 ---@param options table|nil from_logits = false, label_smoothing = 0, axis = -1, reduction, name
@@ -80,7 +81,7 @@ define("CategoricalCrossentropy", "categorical_crossentropy", functions.categori
 ---@param options table|nil from_logits = false, ignore_class, axis = -1, reduction, name
 ---@example mg.losses.SparseCategoricalCrossentropy { from_logits = true }
 local Sparse = define("SparseCategoricalCrossentropy", "sparse_categorical_crossentropy", functions.sparse_categorical_crossentropy,
-  { FROM_LOGITS, { "ignore_class", codec = fields.integer }, { "axis", default = -1, codec = fields.axes, hidden = true } },
+  { FROM_LOGITS, { "ignore_class", codec = fields.integer }, { "axis", default = -1, codec = fields.integer, hidden = true } },
   functions.rows_along_axis)
 Sparse.own_mask = functions.ignored_classes
 
