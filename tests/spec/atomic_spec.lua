@@ -31,6 +31,15 @@ describe("atomic.write", function()
     return list
   end
 
+  it("makes a folder with those above it", function()
+    assert.is_true(atomic.make_folder(folder .. "/a/b"))
+    assert.is_true(atomic.make_folder(folder .. "/a/b/"))
+    assert.equal("directory", lfs.attributes(folder .. "/a/b", "mode"))
+    assert.is_nil((atomic.make_folder("/proc/none/b")))
+    lfs.rmdir(folder .. "/a/b")
+    lfs.rmdir(folder .. "/a")
+  end)
+
   it("puts the new file in the place of the old one", function()
     assert(atomic.write_text(path, "old"))
     assert(atomic.write_text(path, "new\0bytes"))

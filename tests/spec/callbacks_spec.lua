@@ -66,6 +66,40 @@ describe("ModelCheckpoint", function()
     assert.same({ "1.weights.h5", "3.weights.h5" }, model.saved)
   end)
 
+  it("saves every save_freq batches over the ends of epochs, and makes the folder", function()
+    local model, folder = fake_model(), os.tmpname()
+    os.remove(folder)
+    local saving = callbacks.ModelCheckpoint { filepath = folder .. "/a/{epoch}-{batch:02d}.weights.h5", save_freq = 3 }
+    saving:set_model(model)
+    for epoch = 0, 1 do
+      saving:on_epoch_begin(epoch)
+      for batch = 0, 3 do saving:on_train_batch_end(batch, {}) end
+      saving:on_epoch_end(epoch, {})
+    end
+    assert.same({ folder .. "/a/1-03.weights.h5", folder .. "/a/2-02.weights.h5" }, model.saved)
+    assert.is_true(os.remove(folder .. "/a"))
+    os.remove(folder)
+  end)
+
+  -- Texts: keras/src/callbacks/model_checkpoint.py.
+  it("says with verbose what it does, and saves where the figure is missing", function()
+    local model, said, error_output = fake_model(), {}, io.stderr
+    local show, warning = print, nil
+    _G.print = function(text) said[#said + 1] = text end -- luacheck: ignore
+    io.stderr = { write = function(_, text) warning = text end } -- luacheck: ignore
+    local saving = callbacks.ModelCheckpoint { filepath = "w.weights.h5", save_best_only = true, verbose = 1 }
+    local ok, message = pcall(run, saving, model, { { val_loss = 2 }, { val_loss = 3 }, { loss = 1 } })
+    _G.print, io.stderr = show, error_output -- luacheck: ignore
+    assert.is_true(ok, message)
+    assert.same({
+      "\nEpoch 1: val_loss improved from None to 2.00000, saving model to w.weights.h5",
+      "\nEpoch 1: finished saving model to w.weights.h5", "\nEpoch 2: val_loss did not improve from 2.00000",
+      "\nEpoch 3: finished saving model to w.weights.h5",
+    }, said)
+    assert.equal(2, #model.saved)
+    assert.matches("val_loss", warning)
+  end)
+
   it("refuses names of other formats", function()
     assert.has_error(function() callbacks.ModelCheckpoint { filepath = "model.keras" } end)
   end)
@@ -89,10 +123,10 @@ end)
 describe("CSVLogger", function()
   it("writes names and figures, and appends", function()
     local path = os.tmpname()
-    run(callbacks.CSVLogger(path), fake_model(), { { loss = 0.5, accuracy = 1 } })
-    run(callbacks.CSVLogger(path, { append = true }), fake_model(), { { loss = 0.25, accuracy = 0 } })
+    run(callbacks.CSVLogger(path), fake_model(), { { loss = 0.1, accuracy = 1 }, { loss = 0.5, accuracy = 1, val_loss = 2 } })
+    run(callbacks.CSVLogger(path, { append = true, separator = ";" }), fake_model(), { { loss = 0.25, val_loss = 0 } })
     local file = io.open(path)
-    assert.equal("epoch,accuracy,loss\n0,1,0.5\n0,0,0.25\n", file:read("*a"))
+    assert.equal("epoch,accuracy,loss,val_accuracy,val_loss\n0,1.0,0.1,NA,NA\n1,1.0,0.5,NA,2.0\n0;0.25;0.0\n", file:read("*a"))
     file:close()
     os.remove(path)
   end)

@@ -55,6 +55,41 @@ describe("fit", function()
     assert.near(25, history.history.val_loss[1], 1e-6)
   end)
 
+  it("validates after the epochs of a list, and on validation_data where a split is given too", function()
+    local x, y = data(8)
+    local options = { epochs = 4, validation_freq = { 1, 4 }, validation_data = { x, y }, validation_split = 0.5, batch_size = 4 }
+    local batches = 0
+    options.verbose, options.callbacks = 0, { { on_train_batch_end = function() batches = batches + 1 end } }
+    assert.equal(2, #linear():fit(x, y, options).history.val_loss)
+    assert.equal(4 * 2, batches)
+    assert.equal(2, #linear():fit(x, y, { epochs = 4, validation_freq = 2, validation_split = 0.5, verbose = 0 }).history.val_loss)
+    assert.has_error(function() linear():fit(x, y, { validation_freq = 0, verbose = 0 }) end)
+  end)
+
+  -- Order and arguments: keras.callbacks.Callback.
+  it("calls every hook", function()
+    local x, y = data(8)
+    local model, seen, hooks = linear(), {}, {}
+    for _, name in ipairs(mg.callbacks.Callback.HOOKS) do
+      hooks[name] = function(i) seen[#seen + 1] = name:sub(4) .. (type(i) == "number" and " " .. i or "") end
+    end
+    model:fit(x, y, { batch_size = 4, verbose = 0, callbacks = { hooks }, validation_data = { x, y }, validation_batch_size = 8 })
+    assert.same({ "train_begin", "epoch_begin 0", "train_batch_begin 0", "train_batch_end 0", "train_batch_begin 1",
+      "train_batch_end 1", "test_begin", "test_batch_begin 0", "test_batch_end 0", "test_end", "epoch_end 0", "train_end" }, seen)
+    seen = {}
+    model:predict(x, { batch_size = 8, verbose = 0, callbacks = { hooks } })
+    assert.same({ "predict_begin", "predict_batch_begin 0", "predict_batch_end 0", "predict_end" }, seen)
+  end)
+
+  it("calls a callback's on_batch_begin and on_batch_end", function()
+    local x, y = data(4)
+    local Older, seen = mg.callbacks.Callback:extend("Older"), {}
+    function Older.on_batch_begin(_, batch) seen[#seen + 1] = "begin " .. batch end
+    function Older.on_batch_end(_, batch, logs) seen[#seen + 1] = "end " .. batch .. type(logs.loss) end
+    linear():fit(x, y, { verbose = 0, callbacks = { Older() } })
+    assert.same({ "begin 0", "end 0number" }, seen)
+  end)
+
   it("takes tables, datasets and functions", function()
     local model = linear()
     model:fit({ { 0, 0 }, { 1, 1 } }, { { 1 }, { 2 } }, { verbose = 0 })

@@ -16,6 +16,15 @@ Callback.HOOKS = HOOKS
 
 for _, name in ipairs(HOOKS) do Callback[name] = function() end end
 
+-- The older names, which Keras still calls for batches of training.
+function Callback:on_train_batch_begin(batch, logs)
+  if self.on_batch_begin then self:on_batch_begin(batch, logs) end
+end
+
+function Callback:on_train_batch_end(batch, logs)
+  if self.on_batch_end then self:on_batch_end(batch, logs) end
+end
+
 --- A subclass of this class.
 ---@param name string
 ---@return table

@@ -1,6 +1,7 @@
--- The figures of every epoch as a line of a CSV file. Format: keras/src/callbacks/csv_logger.py.
+-- The figures of every epoch as a line of a CSV file. Format: keras/src/callbacks/csv_logger.py, with Unix line ends.
 local Callback = require "moongate.callbacks.callback"
 local check = require "moongate.check"
+local number_text = require("moongate.json_number").float
 
 local CSVLogger = Callback:extend("CSVLogger")
 
@@ -26,10 +27,15 @@ function CSVLogger:on_train_begin()
   self.file = file
 end
 
-local function sorted_names(logs)
-  local names = {}
-  for name in pairs(logs) do names[#names + 1] = name end
+-- Without figures of validation in the first epoch there are columns for later ones.
+local function columns(logs)
+  local names, validated = {}, false
+  for name in pairs(logs) do
+    names[#names + 1] = name
+    validated = validated or name:sub(1, 4) == "val_"
+  end
   table.sort(names)
+  for i = 1, validated and 0 or #names do names[#names + 1] = "val_" .. names[i] end
   return names
 end
 
@@ -37,12 +43,12 @@ local function line(self, cells) self.file:write(table.concat(cells, self.separa
 
 function CSVLogger:on_epoch_end(epoch, logs)
   if not self.names then
-    self.names = sorted_names(logs)
+    self.names = columns(logs)
     if not self.has_header then line(self, { "epoch", unpack(self.names) }) end
   end
   local cells = { tostring(epoch) }
   for _, name in ipairs(self.names) do
-    cells[#cells + 1] = logs[name] and ("%.17g"):format(logs[name]) or "NA"
+    cells[#cells + 1] = logs[name] and number_text(logs[name]) or "NA"
   end
   line(self, cells)
   self.file:flush()

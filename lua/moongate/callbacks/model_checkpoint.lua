@@ -1,5 +1,6 @@
 -- Weights written during training. Rules: keras/src/callbacks/model_checkpoint.py.
 local Callback = require "moongate.callbacks.callback"
+local atomic = require "moongate.files.atomic"
 local check = require "moongate.check"
 local monitor = require "moongate.callbacks.monitor"
 
@@ -11,9 +12,10 @@ local OPTIONS = {
 }
 
 --- Writes the weights after every epoch (or every save_freq batches), or with save_best_only when `monitor` has improved.
---- `filepath` ends in .weights.h5 and may hold {epoch:02d} or figures of the logs, {val_loss:.2f}. save_state = true also writes
---- the rest of the run (optimizer, step count, shuffle order, random streams) beside it, for resuming.
----@param options table filepath, monitor = "val_loss", save_best_only = false, save_freq = "epoch", ...
+--- `filepath` ends in .weights.h5 and may hold {epoch:02d}, with save_freq {batch:03d}, or figures of the logs, {val_loss:.2f};
+--- its folder is made when it is not there. save_state = true also writes the rest of the run (optimizer, step count, shuffle
+--- order, random streams) beside it, for resuming.
+---@param options table filepath, monitor = "val_loss", mode = "auto", save_best_only = false, save_freq = "epoch", verbose = 0, ...
 ---@return Callback
 ---@example mg.callbacks.ModelCheckpoint { filepath = "best.weights.h5", save_best_only = true }
 function ModelCheckpoint:init(options)
@@ -29,14 +31,15 @@ function ModelCheckpoint:init(options)
   self.monitor, self.verbose, self.save_state = options.monitor or "val_loss", options.verbose or 0, options.save_state or false
   self.save_best_only = options.save_best_only or false
   self.direction = monitor.direction(op, self.monitor, options.mode or "auto")
-  self.best = options.initial_value_threshold or monitor.worst(self.direction)
+  self.best = options.initial_value_threshold
   self.batches, self.epoch = 0, 0
 end
 
--- "{epoch:02d}-{val_loss:.2f}" with the epoch counted from 1.
-local function fill(pattern, epoch, logs)
+-- "{epoch:02d}-{val_loss:.2f}" with epoch and batch counted from 1.
+local function fill(pattern, epoch, batch, logs)
   return (pattern:gsub("{([%w_]+):?([^}]*)}", function(name, format)
-    local value = name == "epoch" and epoch + 1 or logs[name]
+    local value = logs[name]
+    if name == "epoch" then value = epoch + 1 elseif name == "batch" and batch then value = batch + 1 end
     if value == nil then
       check.fail("ModelCheckpoint: filepath %q names %s, which is not in the logs", pattern, name)
     end
@@ -44,39 +47,46 @@ local function fill(pattern, epoch, logs)
   end))
 end
 
-local function say(self, ...)
-  if self.verbose > 0 then print(("\n" .. select(1, ...)):format(select(2, ...))) end
+local function say(self, epoch, ...)
+  if self.verbose > 0 then print(("\nEpoch %d: "):format(epoch + 1) .. select(1, ...):format(select(2, ...))) end
 end
 
-local function better(self, epoch, logs)
-  if not self.save_best_only then return true end
-  local value = monitor.value("ModelCheckpoint", logs, self.monitor)
-  if not value then return false end
-  if not monitor.improved(self.direction, value, self.best, 0) then
-    say(self, "Epoch %d: %s did not improve from %.5f", epoch + 1, self.monitor, self.best)
+-- What is to be saved: all, or with save_best_only what has improved; all of it too where the figure is missing, as in Keras.
+local function better(self, epoch, logs, path)
+  local value = self.save_best_only and monitor.value("ModelCheckpoint", logs, self.monitor)
+  if not value then
+    if not self.save_best_only then say(self, epoch, "saving model to %s", path) end
+    return true
+  end
+  local best = self.best and ("%.5f"):format(self.best) or "None"
+  if self.best and not monitor.improved(self.direction, value, self.best, 0) then
+    say(self, epoch, "%s did not improve from %s", self.monitor, best)
     return false
   end
-  say(self, "Epoch %d: %s improved from %.5f to %.5f", epoch + 1, self.monitor, self.best, value)
+  say(self, epoch, "%s improved from %s to %.5f, saving model to %s", self.monitor, best, value, path)
   self.best = value
   return true
 end
 
-local function save(self, epoch, logs)
-  if not better(self, epoch, logs) then return end
-  local path = fill(self.filepath, epoch, logs)
+local function save(self, epoch, batch, logs)
+  local path = fill(self.filepath, epoch, batch, logs or {})
+  if not better(self, epoch, logs, path) then return end
+  local made, message = atomic.make_folder(path:match("^(.*)/[^/]*$") or ".")
+  if not made then check.fail("ModelCheckpoint: %s", message) end
   self.model:save_weights(path)
   if self.save_state then self.model:save_state((path:gsub("%.weights%.h5$", ".state.h5"))) end
+  say(self, epoch, "finished saving model to %s", path)
 end
 
 function ModelCheckpoint:on_epoch_begin(epoch) self.epoch = epoch end
 
-function ModelCheckpoint:on_train_batch_end(_, logs)
+function ModelCheckpoint:on_train_batch_end(batch, logs)
   self.batches = self.batches + 1
-  if self.save_freq ~= "epoch" and self.batches % self.save_freq == 0 then save(self, self.epoch, logs) end
+  if self.save_freq ~= "epoch" and self.batches % self.save_freq == 0 then save(self, self.epoch, batch, logs) end
 end
 
 function ModelCheckpoint:on_epoch_end(epoch, logs)
-  if self.save_freq == "epoch" then save(self, epoch, logs) end
+  if self.save_freq == "epoch" then save(self, epoch, nil, logs) end
 end
 
 return ModelCheckpoint

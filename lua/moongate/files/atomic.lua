@@ -43,6 +43,20 @@ function atomic.write(path, write)
   return nil, message
 end
 
+--- Makes a folder and those above it; what is there is fine.
+---@param folder string
+---@return boolean|nil, string?
+function atomic.make_folder(folder)
+  check.type("atomic.make_folder", "folder", folder, "string")
+  local last = #folder > 0 and 0 or -1
+  while last < #folder do
+    last = folder:find("/", last + 2, true) or #folder + 1
+    local made, message = posix.mkdir(folder:sub(1, last - 1))
+    if not made then return nil, message end
+  end
+  return true
+end
+
 --- As atomic.write with a text
 ---@param path string
 ---@param text string

@@ -52,11 +52,8 @@ local function datasets(self, op, x, y, o)
   local w = as_tensor(o.sample_weight)
   x, y = as_tensor(x), as_tensor(y)
   local validation = o.validation_data
-  if o.validation_split and o.validation_split ~= 0 then
-    local part
-    x, y, w, part = split(op, x, y, w, check.number(op, "validation_split", o.validation_split, 0, 1))
-    validation = validation or part
-  end
+  local part = check.number(op, "validation_split", o.validation_split or 0, 0, 1)
+  if part > 0 and validation == nil then x, y, w, validation = split(op, x, y, w, part) end
   local size = check.integer(op, "batch_size", o.batch_size or 32, 1)
   local train = Dataset.of(op, x, y, w)
   if tensor.is(x) then
@@ -66,8 +63,11 @@ local function datasets(self, op, x, y, o)
   return train, validation_set(op, validation, o.validation_batch_size or size)
 end
 
--- Runs step(x, y, w) over an epoch's batches, each in a memory scope of its own. after(i) may end it with true.
-local function each_batch(self, batches, epoch, limit, step, after)
+local function least(a, b) return a and b and math.min(a, b) or a or b end
+
+-- Runs step(x, y, w) over an epoch's batches, each in a memory scope of its own. before(i) is called ahead of each (as in Keras
+-- also ahead of the end of data of unknown length), after(i) behind it; after may end the epoch with true.
+local function each_batch(self, batches, epoch, limit, step, before, after)
   local next_batch, done = batches:iterate(epoch), 0
   local function one()
     local x, y, w = next_batch()
@@ -75,7 +75,9 @@ local function each_batch(self, batches, epoch, limit, step, after)
     step(self, x, y, w)
     return true
   end
-  while not limit or done < limit do
+  local known = least(limit, batches:steps())
+  while not known or done < known do
+    before(done)
     if not batches:scoped(one) then break end
     done = done + 1
     if after(done) then return done, true end
@@ -97,7 +99,7 @@ end
 local function evaluate_batches(self, batches, limit, list)
   self:reset_metrics()
   list:on_test_begin()
-  each_batch(self, batches, 0, limit, self.test_step, function(i)
+  each_batch(self, batches, 0, limit, self.test_step, function(i) list:on_test_batch_begin(i, {}) end, function(i)
     list:on_test_batch_end(i - 1, (self:figures()))
     return signal.pending()
   end)
@@ -105,8 +107,6 @@ local function evaluate_batches(self, batches, limit, list)
   list:on_test_end(values)
   return values
 end
-
-local function least(a, b) return a and b and math.min(a, b) or a or b end
 
 local function class_weighted(self, class_weight)
   if not class_weight then return self.train_step end
@@ -117,13 +117,13 @@ end
 local function train_epoch(self, run, epoch)
   self:reset_metrics()
   run.list:on_epoch_begin(epoch, {})
-  local batch, interrupted = each_batch(self, run.train, epoch, run.steps, run.step, function(i)
+  local batch, interrupted = each_batch(self, run.train, epoch, run.steps, run.step, run.before, function(i)
     run.list:on_train_batch_end(i - 1, (self:figures()))
     return signal.pending() or self.stop_training
   end)
   if signal.pending() then return batch end
   local logs = self:figures()
-  if run.validation and not (interrupted and signal.pending()) and (epoch + 1) % run.every == 0 then
+  if run.validation and not (interrupted and signal.pending()) and run.validates(epoch + 1) then
     local figures = evaluate_batches(self, run.validation, run.validation_steps, run.list)
     for name, value in pairs(figures) do logs["val_" .. name] = value end
     if signal.pending() then return batch end
@@ -131,6 +131,17 @@ local function train_epoch(self, run, epoch)
   self.epochs_done = epoch + 1
   run.list:on_epoch_end(epoch, logs)
   return false
+end
+
+-- Whether an epoch (from 1) ends with validation: every n epochs, or after those of a list.
+local function when(op, frequency)
+  if type(frequency) ~= "table" then
+    local every = check.integer(op, "validation_freq", frequency or 1, 1)
+    return function(epoch) return epoch % every == 0 end
+  end
+  local chosen = {}
+  for i, epoch in ipairs(frequency) do chosen[check.integer(op, ("validation_freq[%d]"):format(i), epoch, 1)] = true end
+  return function(epoch) return chosen[epoch] == true end
 end
 
 local function say_interrupted(epoch, epochs, batch)
@@ -184,12 +195,13 @@ return function(Sequential)
     y, o = arguments(op, y, options, FIT)
     local data, validation = datasets(self, op, x, y, o)
     prepare(self, data)
-    local run = { train = data, validation = validation, history = History(), every = o.validation_freq or 1 }
+    local run = { train = data, validation = validation, history = History(), validates = when(op, o.validation_freq) }
     run.validation_steps = o.validation_steps
     run.steps, run.step = least(o.steps_per_epoch, data:steps()), class_weighted(self, o.class_weight)
     local epochs = check.integer(op, "epochs", o.epochs or 1, 0)
     local first = check.integer(op, "initial_epoch", o.initial_epoch or 0, 0)
     run.list = CallbackList(self, o, { epochs = epochs, steps = run.steps }, run.history)
+    run.before = function(i) run.list:on_train_batch_begin(i, {}) end
     self.stop_training = false
     guarded(train, self, run, first, epochs)
     return run.history

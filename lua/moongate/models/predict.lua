@@ -17,6 +17,7 @@ local function run(self, data, steps, list)
   local next_batch = data:iterate(0)
   list:on_predict_begin()
   while not steps or done < steps do
+    list:on_predict_batch_begin(done, {})
     local results = data:scoped(function()
       local x = next_batch()
       return x ~= nil and { self(x) } or nil
