@@ -78,7 +78,8 @@ typedef struct mg_backend {
   int32_t gru_kernel_count;
 } mg_backend;
 
-/* private status of a forward: this data needs a more general kernel; only outputs and saved are touched */
+/* private status of a forward: this data needs a more general kernel; only output, gates and saved may have been touched, since
+ * state may be the memory of initial_state */
 enum { MG_NEXT_KERNEL = 1 };
 
 typedef struct mg_gru_kernel {

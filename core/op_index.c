@@ -34,17 +34,11 @@ static mg_status check_range(const char *op, const mg_tensor *ids, const mg_tens
 
 static mg_status gather_dense(mg_tensor *out, const mg_tensor *table, const mg_tensor *ids) {
   mg_tensor dense = {0}, rows = {0};
-  MG_TRY(mg_borrow_contiguous(&dense, table));
-  mg_status status = MG_OK;
-  if (mg_is_contiguous(out)) status = out->buffer->backend->gather(out, &dense, ids);
-  else {
-    status = mg_alloc_like(&rows, out);
-    if (status == MG_OK) status = out->buffer->backend->gather(&rows, &dense, ids);
-    if (status == MG_OK) status = mg_copy(out, &rows);
-  }
-  mg_release(&rows);
+  mg_status status = mg_borrow_contiguous(&dense, table);
+  if (status == MG_OK) status = mg_borrow_output(&rows, out);
+  if (status == MG_OK) status = out->buffer->backend->gather(&rows, &dense, ids);
   mg_release(&dense);
-  return status;
+  return mg_return_output(&rows, out, status);
 }
 
 mg_status mg_gather(mg_tensor *out, const mg_tensor *table, const mg_tensor *ids) {
@@ -58,10 +52,7 @@ mg_status mg_gather(mg_tensor *out, const mg_tensor *table, const mg_tensor *ids
   mg_tensor dense = {0};
   MG_TRY(mg_borrow_contiguous(&dense, ids));
   mg_status status = check_range("gather", &dense, table);
-  if (status == MG_OK && mg_element_count(out) > 0) {
-    status = gather_dense(out, table, &dense);
-    mg_mark_written(out);
-  }
+  if (status == MG_OK && mg_element_count(out) > 0) status = gather_dense(out, table, &dense);
   mg_release(&dense);
   return status;
 }
@@ -97,21 +88,6 @@ mg_status mg_scatter_add(mg_tensor *table, const mg_tensor *ids, const mg_tensor
   return status;
 }
 
-static mg_status one_hot_into(mg_tensor *out, const mg_tensor *ids) {
-  mg_tensor dense = {0}, rows = {0};
-  MG_TRY(mg_borrow_contiguous(&dense, ids));
-  mg_status status = MG_OK;
-  if (mg_is_contiguous(out)) status = out->buffer->backend->one_hot(out, &dense);
-  else {
-    status = mg_alloc_like(&rows, out);
-    if (status == MG_OK) status = out->buffer->backend->one_hot(&rows, &dense);
-    if (status == MG_OK) status = mg_copy(out, &rows);
-  }
-  mg_release(&rows);
-  mg_release(&dense);
-  return status;
-}
-
 mg_status mg_one_hot(mg_tensor *out, const mg_tensor *ids) {
   MG_TRY(mg_check_tensor("one_hot", "out", out));
   MG_TRY(check_ids("one_hot", ids, "out", out));
@@ -123,7 +99,10 @@ mg_status mg_one_hot(mg_tensor *out, const mg_tensor *ids) {
                    mg_shape_text(out), mg_shape_text(ids));
   MG_TRY(mg_check_offered("one_hot", out, out->buffer->backend->one_hot != NULL));
   if (mg_element_count(out) == 0) return MG_OK;
-  mg_status status = one_hot_into(out, ids);
-  mg_mark_written(out);
-  return status;
+  mg_tensor dense = {0}, rows = {0};
+  mg_status status = mg_borrow_contiguous(&dense, ids);
+  if (status == MG_OK) status = mg_borrow_output(&rows, out);
+  if (status == MG_OK) status = out->buffer->backend->one_hot(&rows, &dense);
+  mg_release(&dense);
+  return mg_return_output(&rows, out, status);
 }

@@ -64,23 +64,15 @@ static mg_status multiply(mg_tensor *out, const mg_tensor *a, const mg_tensor *b
   return status;
 }
 
-static mg_status multiply_into_view(mg_tensor *out, const mg_tensor *a, const mg_tensor *b, double beta) {
-  mg_tensor dense = {0};
-  MG_TRY(mg_alloc_like(&dense, out));
-  mg_status status = beta != 0 ? mg_copy(&dense, out) : MG_OK;
-  if (status == MG_OK) status = multiply(&dense, a, b, beta);
-  if (status == MG_OK) status = mg_copy(out, &dense);
-  mg_release(&dense);
-  return status;
-}
-
 mg_status mg_matmul(mg_tensor *out, const mg_tensor *a, const mg_tensor *b, double beta) {
   MG_TRY(check(out, a, b));
   MG_TRY(check_shapes(out, a, b));
   MG_TRY(mg_check_offered("matmul", out, out->buffer->backend->matmul != NULL));
   if (mg_element_count(out) == 0) return MG_OK;
   if (mg_axis_size(a, -1) == 0) return beta == 0 ? mg_fill(out, 0) : mg_unary(MG_UNARY_AFFINE, out, out, beta, 0);
-  mg_status status = mg_is_contiguous(out) ? multiply(out, a, b, beta) : multiply_into_view(out, a, b, beta);
-  mg_mark_written(out);
-  return status;
+  mg_tensor dense;
+  MG_TRY(mg_borrow_output(&dense, out));
+  mg_status status = beta != 0 && dense.buffer != out->buffer ? mg_copy(&dense, out) : MG_OK;
+  if (status == MG_OK) status = multiply(&dense, a, b, beta);
+  return mg_return_output(&dense, out, status);
 }

@@ -14,31 +14,16 @@ static mg_status check(const mg_tensor *q, const mg_tensor *r, const mg_tensor *
   return mg_check_shape("qr", "r", r, 2, (int64_t[]){k, n});
 }
 
-/* t itself where it is contiguous, else a fresh tensor like it. */
-static mg_status dense_out(mg_tensor *tmp, const mg_tensor *t) {
-  return mg_is_contiguous(t) ? mg_borrow_contiguous(tmp, t) : mg_alloc_like(tmp, t);
-}
-
-static mg_status finish(mg_tensor *t, const mg_tensor *dense) {
-  if (mg_is_contiguous(t)) return MG_OK;
-  return mg_copy(t, dense);
-}
-
 mg_status mg_qr(mg_tensor *q, mg_tensor *r, const mg_tensor *a) {
   MG_TRY(check(q, r, a));
   MG_TRY(mg_check_offered("qr", a, a->buffer->backend->qr != NULL));
   if (mg_element_count(a) == 0) return MG_OK;
   mg_tensor matrix = {0}, dense_q = {0}, dense_r = {0};
   mg_status status = mg_borrow_contiguous(&matrix, a);
-  if (status == MG_OK) status = dense_out(&dense_q, q);
-  if (status == MG_OK) status = dense_out(&dense_r, r);
+  if (status == MG_OK) status = mg_borrow_output(&dense_q, q);
+  if (status == MG_OK) status = mg_borrow_output(&dense_r, r);
   if (status == MG_OK) status = a->buffer->backend->qr(&dense_q, &dense_r, &matrix);
-  if (status == MG_OK) status = finish(q, &dense_q);
-  if (status == MG_OK) status = finish(r, &dense_r);
   mg_release(&matrix);
-  mg_release(&dense_q);
-  mg_release(&dense_r);
-  mg_mark_written(q);
-  mg_mark_written(r);
-  return status;
+  status = mg_return_output(&dense_q, q, status);
+  return mg_return_output(&dense_r, r, status);
 }

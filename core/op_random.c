@@ -29,18 +29,6 @@ static mg_status check_key(const char *op, const mg_random_key *key) {
   return key ? MG_OK : mg_fail(MG_EINVAL, "%s: key is NULL", op);
 }
 
-/* Slots fill contiguous memory: a strided out gets its elements through a temporary, in row-major order. */
-static mg_status fill_contiguous(int32_t kind, mg_tensor *out, const mg_random_key *key, double a, double b) {
-  const mg_backend *backend = out->buffer->backend;
-  if (mg_is_contiguous(out)) return backend->random_fill(kind, out, key, a, b);
-  mg_tensor tmp = {0};
-  MG_TRY(mg_alloc_like(&tmp, out));
-  mg_status status = backend->random_fill(kind, &tmp, key, a, b);
-  if (status == MG_OK) status = backend->copy(out, &tmp);
-  mg_release(&tmp);
-  return status;
-}
-
 mg_status mg_random_fill(int32_t kind, mg_tensor *out, const mg_random_key *key, double a, double b) {
   if (kind < 0 || kind >= MG_RANDOM_COUNT) return mg_fail(MG_EINVAL, "random: unknown kind %d", (int)kind);
   const char *op = kind_names[kind];
@@ -50,8 +38,9 @@ mg_status mg_random_fill(int32_t kind, mg_tensor *out, const mg_random_key *key,
   MG_TRY(check_parameters(op, kind, a, b));
   MG_TRY(mg_check_offered(op, out, out->buffer->backend->random_fill != NULL));
   if (mg_element_count(out) == 0) return MG_OK;
-  mg_mark_written(out);
-  return fill_contiguous(kind, out, key, a, b);
+  mg_tensor dense; /* a strided out gets its elements in row-major order */
+  MG_TRY(mg_borrow_output(&dense, out));
+  return mg_return_output(&dense, out, out->buffer->backend->random_fill(kind, &dense, key, a, b));
 }
 
 static mg_status check_categorical(const char *op, const mg_tensor *ids, const mg_tensor *logits) {
@@ -98,14 +87,9 @@ mg_status mg_random_permutation(mg_tensor *out, const mg_random_key *key) {
   const mg_backend *backend = out->buffer->backend;
   MG_TRY(mg_check_offered(op, out, backend->random_permutation != NULL));
   if (out->shape[0] == 0) return MG_OK;
-  mg_mark_written(out);
-  if (mg_is_contiguous(out)) return backend->random_permutation(out, key);
-  mg_tensor tmp = {0};
-  MG_TRY(mg_alloc_like(&tmp, out));
-  mg_status status = backend->random_permutation(&tmp, key);
-  if (status == MG_OK) status = backend->copy(out, &tmp);
-  mg_release(&tmp);
-  return status;
+  mg_tensor dense;
+  MG_TRY(mg_borrow_output(&dense, out));
+  return mg_return_output(&dense, out, backend->random_permutation(&dense, key));
 }
 
 mg_status mg_random_block(uint32_t *out, const uint32_t *counter, const uint32_t *key) {

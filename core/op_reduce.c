@@ -36,16 +36,6 @@ static double of_nothing(int32_t op) {
   }
 }
 
-static mg_status reduce_into(int32_t op, mg_tensor *out, const mg_tensor *x, uint32_t axes) {
-  if (mg_is_contiguous(out)) return x->buffer->backend->reduce(op, out, x, axes);
-  mg_tensor dense = {0};
-  MG_TRY(mg_alloc_like(&dense, out));
-  mg_status status = x->buffer->backend->reduce(op, &dense, x, axes);
-  if (status == MG_OK) status = mg_copy(out, &dense);
-  mg_release(&dense);
-  return status;
-}
-
 mg_status mg_reduce(int32_t op, mg_tensor *out, const mg_tensor *x, uint32_t axes) {
   if (op < 0 || op >= MG_REDUCE_COUNT)
     return mg_fail(MG_EINVAL, "reduce: op is %d; expected one of MG_REDUCE_*, 0..%d", (int)op, MG_REDUCE_COUNT - 1);
@@ -58,9 +48,9 @@ mg_status mg_reduce(int32_t op, mg_tensor *out, const mg_tensor *x, uint32_t axe
   MG_TRY(mg_check_offered(name, x, x->buffer->backend->reduce != NULL));
   if (mg_element_count(out) == 0) return MG_OK;
   if (mg_element_count(x) == 0) return mg_fill(out, of_nothing(op));
-  mg_status status = reduce_into(op, out, x, axes);
-  mg_mark_written(out);
-  return status;
+  mg_tensor dense;
+  MG_TRY(mg_borrow_output(&dense, out));
+  return mg_return_output(&dense, out, x->buffer->backend->reduce(op, &dense, x, axes));
 }
 
 mg_status mg_arg_reduce(int32_t op, mg_tensor *out, const mg_tensor *x, int32_t axis) {

@@ -73,6 +73,19 @@ mg_status mg_borrow_contiguous(mg_tensor *tmp, const mg_tensor *x) {
   return MG_OK;
 }
 
+mg_status mg_borrow_output(mg_tensor *tmp, const mg_tensor *out) {
+  if (!mg_is_contiguous(out)) return mg_alloc_like(tmp, out);
+  alias(tmp, out);
+  return MG_OK;
+}
+
+mg_status mg_return_output(mg_tensor *tmp, mg_tensor *out, mg_status status) {
+  if (status == MG_OK && tmp->buffer != out->buffer) status = out->buffer->backend->copy(out, tmp);
+  mg_mark_written(out);
+  mg_release(tmp);
+  return status;
+}
+
 mg_status mg_detach_input(mg_tensor *tmp, const mg_tensor *x, const mg_tensor *out) {
   if (mg_overlaps(x, out) && !mg_same_view(x, out)) return duplicate(tmp, x);
   alias(tmp, x);

@@ -52,6 +52,10 @@ mg_status mg_borrow_contiguous(mg_tensor *tmp, const mg_tensor *x); /* a copy wh
 mg_status mg_detach_input(mg_tensor *tmp, const mg_tensor *x, const mg_tensor *out);
 /* The same of x broadcast to out's shape; a message naming `op` and `name` when it does not fit. */
 mg_status mg_broadcast_input(mg_tensor *tmp, const char *op, const char *name, const mg_tensor *x, const mg_tensor *out);
+/* For outputs of slots that want contiguous memory: out itself where it is so, else fresh memory. The second brings the values
+ * home unless status is a failure, marks out written, drops tmp and returns what then holds. */
+mg_status mg_borrow_output(mg_tensor *tmp, const mg_tensor *out);
+mg_status mg_return_output(mg_tensor *tmp, mg_tensor *out, mg_status status);
 mg_status mg_alloc_like(mg_tensor *tmp, const mg_tensor *shape_of); /* a fresh contiguous tensor of that dtype, shape and device */
 mg_status mg_alloc_on(mg_tensor *tmp, const struct mg_backend *backend, const mg_tensor *shape_of); /* the same on another device */
 void mg_release(mg_tensor *t);      /* drops the memory of a stack or heap handle; NULL memory is fine */
