@@ -182,7 +182,8 @@ typedef struct mg_activation {
 } mg_activation;
 MG_API mg_status mg_activation_forward(mg_tensor *out, const mg_tensor *x, const mg_activation *activation);
 /* For LINEAR, TANH, SIGMOID, HARD_SIGMOID, RELU with a = c = 0, ELU with a >= 0, SELU, EXPONENTIAL and SOFTSIGN x may be NULL
- * (forward may run in place), for all others y. At kinks the slope is that of Keras on TensorFlow: 0 at relu's and hard_sigmoid's. */
+ * (forward may run in place), for all others y. At kinks the slope is that of Keras on TensorFlow: 0 at relu's and at
+ * hard_sigmoid's. */
 MG_API mg_status mg_activation_backward(mg_tensor *dx, const mg_tensor *dy, const mg_tensor *x /*[opt]*/,
                                         const mg_tensor *y /*[opt]*/, const mg_activation *activation);
 
