@@ -3,6 +3,7 @@
 -- A cached mask serves only calls of its shape, dtype, rate, count and training; any other call makes a new one.
 local check = require "moongate.check"
 local create = require "moongate.tensor_create"
+local shapes = require "moongate.shape"
 local tensor = require "moongate.tensor"
 
 local dropout_mask = {}
@@ -12,11 +13,7 @@ local function fits(entry, shape, dtype, rate, count, training)
   if entry and not rawget(entry.masks[1], "handle") then return false end
   if not entry or entry.dtype ~= dtype or entry.rate ~= rate then return false end
   if entry.count ~= count or entry.training ~= training then return false end
-  if #entry.shape ~= #shape then return false end
-  for i = 1, #shape do
-    if entry.shape[i] ~= shape[i] then return false end
-  end
-  return true
+  return shapes.equal(entry.shape, shape)
 end
 
 local function draw(cell, shape, dtype, rate, count, training)
@@ -27,18 +24,12 @@ local function draw(cell, shape, dtype, rate, count, training)
   return masks
 end
 
-local function copy_of(shape)
-  local list = {}
-  for i = 1, #shape do list[i] = shape[i] end
-  return list
-end
-
 -- The masks of one slot ("input" or "recurrent"): nil for rate 0, else a list.
 local function masks_of(cell, slot, rate, shape, dtype, training, count)
   if rate == 0 then return nil end
   local cache = cell.dropout_cache
   if not fits(cache[slot], shape, dtype, rate, count, training) then
-    cache[slot] = { shape = copy_of(shape), dtype = dtype, rate = rate, count = count, training = training,
+    cache[slot] = { shape = shape, dtype = dtype, rate = rate, count = count, training = training,
       masks = draw(cell, shape, dtype, rate, count, training) }
   end
   return cache[slot].masks
@@ -72,7 +63,7 @@ local function preset(cell, slot, rate, masks)
     end
   end
   local first = masks[1]
-  cell.dropout_cache[slot] = { shape = copy_of(first.shape), dtype = first.dtype, rate = rate, count = #masks, training = true,
+  cell.dropout_cache[slot] = { shape = first.shape, dtype = first.dtype, rate = rate, count = #masks, training = true,
     masks = masks }
 end
 

@@ -59,11 +59,6 @@ local function samplewise(values, weight)
   return mean_from(values, 2), weight
 end
 
-local function weight_tensor(weight, dtype)
-  if not tensor.is(weight) then return create.tensor(weight, { dtype = dtype }) end
-  return weight.dtype == dtype and weight or ops.cast(weight, dtype)
-end
-
 --- Adds values, a tensor or a number, each (or each sample) with its weight.
 ---@param values Tensor|number (B, ...)
 ---@param sample_weight Tensor|number|nil
@@ -74,7 +69,7 @@ function Mean:update_state(values, sample_weight)
     return
   end
   if values.dtype ~= "float32" and values.dtype ~= "float64" then values = ops.cast(values, "float32") end
-  local weight = sample_weight and weight_tensor(sample_weight, values.dtype)
+  local weight = sample_weight and ops.cast(create.as_tensor(sample_weight, values.dtype), values.dtype)
   values, weight = samplewise(values, weight)
   self.total = self.total + ops.sum(values):item()
   self.count = self.count + (weight and ops.sum(weight):item() or values.shape[1] or 1)
@@ -94,7 +89,7 @@ function Sum:update_state(values, sample_weight)
     self.total = self.total + values * (sample_weight or 1)
     return
   end
-  local weight = sample_weight and weight_tensor(sample_weight, values.dtype)
+  local weight = sample_weight and ops.cast(create.as_tensor(sample_weight, values.dtype), values.dtype)
   self.total = self.total + ops.sum((samplewise(values, weight))):item()
 end
 
@@ -116,8 +111,7 @@ end
 ---@param sample_weight Tensor|nil
 function Wrapper:update_state(y_true, y_pred, sample_weight)
   y_pred, y_true = reduction.tensors(self.name, y_true, y_pred)
-  local weight, mask = sample_weight, y_pred.keras_mask
-  if weight and not tensor.is(weight) then weight = create.tensor(weight, { dtype = y_pred.dtype }) end
+  local weight, mask = sample_weight and create.as_tensor(sample_weight, y_pred.dtype), y_pred.keras_mask
   if mask then
     mask = ops.cast(mask, y_pred.dtype)
     if weight then
@@ -137,8 +131,7 @@ end
 
 -- 1 where a equals b.
 local function matches(a, b)
-  if a.dtype ~= b.dtype then b = ops.cast(b, a.dtype) end
-  return ops.cast(ops.eq(a, b), tensor.floatx)
+  return ops.cast(ops.eq(a, ops.cast(b, a.dtype)), tensor.floatx)
 end
 
 local function drop_column(x)
@@ -148,7 +141,7 @@ end
 
 local function class_ids(y_true, y_pred)
   if #y_true.shape == #y_pred.shape then y_true = drop_column(y_true) end
-  return y_true.dtype == "int32" and y_true or ops.cast(y_true, "int32")
+  return ops.cast(y_true, "int32")
 end
 
 -- 1 where fewer than k classes score above the true one.

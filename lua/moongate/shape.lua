@@ -1,5 +1,6 @@
 -- Shapes: Lua arrays of sizes that print as {2, 3} and compare with ==. A tensor's shape may be shared and is not to be changed.
 local check = require "moongate.check"
+local null = require "moongate.null"
 
 local shape = {}
 local Shape = {}
@@ -43,6 +44,15 @@ function shape.of(op, sizes, ...)
     check.fail("%s: argument shape %s has %d dimensions, expected at most %d", op, Shape.__tostring(s), #s, MAX_DIMS)
   end
   return setmetatable(s, Shape)
+end
+
+--- Sizes as Keras prints them, unknown ones (mg.null) as None: (None, 10, 8).
+---@param sizes integer[]
+---@return string
+function shape.text(sizes)
+  local words = {}
+  for i = 1, #sizes do words[i] = sizes[i] == null and "None" or tostring(sizes[i]) end
+  return "(" .. table.concat(words, ", ") .. (#words == 1 and ",)" or ")")
 end
 
 --- Number of elements.

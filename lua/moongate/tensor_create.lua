@@ -88,6 +88,14 @@ function M.tensor(value, options)
   return finished(tensors.from_list(flat, shapes.of("tensor", shape), options.dtype or default), options)
 end
 
+--- A tensor as it is, other values as `tensor` makes them in `dtype`.
+---@param value Tensor|number|table
+---@param dtype? string
+---@return Tensor
+function M.as_tensor(value, dtype)
+  return tensors.is(value) and value or M.tensor(value, { dtype = dtype })
+end
+
 -- Splits "sizes one after another or in a table, then options" into shape and options.
 local function shape_and_options(op, first, ...)
   if type(first) ~= "number" then return shapes.of(op, first), options_of(op, (...)) end

@@ -30,7 +30,7 @@ end
 ---@param value Tensor|table|number
 ---@return Tensor self
 function tensors.methods:assign(value)
-  if not tensors.is(value) then value = tensors.create.tensor(value, { dtype = self.dtype }) end
+  value = tensors.create.as_tensor(value, self.dtype)
   if value.shape ~= self.shape then
     check.fail("assign: value has shape %s, expected %s%s", tostring(value.shape), tostring(self.shape),
       rawget(self, "name") and " for " .. self.name or "")

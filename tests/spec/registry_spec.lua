@@ -5,7 +5,9 @@ local Registry = require "moongate.registry"
 describe("the registry", function()
   it("turns class names into snake_case as Keras does", function()
     for name, snake in pairs { GlorotUniform = "glorot_uniform", GRUCell = "gru_cell", GRU = "gru", InputLayer = "input_layer",
-      Conv1D = "conv1d", RNN = "rnn", L1L2 = "l1l2", Dense = "dense" } do
+      Conv1D = "conv1d", RNN = "rnn", L1L2 = "l1l2", Dense = "dense",
+      TimeDistributed = "time_distributed", StackedRNNCells = "stacked_rnn_cells",
+      BatchNormalization = "batch_normalization" } do
       assert.are.equal(snake, Registry.snake_case(name))
     end
   end)

@@ -135,12 +135,6 @@ describe("weights", function()
 end)
 
 describe("group names", function()
-  it("are Keras's", function()
-    local expected = { GRU = "gru", GRUCell = "gru_cell", TimeDistributed = "time_distributed", Conv1D = "conv1d",
-      StackedRNNCells = "stacked_rnn_cells", BatchNormalization = "batch_normalization", RNN = "rnn", InputLayer = "input_layer" }
-    for class, name in pairs(expected) do assert.equal(name, tree.snake_case(class)) end
-  end)
-
   it("count in every list by itself, and visit each object once", function()
     local class = require "moongate.class"
     local Thing, Box = class "Thing", class "Box"

@@ -55,8 +55,7 @@ end
 ---@example mg.utils.to_categorical({ 0, 2, 1 }, 3)
 function sequences.to_categorical(ids, num_classes)
   local op = "to_categorical"
-  if not tensor.is(ids) then ids = create.tensor(ids, { dtype = "int32" }) end
-  if ids.dtype ~= "int32" then ids = ops.cast(ids, "int32") end
+  ids = ops.cast(create.as_tensor(ids, "int32"), "int32")
   local n = #ids.shape
   if n > 1 and ids.shape[n] == 1 then ids = ops.squeeze(ids, -1) end
   if not num_classes then

@@ -37,7 +37,7 @@ end
 -- Order and shapes count; names may differ when layers were named automatically.
 local function misfit(variable, name, value, i)
   if not tensor.is(value) then return ("variable %d (%s) is missing"):format(i, variable.name) end
-  if tostring(variable.shape) ~= tostring(value.shape) then
+  if variable.shape ~= value.shape then
     return ("variable %d (%s, saved as %s) has shape %s, expected %s"):format(i, variable.name, tostring(name),
       tostring(value.shape), tostring(variable.shape))
   end

@@ -1,14 +1,8 @@
 -- How a model's objects lie in a file: Keras names groups by attribute, and objects in a list by the snake case of their class.
 -- Source: keras/src/saving/saving_lib.py (3.15), _save_state and _save_container_state.
-local tree = {}
+local Registry = require "moongate.registry"
 
---- Keras's snake case: GRUCell -> gru_cell, TimeDistributed -> time_distributed.
----@param name string
----@return string
-function tree.snake_case(name)
-  name = name:gsub("[^%w_]", ""):gsub("(.)(%u%l+)", "%1_%2"):gsub("(%l)(%u)", "%1_%2")
-  return name:lower()
-end
+local tree = {}
 
 local function class_name(object)
   local meta = getmetatable(object)
@@ -21,7 +15,7 @@ local function join(path, name) return path == "" and name or path .. "/" .. nam
 local function walk_list(list, path, visit, seen)
   local used = {}
   for _, object in ipairs(list) do
-    local name = tree.snake_case(class_name(object) or "container")
+    local name = Registry.snake_case(class_name(object) or "container")
     local number = used[name]
     used[name] = (number or 0) + 1
     tree.walk(object, join(path, number and name .. "_" .. number or name), visit, seen)

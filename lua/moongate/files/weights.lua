@@ -5,6 +5,7 @@ local atomic = require "moongate.files.atomic"
 local check = require "moongate.check"
 local hdf5 = require "moongate.ffi.hdf5"
 local create = require "moongate.tensor_create"
+local shapes = require "moongate.shape"
 local tensor = require "moongate.tensor"
 local tree = require "moongate.files.tree"
 
@@ -13,10 +14,6 @@ local weights = {}
 local DEEPEST, MOST, SHOWN = 64, 100000, 4
 
 local function is_seed_generator(object) return object.own_variables == nil and object.get_state ~= nil end
-
-local function shape_text(shape)
-  return "(" .. table.concat(shape, ", ") .. (#shape == 1 and ",)" or ")")
-end
 
 local function check_path(op, path)
   check.type(op, "path", path, "string")
@@ -137,8 +134,8 @@ local function problem_of(file, entry, found)
   local dtype, shape = file:shape(entry.path)
   if not dtype then return shape end
   local wanted = variable and variable.shape or { 2 }
-  if shape_text(shape) ~= shape_text(wanted) then
-    return ("%s has shape %s in the file and %s in the model%s"):format(entry_text(entry), shape_text(shape), shape_text(wanted),
+  if not shapes.equal(shape, wanted) then
+    return ("%s has shape %s in the file and %s in the model%s"):format(entry_text(entry), shapes.text(shape), shapes.text(wanted),
       hint_for(shape, wanted))
   end
   if dtype == "string" then return ("%s holds text"):format(entry_text(entry)) end

@@ -158,7 +158,7 @@ local function state_of(self, x, states)
     check.fail("%s: state has shape %s, expected %s", self:title(), self.shape_text(h.shape),
       self.shape_text { x.shape[1], self.units })
   end
-  return h.dtype == self.dtype and h or ops.cast(h, self.dtype), listed
+  return ops.cast(h, self.dtype), listed
 end
 
 --- One step: the output (B, U) and the new state, in a list where `states` was one.

@@ -14,6 +14,7 @@ local names = require "moongate.layers.names"
 local null = require "moongate.null"
 local ops = require "moongate.ops"
 local regularizers = require "moongate.regularizers"
+local shapes = require "moongate.shape"
 local tensor = require "moongate.tensor"
 local Weighted = require "moongate.layers.weights"
 
@@ -65,14 +66,7 @@ end
 
 -- Shapes ---------------------------------------------------------------------------------------------------------------------
 
---- A shape as Keras prints it, unknown sizes as None: (None, 10, 8).
----@param shape integer[]
----@return string
-function Layer.shape_text(shape)
-  local words = {}
-  for i = 1, #shape do words[i] = shape[i] == null and "None" or tostring(shape[i]) end
-  return "(" .. table.concat(words, ", ") .. (#words == 1 and ",)" or ")")
-end
+Layer.shape_text = shapes.text
 
 --- Checks an input's shape against input_spec: ndim, min_ndim, last (size of the last axis), what (the axes in words).
 ---@param shape integer[]

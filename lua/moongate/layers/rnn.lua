@@ -110,13 +110,13 @@ local function checked_states(self, what, states, batch)
     check.fail("%s: %s has %d states, expected %d", self:title(), what, #states, #sizes)
   end
   for i, size in ipairs(sizes) do
-    local state = tensor.is(states[i]) and states[i] or create.tensor(states[i], { dtype = self.dtype })
+    local state = create.as_tensor(states[i], self.dtype)
     batch = batch or state.shape[1]
     if #state.shape ~= 2 or state.shape[1] ~= batch or state.shape[2] ~= size then
       check.fail("%s: %s has shape %s, expected %s", self:title(), what, self.shape_text(state.shape),
         self.shape_text { batch, size })
     end
-    out[i] = state.dtype == self.dtype and state or ops.cast(state, self.dtype)
+    out[i] = ops.cast(state, self.dtype)
   end
   return out, batch
 end

@@ -111,9 +111,8 @@ function Weighted:set_weights(values)
   end
   local list = {}
   for i, v in ipairs(weights) do
-    local value = values[i]
-    if not tensor.is(value) then value = create.tensor(value, { dtype = v.dtype }) end
-    if tostring(value.shape) ~= tostring(v.shape) then
+    local value = create.as_tensor(values[i], v.dtype)
+    if value.shape ~= v.shape then
       check.fail("%s: set_weights: array %d (%s) has shape %s, expected %s", self:title(), i, v.path,
         self.shape_text(value.shape), self.shape_text(v.shape))
     end
@@ -129,11 +128,7 @@ function Weighted:count_params()
     check.fail("%s: count_params: the layer is not built yet; call it, or build it with layer:build(input_shape)", self:title())
   end
   local count = 0
-  for _, v in ipairs(self.weights) do
-    local size = 1
-    for i = 1, #v.shape do size = size * v.shape[i] end
-    count = count + size
-  end
+  for _, v in ipairs(self.weights) do count = count + v.count end
   return count
 end
 

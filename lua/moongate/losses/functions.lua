@@ -3,27 +3,20 @@
 local check = require "moongate.check"
 local ops = require "moongate.ops"
 local reduction = require "moongate.losses.reduction"
+local shapes = require "moongate.shape"
 
 local functions = {}
 
 local EPSILON = 1e-7 -- keras.config.epsilon()
 
-local function count(shape)
-  local n = 1
-  for _, size in ipairs(shape) do n = n * size end
-  return n
-end
-
 local function flat_weights(weights, n, dtype)
-  if not weights then return nil end
-  if weights.dtype ~= dtype then weights = ops.cast(weights, dtype) end
-  return ops.reshape(weights, { n })
+  return weights and ops.reshape(ops.cast(weights, dtype), { n })
 end
 
 -- Targets in the predictions' dtype and shape.
 local function match(op, y_true, y_pred)
   y_true, y_pred = reduction.same_rank(y_true, y_pred)
-  if y_true.dtype ~= y_pred.dtype then y_true = ops.cast(y_true, y_pred.dtype) end
+  y_true = ops.cast(y_true, y_pred.dtype)
   local a, b = y_true.shape, y_pred.shape
   local equal = #a == #b
   for i, size in ipairs(b) do
@@ -31,15 +24,15 @@ local function match(op, y_true, y_pred)
     if a[i] and a[i] ~= size and a[i] ~= 1 then equal = nil break end
   end
   if equal == nil or #a > #b then
-    check.fail("%s: y_true (%s) does not fit y_pred (%s); likely fix: the last layer's units, or a sparse_ loss for class ids", op,
-      table.concat(a, ", "), table.concat(b, ", "))
+    check.fail("%s: y_true %s does not fit y_pred %s; likely fix: the last layer's units, or a sparse_ loss for class ids", op,
+      shapes.text(a), shapes.text(b))
   end
   return equal and y_true or ops.broadcast_to(y_true, b), y_pred
 end
 
 local function pointwise(kind, op, y_true, y_pred, rows, weights, delta)
   y_true, y_pred = match(op, y_true, y_pred)
-  local n = count(rows)
+  local n = shapes.count(rows)
   local columns = y_pred.shape[#y_pred.shape] or 1
   local values = ops.pointwise_loss(kind, ops.reshape(y_pred, { n, columns }), ops.reshape(y_true, { n, columns }),
     flat_weights(weights, n, y_pred.dtype), delta)
@@ -114,7 +107,7 @@ end
 function functions.categorical_crossentropy(self, y_true, y_pred, rows, weights)
   y_true, y_pred = match(self.name, y_true, y_pred)
   y_true, y_pred = classes_last(self, y_true), classes_last(self, y_pred)
-  local n, classes = count(rows), y_pred.shape[#y_pred.shape]
+  local n, classes = shapes.count(rows), y_pred.shape[#y_pred.shape]
   y_true = ops.reshape(smooth(y_true, self.label_smoothing, classes), { n, classes })
   y_pred = ops.reshape(y_pred, { n, classes })
   local flat = flat_weights(weights, n, y_pred.dtype)
@@ -125,12 +118,10 @@ end
 
 local function class_ids(self, y_true, rows)
   if #y_true.shape == #rows + 1 and y_true.shape[#y_true.shape] == 1 then y_true = ops.squeeze(y_true, -1) end
-  if y_true.dtype ~= "int32" then y_true = ops.cast(y_true, "int32") end
-  local fits = #y_true.shape == #rows
-  for i, size in ipairs(rows) do fits = fits and y_true.shape[i] == size end
-  if not fits then
-    check.fail("%s: y_true (%s) does not fit predictions of (%s) rows; expected one class id for each", self.name,
-      table.concat(y_true.shape, ", "), table.concat(rows, ", "))
+  y_true = ops.cast(y_true, "int32")
+  if not shapes.equal(y_true.shape, rows) then
+    check.fail("%s: y_true %s does not fit predictions of %s rows, expected one class id for each; likely fix: "
+      .. "categorical_crossentropy for one-hot targets", self.name, shapes.text(y_true.shape), shapes.text(rows))
   end
   return y_true
 end
@@ -144,7 +135,7 @@ end
 function functions.sparse_categorical_crossentropy(self, y_true, y_pred, rows, weights)
   y_true = class_ids(self, y_true, rows)
   y_pred = classes_last(self, y_pred)
-  local n, classes = count(rows), y_pred.shape[#y_pred.shape]
+  local n, classes = shapes.count(rows), y_pred.shape[#y_pred.shape]
   local logits = ops.reshape(y_pred, { n, classes })
   if not self.from_logits then logits = logits_of(logits) end
   return ops.reshape(ops.cross_entropy(logits, ops.reshape(y_true, { n }), flat_weights(weights, n, y_pred.dtype)), rows)

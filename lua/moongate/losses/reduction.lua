@@ -2,36 +2,16 @@
 local create = require "moongate.tensor_create"
 local check = require "moongate.check"
 local ops = require "moongate.ops"
+local shapes = require "moongate.shape"
 local tensor = require "moongate.tensor"
 
 local reduction = {}
-
-local function text(shape)
-  local words = {}
-  for i, size in ipairs(shape) do words[i] = tostring(size) end
-  return "(" .. table.concat(words, ", ") .. ")"
-end
-
-local function same(a, b)
-  if #a ~= #b then return false end
-  for i, size in ipairs(a) do
-    if size ~= b[i] then return false end
-  end
-  return true
-end
-
-local function count(shape)
-  local n = 1
-  for _, size in ipairs(shape) do n = n * size end
-  return n
-end
 
 --- Both as tensors; numbers of y_true that are not class ids take y_pred's dtype.
 ---@return Tensor y_pred, Tensor y_true
 function reduction.tensors(op, y_true, y_pred)
   tensor.expect(op, "y_pred", y_pred)
-  if not tensor.is(y_true) then y_true = create.tensor(y_true, { dtype = y_pred.dtype }) end
-  return y_pred, y_true
+  return y_pred, create.as_tensor(y_true, y_pred.dtype)
 end
 
 --- Shapes whose ranks differ by one are brought together where the longer one ends in 1.
@@ -76,16 +56,17 @@ local function fit(op, weights, rows)
     weights = ops.squeeze(weights, -1)
   elseif #shape == 1 and #rows > 1 then
     if rows[#rows] ~= 1 then
-      check.fail("%s: sample_weight %s does not fit losses %s; likely fix: reshape it to %s", op, text(shape), text(rows),
-        "(" .. shape[1] .. (", 1"):rep(#rows - 1) .. ")")
+      check.fail("%s: sample_weight %s does not fit losses %s; likely fix: reshape it to (%d%s)", op, shapes.text(shape),
+        shapes.text(rows), shape[1], (", 1"):rep(#rows - 1))
     end
     weights = ops.expand_dims(weights, -1)
   end
-  if same(weights.shape, rows) then return weights end
+  if shapes.equal(weights.shape, rows) then return weights end
   for i = 0, math.max(#weights.shape, #rows) - 1 do
     local size, wanted = weights.shape[#weights.shape - i], rows[#rows - i]
     if not wanted or (size and size ~= 1 and size ~= wanted) then
-      check.fail("%s: sample_weight %s does not fit losses %s", op, text(shape), text(rows))
+      check.fail("%s: sample_weight %s does not fit losses %s; likely fix: one weight for each sample (%d)", op,
+        shapes.text(shape), shapes.text(rows), rows[1] or 1)
     end
   end
   return ops.broadcast_to(weights, rows)
@@ -95,13 +76,8 @@ end
 ---@return Tensor|nil, Tensor|nil
 function reduction.weights(op, rows, sample_weight, mask, kind, dtype)
   if not mask and not sample_weight then return nil end
-  local weights
-  if sample_weight then
-    if not tensor.is(sample_weight) then sample_weight = create.tensor(sample_weight, { dtype = dtype or "float32" }) end
-    weights = sample_weight
-  end
   dtype = dtype or "float32"
-  if weights and weights.dtype ~= dtype then weights = ops.cast(weights, dtype) end
+  local weights = sample_weight and ops.cast(create.as_tensor(sample_weight, dtype), dtype)
   if mask then
     local masked = mask_weights(mask, dtype, kind)
     if weights then
@@ -121,7 +97,7 @@ function reduction.reduce(values, rows, weights, kind)
   if kind == "none" or #rows == 0 then return values end
   local total = ops.sum(values)
   if kind == "sum" then return total end
-  local divisor = count(rows)
+  local divisor = shapes.count(rows)
   if kind == "mean_with_sample_weight" and weights then divisor = ops.sum(weights):item() end
   if divisor == 0 then return ops.mul(total, 0) end
   return ops.div(total, divisor)

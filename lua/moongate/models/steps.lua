@@ -9,15 +9,14 @@ local tensor = require "moongate.tensor"
 local OPTIONS = { "sample_weight", "class_weight", "return_dict" }
 
 local function as_tensor(x)
-  if x == nil or tensor.is(x) then return x end
-  return create.tensor(x)
+  return x ~= nil and create.as_tensor(x) or nil
 end
 
 -- Class ids (B) of labels (B), (B, 1) or one-hot (B, C).
 local function class_ids(y)
   local n = #y.shape
   if n > 1 then y = y.shape[n] == 1 and ops.squeeze(y, -1) or ops.argmax(y, -1) end
-  return y.dtype == "int32" and y or ops.cast(y, "int32")
+  return ops.cast(y, "int32")
 end
 
 -- Weights of samples from a table of weights by class id; a class that is not in it weighs 1.

@@ -5,7 +5,6 @@ local terminal = require "moongate.terminal"
 
 local WIDTHS = { 31, 22, 13 }
 local HEAD = { "Layer (type)", "Output Shape", "Param #" }
-local BYTES = { float32 = 4, float64 = 8, int32 = 4, uint8 = 1 }
 
 local BOX = {
   top = { "┏", "━", "┳", "┓" }, head = { "┃", "┃" }, under = { "┡", "━", "╇", "┩" }, row = { "│", "│" },
@@ -86,7 +85,7 @@ end
 local function total(list)
   local count, bytes = 0, 0
   for _, v in ipairs(list) do
-    count, bytes = count + v.count, bytes + v.count * BYTES[v.dtype]
+    count, bytes = count + v.count, bytes + v:nbytes()
   end
   return { count = count, bytes = bytes }
 end

@@ -59,8 +59,8 @@ local function state_variables(variables, entries, names)
     for _, variable in ipairs(variables) do
       for _, name in ipairs(list) do
         local path = (variable.path or variable.name or "variable"):gsub("/", "_")
-        local own = Variable(entries[variable].slots[name], { name = path .. "_" .. name, trainable = false }):keep()
-        all[#all + 1] = own:share_(entries[variable].slots[name]) or own
+        local own = Variable(entries[variable].slots[name], { name = path .. "_" .. name, trainable = false })
+        all[#all + 1] = own:share_(entries[variable].slots[name])
       end
     end
   end
@@ -75,14 +75,6 @@ function flat.build(variables, names, decays)
   return { groups = groups, entries = entries, variables = state_variables(variables, entries, names) }
 end
 
-local function same_shape(a, b)
-  if #a ~= #b then return false end
-  for i = 1, #a do
-    if a[i] ~= b[i] then return false end
-  end
-  return true
-end
-
 local function place(op, state, gradient, variable, i, scale)
   local entry = state.entries[variable]
   if not entry then
@@ -90,9 +82,9 @@ local function place(op, state, gradient, variable, i, scale)
       tostring(variable and variable.name))
   end
   tensor.expect(op .. ".apply", ("gradients[%d]"):format(i), gradient)
-  if not same_shape(gradient.shape, variable.shape) then
-    check.fail("%s.apply: gradients[%d] (%s) does not fit %s (%s)", op, i, table.concat(gradient.shape, ", "), variable.name,
-      table.concat(variable.shape, ", "))
+  if gradient.shape ~= variable.shape then
+    check.fail("%s.apply: gradients[%d] %s does not fit %s %s; likely fix: gradients in the order of the variables", op, i,
+      tostring(gradient.shape), variable.name, tostring(variable.shape))
   end
   if variable.home ~= entry then adopt(entry) end
   entry.gradient:copy_(gradient)

@@ -39,7 +39,7 @@ local function start(self)
   end
   self.built, self.excluded = false, { names = {}, variables = {} }
   autograd.no_grad(function()
-    self.iteration = Variable(create.zeros({}, { dtype = "int32" }), { name = "iteration", trainable = false }):keep()
+    self.iteration = Variable(create.zeros({}, { dtype = "int32" }), { name = "iteration", trainable = false })
   end)
 end
 
@@ -78,7 +78,7 @@ function Optimizer.setters:learning_rate(value)
     check.fail("%s: learning_rate follows a schedule and cannot be set; pass a number to the constructor instead", self.name)
   end
   if not rawget(self, "rate") then
-    self.rate = Variable(create.zeros({}, { dtype = tensor.floatx }), { name = "learning_rate", trainable = false }):keep()
+    self.rate = Variable(create.zeros({}, { dtype = tensor.floatx }), { name = "learning_rate", trainable = false })
   end
   self.rate:assign(value)
 end
