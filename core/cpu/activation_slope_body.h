@@ -58,6 +58,12 @@ MG_INLINE vf softsign_slope(vf y) {
   return rest * rest;
 }
 
+/* y may be so small that exp(x) is 1 in float32; there the library's y is 0, and its slope that of the straight side. */
+MG_INLINE vf selu_slope(vf y) {
+  vf steep = vset(SELU_SCALE * SELU_ALPHA);
+  return vselect(vlt(y, steep * vset(-0x1p-25f)), y + steep, vset(SELU_SCALE));
+}
+
 enum { PLAIN_RELU = MG_ACT_COUNT, ELU_BY_X };
 
 MG_INLINE vf slope_value(int kind, vf v, constants k) {
@@ -68,7 +74,7 @@ MG_INLINE vf slope_value(int kind, vf v, constants k) {
     case MG_ACT_HARD_SIGMOID: return vselect(inside(zero, v, one), k.a, zero);              /* y */
     case MG_ACT_RELU: return relu_slope(v, k);
     case MG_ACT_ELU: return vselect(vle(v, zero), v + k.a, one);                            /* y */
-    case MG_ACT_SELU: return vselect(vlt(v, zero), v + vset(SELU_SCALE * SELU_ALPHA), vset(SELU_SCALE)); /* y */
+    case MG_ACT_SELU: return selu_slope(v);                                                 /* y */
     case MG_ACT_CELU: return celu_slope(v, k.a);
     case MG_ACT_GELU: return gelu_slope(v);
     case MG_ACT_GELU_TANH: return gelu_tanh_slope(v);

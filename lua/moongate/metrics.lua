@@ -199,9 +199,13 @@ end
 ---@example mg.metrics.MeanSquaredError()
 define("MeanSquaredError", "mean_squared_error", squared_error, nil, "mse", "MSE")
 
---- Square root of the mean of the squared error.
+--- Square root of the mean of the squared error. As in Keras, the mask of y_pred does not count here; sample weights do.
 ---@example mg.metrics.RootMeanSquaredError()
 local Root = define("RootMeanSquaredError", "root_mean_squared_error", squared_error, nil, "rmse")
+function Root:update_state(y_true, y_pred, sample_weight)
+  y_pred, y_true = reduction.tensors(self.name, y_true, y_pred)
+  Mean.update_state(self, self:compute(y_true, y_pred), sample_weight)
+end
 function Root:result() return math.sqrt(Mean.result(self)) end
 
 --- Mean of the absolute error.

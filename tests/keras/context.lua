@@ -53,6 +53,7 @@ function context.skip(reason) error({ skipped = reason }, 0) end
 
 -- The object of a nested { class, args }: a layer, cell, regularizer, constraint, initializer, ...
 local function object_of(name, args)
+  if name == "Sequential" then return mg.Sequential(args.layers) end
   for _, module in ipairs { "layers", "regularizers", "constraints", "initializers", "optimizers" } do
     local C = part(module) and part(module)[name]
     if C then return C(args) end

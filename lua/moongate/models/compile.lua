@@ -27,6 +27,14 @@ local function resolve_metrics(list, y, y_pred)
   return objects
 end
 
+-- A name as Keras makes it unique: of two "accuracy" the second is "accuracy_1", or "weighted_accuracy" among weighted_metrics.
+local function unique(name, seen, weighted)
+  local before = seen[name]
+  if before and weighted then return unique("weighted_" .. name, seen) end
+  seen[name] = (before or 0) + 1
+  return before and name .. "_" .. before or name
+end
+
 local function check_list(name, value)
   if value == nil or type(value) == "table" and not value.update_state then return value end
   return check.fail("compile: argument %s is %s, expected a list { \"accuracy\" }", name, check.describe(value))
@@ -103,11 +111,12 @@ return function(Sequential)
   ---@return table figures, string[] names
   function Sequential:figures()
     self:expect_compiled "figures"
-    local values, names = { loss = self.loss_tracker:result() }, { "loss" }
-    for _, list in ipairs { self.metric_objects or {}, self.weighted_objects or {} } do
+    local values, names, seen = { loss = self.loss_tracker:result() }, { "loss" }, {}
+    for i, list in ipairs { self.metric_objects or {}, self.weighted_objects or {} } do
       for _, metric in ipairs(list) do
-        names[#names + 1] = metric.name
-        values[metric.name] = metric:result()
+        local name = unique(metric.name, seen, i == 2)
+        names[#names + 1] = name
+        values[name] = metric:result()
       end
     end
     return values, names

@@ -47,7 +47,7 @@ local function fit(model, case, t, running)
   return model:fit(t.tensor(case.x), t.tensor(case.y), {
     batch_size = case.fit.batch_size, epochs = case.fit.epochs, shuffle = case.fit.shuffle, verbose = 0,
     class_weight = class_weight, sample_weight = t.tensor(case.sample_weight),
-    validation_data = validation and { t.tensor(validation[1]), t.tensor(validation[2]) } or nil,
+    validation_data = validation and { t.tensor(validation[1]), t.tensor(validation[2]), t.tensor(validation[3]) } or nil,
     callbacks = { {
       on_epoch_begin = function() if case.fit.reset_between_epochs then model:reset_state() end end,
       on_train_batch_end = function(_, logs) running[#running + 1] = logs end,
