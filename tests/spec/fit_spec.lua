@@ -206,6 +206,33 @@ describe("fit", function()
     assert.near(0, (model:test_on_batch(x, y)), 1e-10)
   end)
 
+  it("names a metric that is given twice as Keras does", function()
+    local x, y = data(8)
+    local model = mg.Sequential { mg.layers.Dense(1) }
+    model:compile { optimizer = "sgd", loss = "mse", metrics = { "mae", "mae" }, weighted_metrics = { "mse", "mae", "mae" } }
+    local weights = mg.tensor { 1, 0, 0, 0, 0, 0, 0, 0 }
+    model:build { mg.null, 2 }
+    model:set_weights { { { 0 }, { 0 } }, { 0 } }
+    local figures = model:evaluate(x, y, { verbose = 0, return_dict = true, sample_weight = weights })
+    local names = {}
+    for name in pairs(figures) do names[#names + 1] = name end
+    table.sort(names)
+    assert.same({ "loss", "mae", "mae_1", "mse", "weighted_mae", "weighted_mae_1" }, names)
+    assert.near(math.abs(y[1]:item()), figures.weighted_mae, 1e-6)
+    assert.near(y:abs():mean():item(), figures.mae, 1e-6)
+  end)
+
+  it("calls hooks in the order of the callbacks, functions or not", function()
+    local x, y = data(4)
+    local seen, Second = {}, mg.callbacks.Callback:extend("Second")
+    function Second.on_epoch_end() seen[#seen + 1] = "second" end
+    local function note(name)
+      return { on_epoch_end = function() seen[#seen + 1] = name end }
+    end
+    linear():fit(x, y, { verbose = 0, callbacks = { note "first", Second(), note "third" } })
+    assert.same({ "first", "second", "third" }, seen)
+  end)
+
   it("says which rows do not agree", function()
     local ok, message = pcall(linear().fit, linear(), mg.zeros(4, 2), mg.zeros(3, 1))
     assert.is_false(ok)

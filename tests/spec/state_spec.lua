@@ -130,6 +130,34 @@ describe("the state of a run", function()
     end
   end)
 
+  it("lets training go on in the middle of an epoch, bit for bit", function()
+    local whole = model_of()
+    train(whole, 0, 3)
+
+    local first, batches, x, y = model_of(), 0, data()
+    local checkpoint = mg.callbacks.ModelCheckpoint { filepath = path .. ".weights.h5", save_state = true, save_freq = 5 }
+    local stop = { on_train_batch_end = function()
+      batches = batches + 1
+      if batches == 5 then error("stopped", 0) end
+    end }
+    assert.has_error(function()
+      first:fit(x, y, { epochs = 3, batch_size = 4, verbose = 0, callbacks = { checkpoint, stop } })
+    end, "stopped")
+
+    local second = model_of()
+    second:load_weights(path .. ".weights.h5")
+    second:load_state(path .. ".state.h5")
+    os.remove(path .. ".weights.h5")
+    os.remove(path .. ".state.h5")
+    assert.same({ 1, 2 }, { second.epochs_done, second.batches_done })
+    local seen = {}
+    second:fit(x, y, { epochs = 3, initial_epoch = 1, batch_size = 4, verbose = 0, callbacks = {
+      { on_train_batch_end = function(batch) seen[#seen + 1] = batch end },
+    } })
+    assert.same({ 2, 0, 1, 2 }, seen)
+    assert.same(numbers(whole), numbers(second))
+  end)
+
   it("is loaded whole or not at all", function()
     local model = model_of()
     train(model, 0, 1)

@@ -28,19 +28,23 @@ local function verbosity(value)
 end
 
 --- The list for a run of `model`. `options`: callbacks and verbose as fit takes them; `params`: epochs and steps; `history`: a
---- History or nil. The bar ends its line before functions of the user print theirs, and after callbacks that add figures.
+--- History or nil. Callbacks run in the order given, as in Keras; the bar stands before the first plain table of functions, so that
+--- its line has ended when those print theirs.
 ---@param model Sequential
 ---@param options table
 ---@param params table
 ---@param history? History
 function List:init(model, options, params, history)
   self.members, self.verbose, params.verbose = {}, verbosity(options.verbose), verbosity(options.verbose)
-  local functions = {}
+  local bar = self.verbose > 0 and ProgressBar() or nil
   for i, value in ipairs(options.callbacks or {}) do
-    table.insert(is_plain(value) and functions or self.members, as_callback(value, i))
+    if bar and is_plain(value) then
+      table.insert(self.members, bar)
+      bar = nil
+    end
+    table.insert(self.members, as_callback(value, i))
   end
-  if self.verbose > 0 then table.insert(self.members, ProgressBar()) end
-  for _, callback in ipairs(functions) do table.insert(self.members, callback) end
+  if bar then table.insert(self.members, bar) end
   if history then table.insert(self.members, history) end
   for _, callback in ipairs(self.members) do
     callback:set_model(model)

@@ -120,18 +120,21 @@ end
 
 --- Iterates over the batches of an epoch (from 0): for x, y, w in data:iterate(0) do ... end
 ---@param epoch? integer
+---@param passed? integer batches at its beginning that are passed over
 ---@return function
-function Dataset:iterate(epoch)
+function Dataset:iterate(epoch, passed)
   local source, map = self.source, self.settings.map or function(...) return ... end
+  passed = passed or 0
   if source.start then
     local next_batch = check.type("from_function", "start's result", source.start(epoch or 0), "function")
+    for _ = 1, passed do next_batch() end
     return function()
       local x, y, w = next_batch()
       if x == nil then return nil end
       return map(x, y, w)
     end
   end
-  local order, size, steps, step = positions(self, epoch or 0), self.settings.batch_size or 1, self:steps(), 0
+  local order, size, steps, step = positions(self, epoch or 0), self.settings.batch_size or 1, self:steps(), passed
   return function()
     if step >= steps then return nil end
     local first, last = step * size + 1, math.min((step + 1) * size, source.count)

@@ -1,6 +1,6 @@
--- What weights leave out of a training run, in NAME.state.h5 beside NAME.weights.h5: optimizer with its step count, epochs done,
--- the seed of the shuffle order, every seed generator in full, the global random stream, and the states of stateful layers. With
--- both files training goes on bit for bit as if it had not stopped.
+-- What weights leave out of a training run, in NAME.state.h5 beside NAME.weights.h5: optimizer with its step count, epochs and
+-- batches done, the seed of the shuffle order, every seed generator in full, the global random stream, and the states of stateful
+-- layers. With both files training goes on bit for bit as if it had not stopped, within an epoch too.
 local check = require "moongate.check"
 local random = require "moongate.random"
 local record = require "moongate.files.record"
@@ -51,6 +51,7 @@ function state.save(model, path, extra)
   end
   record.save(path, {
     optimizer = model.optimizer, optimizer_name = optimizer_name(model), epochs_done = model.epochs_done or 0,
+    batches_done = model.batches_done or 0,
     shuffle_seed = model.shuffle_seed, seeds = seeds, states = states, random = random.get_state(), extra = extra or {},
   })
 end
@@ -86,6 +87,7 @@ local function problem_of(saved, model, generators, layers)
     if not is_whole(saved.random[name]) then return "its random stream is incomplete" end
   end
   if not is_whole(saved.epochs_done) then return "it has no number of epochs" end
+  if not is_whole(saved.batches_done) then return "it has no number of batches" end
   if saved.shuffle_seed ~= nil and not is_whole(saved.shuffle_seed) then return "its shuffle seed is no whole number" end
   return record.problem(model.optimizer, saved.optimizer) or check_seeds(saved.seeds, generators)
     or check_states(saved.states, layers)
@@ -108,7 +110,8 @@ function state.load(model, path)
   for name, generator in pairs(generators) do generator:set_state(saved.seeds[name]) end
   for name, list in pairs(saved.states) do layers[name]:reset_state(list) end
   random.set_state(saved.random)
-  model.epochs_done, model.shuffle_seed = saved.epochs_done, saved.shuffle_seed
+  model.epochs_done, model.batches_done, model.shuffle_seed = saved.epochs_done, saved.batches_done, saved.shuffle_seed
+  model.resumed = { epochs_done = saved.epochs_done, batches_done = saved.batches_done }
   return saved.extra
 end
 

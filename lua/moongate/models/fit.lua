@@ -65,10 +65,12 @@ end
 
 local function least(a, b) return a and b and math.min(a, b) or a or b end
 
--- Runs step(x, y, w) over an epoch's batches, each in a memory scope of its own. before(i) is called ahead of each (as in Keras
--- also ahead of the end of data of unknown length), after(i) behind it; after may end the epoch with true.
-local function each_batch(self, batches, epoch, limit, step, before, after)
-  local next_batch, done = batches:iterate(epoch), 0
+-- Runs step(x, y, w) over the batches of span.epoch but the first span.passed, at most up to span.limit, each in a memory scope
+-- of its own. before(i) is called ahead of each (as in Keras also ahead of the end of data of unknown length), after(i) behind
+-- it; after may end the epoch with true.
+local function each_batch(self, batches, span, step, before, after)
+  local limit, done = span.limit, span.passed or 0
+  local next_batch = batches:iterate(span.epoch, done)
   local function one()
     local x, y, w = next_batch()
     if x == nil then return false end
@@ -99,7 +101,8 @@ end
 local function evaluate_batches(self, batches, limit, list)
   self:reset_metrics()
   list:on_test_begin()
-  each_batch(self, batches, 0, limit, self.test_step, function(i) list:on_test_batch_begin(i, {}) end, function(i)
+  local function before(i) list:on_test_batch_begin(i, {}) end
+  each_batch(self, batches, { epoch = 0, limit = limit }, self.test_step, before, function(i)
     list:on_test_batch_end(i - 1, (self:figures()))
     return signal.pending()
   end)
@@ -113,11 +116,20 @@ local function class_weighted(self, class_weight)
   return function(model, x, y, w) model:train_step(x, y, model:sample_weights("fit", y, w, class_weight)) end
 end
 
--- One epoch; true when Ctrl-C ended it.
+-- Batches of `epoch` that were done when the state that this model loaded was saved: once, in the first epoch after that.
+local function passed_batches(self, epoch)
+  local resumed = rawget(self, "resumed")
+  self.resumed = nil
+  return resumed and resumed.epochs_done == epoch and resumed.batches_done or 0
+end
+
+-- One epoch; when Ctrl-C ended it, the number of its batches that are done.
 local function train_epoch(self, run, epoch)
   self:reset_metrics()
   run.list:on_epoch_begin(epoch, {})
-  local batch, interrupted = each_batch(self, run.train, epoch, run.steps, run.step, run.before, function(i)
+  local span = { epoch = epoch, passed = passed_batches(self, epoch), limit = run.steps }
+  local batch, interrupted = each_batch(self, run.train, span, run.step, run.before, function(i)
+    self.epochs_done, self.batches_done = epoch, i
     run.list:on_train_batch_end(i - 1, (self:figures()))
     return signal.pending() or self.stop_training
   end)
@@ -128,7 +140,7 @@ local function train_epoch(self, run, epoch)
     for name, value in pairs(figures) do logs["val_" .. name] = value end
     if signal.pending() then return batch end
   end
-  self.epochs_done = epoch + 1
+  self.epochs_done, self.batches_done = epoch + 1, 0
   run.list:on_epoch_end(epoch, logs)
   return false
 end

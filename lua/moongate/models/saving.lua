@@ -10,7 +10,8 @@ return function(Sequential)
   ---@param options? table { skip_mismatch = false }
   function Sequential:load_weights(path, options) return require("moongate.files.weights").load(self, path, options) end
 
-  --- Writes what weights leave out of a training run: optimizer, step count, shuffle order, random streams, epochs done.
+  --- Writes what weights leave out of a training run: optimizer, step count, shuffle order, random streams, epochs and
+  --- batches done.
   ---@param path string ending in .state.h5
   ---@param extra? table what else the run needs: numbers, strings, booleans, tensors, tables of them
   function Sequential:save_state(path, extra)
@@ -19,7 +20,7 @@ return function(Sequential)
   end
 
   --- Reads what save_state wrote, into a compiled and built model. Training then goes on as if it had not stopped: pass
-  --- initial_epoch = model.epochs_done to fit.
+  --- initial_epoch = model.epochs_done to fit, which passes over the batches of that epoch that were done.
   ---@param path string
   ---@return table extra as given to save_state
   function Sequential:load_state(path)

@@ -153,4 +153,69 @@ function M.pad(x, widths, value)
   return y
 end
 
+-- In place.
+
+--- Every element becomes `value`
+---@param x Tensor (...)
+---@param value number
+---@return Tensor x
+function M.fill_(x, value)
+  convert.writable("fill_", x)
+  check.type("fill_", "value", value, "number")
+  return raw.fill(x, value)
+end
+
+--- Every element becomes 0
+---@param x Tensor (...)
+---@return Tensor x
+function M.zero_(x)
+  convert.writable("zero_", x)
+  return raw.fill(x, 0)
+end
+
+--- Takes over the values of `source`, broadcast and cast
+---@param x Tensor (...)
+---@param source Tensor
+---@return Tensor x
+function M.copy_(x, source)
+  convert.writable("copy_", x)
+  tensors.expect("copy_", "source", source)
+  if source.node and state.on then
+    check.fail("copy_: argument source %s requires a gradient, which would be lost; use source:detach()", tostring(source.shape))
+  end
+  raw.copy_to(x, source)
+  return x
+end
+
+local function unary_in_place(op, code, x, a, b)
+  convert.writable(op, x)
+  if C.mg_unary(code, x.handle, x.handle, a or 0, b or 0) ~= 0 then core.raise() end
+  return x
+end
+
+--- x becomes -x
+---@param x Tensor (...)
+---@return Tensor x
+function M.neg_(x) return unary_in_place("neg_", C.MG_UNARY_AFFINE, x, -1, 0) end
+--- x becomes its square root
+---@param x Tensor (...)
+---@return Tensor x
+function M.sqrt_(x) return unary_in_place("sqrt_", C.MG_UNARY_SQRT, x) end
+--- x becomes e^x
+---@param x Tensor (...)
+---@return Tensor x
+function M.exp_(x) return unary_in_place("exp_", C.MG_UNARY_EXP, x) end
+
+--- Every element is brought into lo..hi
+---@param x Tensor (...)
+---@param lo? number
+---@param hi? number
+---@return Tensor x
+function M.clip_(x, lo, hi)
+  lo, hi = lo or -math.huge, hi or math.huge
+  check.number("clip_", "lo", lo)
+  check.number("clip_", "hi", hi, lo)
+  return unary_in_place("clip_", C.MG_UNARY_CLIP, x, lo, hi)
+end
+
 return M
