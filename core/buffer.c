@@ -73,6 +73,16 @@ static void take(store *s, entry *e) {
   s->bytes -= e->capacity;
 }
 
+/* The entry begins its life as a buffer of so many bytes. */
+static void begin(entry *e, int64_t bytes) {
+  e->buffer.bytes = bytes;
+  e->buffer.version = 0;
+  e->buffer.references = 1;
+  e->buffer.id = ++last_id;
+  live += bytes;
+  if (live > peak) peak = live;
+}
+
 /* Takes out the longest unused ones until the store holds at most `limit` bytes; returns them as a list by `older`. */
 static entry *take_beyond(store *s, int64_t limit) {
   entry *list = NULL;
@@ -116,14 +126,6 @@ void mg_buffer_trim(void) {
   }
 }
 
-static entry *find_released(store *s, int64_t capacity) {
-  pthread_mutex_lock(&lock);
-  entry *e = s->classes[class_of(capacity)];
-  if (e) take(s, e);
-  pthread_mutex_unlock(&lock);
-  return e;
-}
-
 static mg_status allocate(entry **out, const mg_backend *backend, int64_t capacity) {
   int64_t *limit = &stores[backend->device].limit;
   if (__atomic_load_n(limit, __ATOMIC_RELAXED) < 0) __atomic_store_n(limit, store_limit(backend), __ATOMIC_RELAXED);
@@ -147,16 +149,20 @@ static mg_status allocate(entry **out, const mg_backend *backend, int64_t capaci
 mg_status mg_buffer_create(mg_buffer **out, const mg_backend *backend, int64_t bytes) {
   int64_t capacity = bytes < 0 ? 0 : mg_buffer_capacity(bytes);
   if (capacity == 0) return mg_fail(MG_ENOMEM, "alloc: %lld bytes; expected a size that fits in memory", (long long)bytes);
-  entry *e = find_released(&stores[backend->device], capacity);
-  if (!e) MG_TRY(allocate(&e, backend, capacity));
-  e->buffer.bytes = bytes;
-  e->buffer.version = 0;
-  e->buffer.references = 1;
+  store *s = &stores[backend->device];
   pthread_mutex_lock(&lock);
-  e->buffer.id = ++last_id;
-  live += bytes;
-  if (live > peak) peak = live;
+  entry *e = s->classes[class_of(capacity)];
+  if (e) {
+    take(s, e);
+    begin(e, bytes);
+  }
   pthread_mutex_unlock(&lock);
+  if (!e) {
+    MG_TRY(allocate(&e, backend, capacity));
+    pthread_mutex_lock(&lock);
+    begin(e, bytes);
+    pthread_mutex_unlock(&lock);
+  }
   *out = &e->buffer;
   return MG_OK;
 }

@@ -17,9 +17,10 @@ mg_status mg_activation_forward(mg_tensor *out, const mg_tensor *x, const mg_act
   MG_TRY(mg_check_same_shape("activation", "x", x, "out", out));
   MG_TRY(mg_check_offered("activation", out, out->buffer->backend->activation_forward != NULL));
   if (mg_element_count(out) == 0) return MG_OK;
-  mg_tensor in = {0};
-  MG_TRY(mg_detach_input(&in, x, out));
-  mg_status status = out->buffer->backend->activation_forward(out, &in, activation);
+  mg_tensor in;
+  mg_empty_handle(&in);
+  MG_TRY(mg_elementwise_input(&x, &in, "activation", "x", x, out));
+  mg_status status = out->buffer->backend->activation_forward(out, x, activation);
   mg_release(&in);
   mg_mark_written(out);
   return status;
@@ -47,11 +48,13 @@ mg_status mg_activation_backward(mg_tensor *dx, const mg_tensor *dy, const mg_te
   MG_TRY(check_backward(dx, dy, by_x ? "x" : by_y ? "y" : NULL, v));
   MG_TRY(mg_check_offered("activation_backward", dx, dx->buffer->backend->activation_backward != NULL));
   if (mg_element_count(dx) == 0) return MG_OK;
-  mg_tensor slope_of = {0}, gradient = {0};
-  mg_status status = mg_detach_input(&gradient, dy, dx);
-  if (status == MG_OK && v) status = mg_detach_input(&slope_of, v, dx);
+  mg_tensor slope_of, gradient;
+  mg_empty_handle(&slope_of);
+  mg_empty_handle(&gradient);
+  mg_status status = mg_elementwise_input(&dy, &gradient, "activation_backward", "dy", dy, dx);
+  if (status == MG_OK && v) status = mg_elementwise_input(&v, &slope_of, "activation_backward", "v", v, dx);
   if (status == MG_OK)
-    status = dx->buffer->backend->activation_backward(dx, &gradient, by_x ? &slope_of : NULL, by_y ? &slope_of : NULL, activation);
+    status = dx->buffer->backend->activation_backward(dx, dy, by_x ? v : NULL, by_y ? v : NULL, activation);
   mg_release(&gradient);
   mg_release(&slope_of);
   mg_mark_written(dx);

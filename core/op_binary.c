@@ -16,13 +16,15 @@ mg_status mg_binary(int32_t op, mg_tensor *out, const mg_tensor *a, const mg_ten
   if (op < 0 || op >= MG_BINARY_COUNT)
     return mg_fail(MG_EINVAL, "binary: op is %d; expected one of MG_BINARY_*, 0..%d", (int)op, MG_BINARY_COUNT - 1);
   const char *name = binary_names[op];
-  mg_tensor left = {0}, right = {0};
+  mg_tensor left, right;
+  mg_empty_handle(&left);
+  mg_empty_handle(&right);
   MG_TRY(check_binary(op, name, out, a, b));
   MG_TRY(mg_check_offered(name, out, out->buffer->backend->binary != NULL));
-  mg_status status = mg_broadcast_input(&left, name, "a", a, out);
-  if (status == MG_OK) status = mg_broadcast_input(&right, name, "b", b, out);
+  mg_status status = mg_elementwise_input(&a, &left, name, "a", a, out);
+  if (status == MG_OK) status = mg_elementwise_input(&b, &right, name, "b", b, out);
   if (status == MG_OK && mg_element_count(out) > 0) {
-    status = out->buffer->backend->binary(op, out, &left, &right);
+    status = out->buffer->backend->binary(op, out, a, b);
     mg_mark_written(out);
   }
   mg_release(&left);
@@ -34,16 +36,18 @@ mg_status mg_compare(int32_t op, mg_tensor *out, const mg_tensor *a, const mg_te
   if (op < 0 || op >= MG_COMPARE_COUNT)
     return mg_fail(MG_EINVAL, "compare: op is %d; expected one of MG_COMPARE_*, 0..%d", (int)op, MG_COMPARE_COUNT - 1);
   const char *name = compare_names[op];
-  mg_tensor left = {0}, right = {0};
+  mg_tensor left, right;
+  mg_empty_handle(&left);
+  mg_empty_handle(&right);
   MG_TRY(mg_check_writable(name, "out", out));
   MG_TRY(mg_check_dtype(name, "out", out, MG_UINT8));
   MG_TRY(mg_check_like(name, "b", b, "a", a));
   MG_TRY(mg_check_device(name, "out", out, "a", a));
   MG_TRY(mg_check_offered(name, out, out->buffer->backend->compare != NULL));
-  mg_status status = mg_broadcast_input(&left, name, "a", a, out);
-  if (status == MG_OK) status = mg_broadcast_input(&right, name, "b", b, out);
+  mg_status status = mg_elementwise_input(&a, &left, name, "a", a, out);
+  if (status == MG_OK) status = mg_elementwise_input(&b, &right, name, "b", b, out);
   if (status == MG_OK && mg_element_count(out) > 0) {
-    status = out->buffer->backend->compare(op, out, &left, &right);
+    status = out->buffer->backend->compare(op, out, a, b);
     mg_mark_written(out);
   }
   mg_release(&left);
@@ -60,14 +64,17 @@ static mg_status check_where(const mg_tensor *out, const mg_tensor *condition, c
 }
 
 mg_status mg_where(mg_tensor *out, const mg_tensor *condition, const mg_tensor *a, const mg_tensor *b) {
-  mg_tensor mask = {0}, left = {0}, right = {0};
+  mg_tensor mask, left, right;
+  mg_empty_handle(&mask);
+  mg_empty_handle(&left);
+  mg_empty_handle(&right);
   MG_TRY(check_where(out, condition, a, b));
   MG_TRY(mg_check_offered("where", out, out->buffer->backend->where != NULL));
-  mg_status status = mg_broadcast_input(&mask, "where", "condition", condition, out);
-  if (status == MG_OK) status = mg_broadcast_input(&left, "where", "a", a, out);
-  if (status == MG_OK) status = mg_broadcast_input(&right, "where", "b", b, out);
+  mg_status status = mg_elementwise_input(&condition, &mask, "where", "condition", condition, out);
+  if (status == MG_OK) status = mg_elementwise_input(&a, &left, "where", "a", a, out);
+  if (status == MG_OK) status = mg_elementwise_input(&b, &right, "where", "b", b, out);
   if (status == MG_OK && mg_element_count(out) > 0) {
-    status = out->buffer->backend->where(out, &mask, &left, &right);
+    status = out->buffer->backend->where(out, condition, a, b);
     mg_mark_written(out);
   }
   mg_release(&mask);

@@ -7,10 +7,11 @@ mg_status mg_copy(mg_tensor *out, const mg_tensor *x) {
   MG_TRY(mg_check_writable("copy", "out", out));
   MG_TRY(mg_check_tensor("copy", "x", x));
   mg_tensor view;
-  MG_TRY(mg_broadcast_input(&view, "copy", "x", x, out));
+  mg_empty_handle(&view);
+  MG_TRY(mg_elementwise_input(&x, &view, "copy", "x", x, out));
   mg_status status = MG_OK;
   if (mg_element_count(out) > 0)
-    status = mg_tensor_device(out) == mg_tensor_device(x) ? out->buffer->backend->copy(out, &view) : mg_transport(out, &view);
+    status = mg_tensor_device(out) == mg_tensor_device(x) ? out->buffer->backend->copy(out, x) : mg_transport(out, x);
   mg_release(&view);
   if (status == MG_OK) mg_mark_written(out);
   return status;

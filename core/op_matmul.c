@@ -52,7 +52,10 @@ static mg_status merge_rows(mg_tensor *out, mg_tensor *a, const mg_tensor *b) {
 
 /* out is contiguous. */
 static mg_status multiply(mg_tensor *out, const mg_tensor *a, const mg_tensor *b, double beta) {
-  mg_tensor left = {0}, right = {0}, rows = {0};
+  mg_tensor left, right, rows;
+  mg_empty_handle(&left);
+  mg_empty_handle(&right);
+  mg_empty_handle(&rows);
   mg_status status = readable(&left, a);
   if (status == MG_OK) status = readable(&right, b);
   if (status == MG_OK) status = mg_tensor_alias(&rows, out);

@@ -24,12 +24,13 @@ mg_status mg_unary(int32_t op, mg_tensor *out, const mg_tensor *x, double a, dou
   if (op < 0 || op >= MG_UNARY_COUNT)
     return mg_fail(MG_EINVAL, "unary: op is %d; expected one of MG_UNARY_*, 0..%d", (int)op, MG_UNARY_COUNT - 1);
   const char *name = names[op];
-  mg_tensor view = {0};
+  mg_tensor view;
+  mg_empty_handle(&view);
   MG_TRY(check(name, op, out, x));
   MG_TRY(mg_check_offered(name, out, out->buffer->backend->unary != NULL));
-  mg_status status = mg_broadcast_input(&view, name, "x", x, out);
+  mg_status status = mg_elementwise_input(&x, &view, name, "x", x, out);
   if (status == MG_OK && mg_element_count(out) > 0) {
-    status = out->buffer->backend->unary(op, out, &view, a, b);
+    status = out->buffer->backend->unary(op, out, x, a, b);
     mg_mark_written(out);
   }
   mg_release(&view);

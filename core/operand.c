@@ -1,12 +1,12 @@
 /* operand.c: how the memory of operands relates, and temporary copies where it does not suit. */
-#include <string.h>
-
 #include "backend.h"
 #include "buffer.h"
 #include "error.h"
 
 int mg_same_shape(const mg_tensor *a, const mg_tensor *b) {
-  return a->ndim == b->ndim && memcmp(a->shape, b->shape, (size_t)a->ndim * sizeof *a->shape) == 0;
+  int same = a->ndim == b->ndim;
+  for (int i = 0; same && i < a->ndim; i++) same = a->shape[i] == b->shape[i];
+  return same;
 }
 
 int mg_same_view(const mg_tensor *a, const mg_tensor *b) {
@@ -93,7 +93,8 @@ mg_status mg_detach_input(mg_tensor *tmp, const mg_tensor *x, const mg_tensor *o
 }
 
 mg_status mg_broadcast_input(mg_tensor *tmp, const char *op, const char *name, const mg_tensor *x, const mg_tensor *out) {
-  mg_tensor view = {0};
+  mg_tensor view;
+  mg_empty_handle(&view);
   if (mg_tensor_broadcast(&view, x, out->ndim, out->shape) != MG_OK)
     return mg_fail(MG_ESHAPE,
                    "%s: %s %s does not broadcast to out %s; expected sizes that are equal or 1, counted from the last axis", op,
@@ -101,4 +102,11 @@ mg_status mg_broadcast_input(mg_tensor *tmp, const char *op, const char *name, c
   mg_status status = mg_detach_input(tmp, &view, out);
   mg_release(&view);
   return status;
+}
+
+mg_status mg_elementwise_input(const mg_tensor **use, mg_tensor *tmp, const char *op, const char *name, const mg_tensor *x,
+                               const mg_tensor *out) {
+  int ready = mg_same_shape(x, out) && (x->buffer != out->buffer || mg_same_view(x, out) || !mg_overlaps(x, out));
+  *use = ready ? x : tmp;
+  return ready ? MG_OK : mg_broadcast_input(tmp, op, name, x, out);
 }

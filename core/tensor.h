@@ -29,6 +29,9 @@ int64_t mg_dtype_bytes(mg_dtype dtype); /* 0 for an unknown dtype */
 const char *mg_dtype_name(mg_dtype dtype);
 static inline int mg_dtype_is_float(mg_dtype dtype) { return dtype == MG_FLOAT32 || dtype == MG_FLOAT64; }
 
+/* A handle on the stack that holds nothing. To clear all of it would take longer than a small operation. */
+static inline void mg_empty_handle(mg_tensor *t) { t->buffer = NULL; }
+
 /* Address of element 0 (of the backend's memory); t must not be empty. */
 static inline void *mg_elements(const mg_tensor *t) {
   return (char *)t->buffer->data + t->offset * (t->dtype == MG_FLOAT64 ? 8 : t->dtype == MG_UINT8 ? 1 : 4);
@@ -52,6 +55,9 @@ mg_status mg_borrow_contiguous(mg_tensor *tmp, const mg_tensor *x); /* a copy wh
 mg_status mg_detach_input(mg_tensor *tmp, const mg_tensor *x, const mg_tensor *out);
 /* The same of x broadcast to out's shape; a message naming `op` and `name` when it does not fit. */
 mg_status mg_broadcast_input(mg_tensor *tmp, const char *op, const char *name, const mg_tensor *x, const mg_tensor *out);
+/* x itself, in *use, when it has out's shape and no memory that asks for a copy; else what mg_broadcast_input makes in `tmp`. */
+mg_status mg_elementwise_input(const mg_tensor **use, mg_tensor *tmp, const char *op, const char *name, const mg_tensor *x,
+                               const mg_tensor *out);
 /* For outputs of slots that want contiguous memory: out itself where it is so, else fresh memory. The second brings the values
  * home unless status is a failure, marks out written, drops tmp and returns what then holds. */
 mg_status mg_borrow_output(mg_tensor *tmp, const mg_tensor *out);

@@ -53,11 +53,15 @@ static void merge_axes(mg_iterator *it) {
 }
 
 void mg_iterator_init(mg_iterator *it, const mg_tensor *const *operands, int count) {
+  int flat = 1; /* one row as they are: most small calls, where the rest would cost more than the work */
   it->operands = count;
   it->ndim = 0;
   it->count = mg_element_count(operands[0]);
-  for (int k = 0; k < count; k++) it->data[k] = mg_elements(operands[k]);
-  for (int axis = 0; axis < operands[0]->ndim && it->count > 0; axis++)
+  for (int k = 0; k < count; k++) {
+    it->data[k] = mg_elements(operands[k]);
+    flat = flat && mg_is_contiguous(operands[k]);
+  }
+  for (int axis = 0; !flat && axis < operands[0]->ndim && it->count > 0; axis++)
     if (operands[0]->shape[axis] != 1) add_axis(it, operands, axis);
   merge_axes(it);
   if (it->ndim > 0) return;
@@ -122,6 +126,10 @@ static mg_status walk_piece(void *context, int64_t i) {
 mg_status mg_iterate(const mg_tensor *const *operands, int count, int64_t piece, mg_row row, void *context) {
   mg_iterator it;
   mg_iterator_init(&it, operands, count);
+  if (it.ndim == 1 && it.count <= piece) {
+    if (it.count > 0) row(context, it.data, it.strides[0], it.count);
+    return MG_OK;
+  }
   job j = {&it, piece, row, context};
   return mg_parallel(mg_pieces(it.count, piece), walk_piece, &j);
 }
