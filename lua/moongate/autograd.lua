@@ -52,32 +52,35 @@ function autograd.enable_grad(f, ...)
 end
 
 -- Recording, by what backward(node, dy) reads. The fields va, vb, vy hold the versions of memory that must not change until then.
+-- A node names at once what will be set later (up to eight names): a table that grows afterwards costs as much as an operation.
 
 --- Makes `y` the output of a node with inputs a and b (b: tensor, number or nil) that backward does not read.
 function autograd.record(y, backward, a, b)
-  local node = { false, backward = backward, a = a, b = b, waiting = 0 }
+  local node = { false, backward = backward, a = a, b = b, s = false, waiting = 0, done = false }
   y.node = node
   return node
 end
 
 --- As record; backward reads both inputs.
 function autograd.record_inputs(y, backward, a, b)
-  local node = { false, backward = backward, a = a, b = b, waiting = 0, va = tonumber(C.mg_tensor_version(a.handle)),
-    vb = tonumber(C.mg_tensor_version(b.handle)) }
+  local node = { false, backward = backward, a = a, b = b, waiting = 0, done = false,
+    va = tonumber(C.mg_tensor_version(a.handle)), vb = tonumber(C.mg_tensor_version(b.handle)) }
   y.node = node
   return node
 end
 
 --- As record; backward reads the first input.
 function autograd.record_input(y, backward, a)
-  local node = { false, backward = backward, a = a, waiting = 0, va = tonumber(C.mg_tensor_version(a.handle)) }
+  local node = { false, backward = backward, a = a, b = false, s = false, waiting = 0, done = false,
+    va = tonumber(C.mg_tensor_version(a.handle)) }
   y.node = node
   return node
 end
 
 --- As record; backward reads the output, as node.y.
 function autograd.record_output(y, backward, a)
-  local node = { false, backward = backward, a = a, y = y, waiting = 0, vy = tonumber(C.mg_tensor_version(y.handle)) }
+  local node = { false, backward = backward, a = a, b = false, y = y, waiting = 0, done = false,
+    vy = tonumber(C.mg_tensor_version(y.handle)) }
   y.node = node
   return node
 end

@@ -7,21 +7,34 @@ local C = core.C
 local memory = {}
 
 local POOL_MOST = 65536
-local LEAST_LIMIT = 128 * 2 ^ 20
+local MB = 2 ^ 20
+local LEAST_LIMIT, STEP_BYTES, STEP_LUA = 32 * MB, 16 * MB, MB / 2
+local PAUSE = 400 -- per cent of the Lua heap at which it is collected: to go through it takes longer than a hundred small operations
 local HANDLE_BYTES = 256 -- what a handle itself takes, about
 
 local pool, pooled = {}, 0
-local since, limit = 0, LEAST_LIMIT -- bytes allocated since the last collection, and how many start the next
+local since = 0 -- bytes of tensors allocated since the last collection
+local limit, step_limit, heap_limit -- what starts the next: of those at any time, of those and of the Lua heap after a training step
+local pause = collectgarbage("setpause", PAUSE)
+if pause ~= 200 then collectgarbage("setpause", pause) end -- the program's own choice
 local out = ffi.new("mg_tensor *[1]")
 local info = ffi.new("mg_memory_info")
 -- The running scope's list of tensors, of length list.n. Lists are kept by depth and used again, so that they seldom grow.
 local scope, depth, lists = false, 0, {}
 
--- Collects garbage. Half of what stays alive may be allocated before the next time, so the cost stays in proportion.
+-- A collection takes time in proportion to the Lua heap, so a large heap waits for more; and half of the living tensors' bytes may
+-- be allocated in between.
+local function set_limits()
+  local heap = collectgarbage "count" * 1024
+  C.mg_memory(info)
+  since, limit = 0, math.max(LEAST_LIMIT, 16 * heap, tonumber(info.live_bytes) / 2)
+  step_limit, heap_limit = math.max(STEP_BYTES, 8 * heap), heap + math.max(STEP_LUA, heap / 4)
+end
+set_limits()
+
 local function collect()
   collectgarbage()
-  C.mg_memory(info)
-  since, limit = 0, math.max(LEAST_LIMIT, tonumber(info.live_bytes) / 2)
+  set_limits()
 end
 memory.collect = collect
 
@@ -32,6 +45,12 @@ function memory.account(bytes)
     collect()
     since = bytes
   end
+end
+
+--- The end of a training step, when most of what it made is garbage: collects some of the times, so that a loop written by hand
+--- and without scopes takes no more memory after many steps than after a few.
+function memory.settle()
+  if since > step_limit or collectgarbage "count" * 1024 > heap_limit then collect() end
 end
 
 -- A handle with a finalizer costs 0.8 us, a pooled one a few ns: released handles keep theirs and are filled again.

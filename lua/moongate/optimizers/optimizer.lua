@@ -7,6 +7,7 @@ local check = require "moongate.check"
 local class = require "moongate.class"
 local fields = require "moongate.fields"
 local flat = require "moongate.optimizers.flat"
+local memory = require "moongate.memory"
 local ops = require "moongate.ops"
 local schedules = require "moongate.optimizers.schedules"
 local tensor = require "moongate.tensor"
@@ -221,6 +222,7 @@ function Optimizer:apply(gradients, variables)
   if not variables then check.fail("%s.apply: argument variables is nil, expected the list of variables", self.name) end
   if not self.built then self:build(variables) end
   autograd.no_grad(apply, self, gradients, variables)
+  memory.settle()
 end
 
 --- With use_ema, the variables take the values of their moving averages: the end of training.
