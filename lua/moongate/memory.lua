@@ -8,13 +8,14 @@ local memory = {}
 
 local POOL_MOST = 65536
 local MB = 2 ^ 20
-local LEAST_LIMIT, STEP_BYTES, STEP_LUA = 32 * MB, 16 * MB, MB / 2
-local PAUSE = 400 -- per cent of the Lua heap at which it is collected: to go through it takes longer than a hundred small operations
+local LEAST_LIMIT, STEPS, STEP_BYTES, STEP_LUA = 32 * MB, 25, 16 * MB, 4 * MB
+local PAUSE = 400 -- per cent of the Lua heap at which it is collected: that takes as long as a thousand small operations
 local HANDLE_BYTES = 256 -- what a handle itself takes, about
 
 local pool, pooled = {}, 0
 local since = 0 -- bytes of tensors allocated since the last collection
-local limit, step_limit, heap_limit -- what starts the next: of those at any time, of those and of the Lua heap after a training step
+local limit -- how many of them start the next
+local steps, most_steps, step_limit, heap_limit = 0 -- training steps since then; what starts the next after one
 local pause = collectgarbage("setpause", PAUSE)
 if pause ~= 200 then collectgarbage("setpause", pause) end -- the program's own choice
 local out = ffi.new("mg_tensor *[1]")
@@ -28,7 +29,8 @@ local function set_limits()
   local heap = collectgarbage "count" * 1024
   C.mg_memory(info)
   since, limit = 0, math.max(LEAST_LIMIT, 16 * heap, tonumber(info.live_bytes) / 2)
-  step_limit, heap_limit = math.max(STEP_BYTES, 8 * heap), heap + math.max(STEP_LUA, heap / 4)
+  steps, most_steps = 0, math.max(STEPS, heap / 2 ^ 18)
+  step_limit, heap_limit = math.max(STEP_BYTES, 8 * heap), heap + math.max(STEP_LUA, heap)
 end
 set_limits()
 
@@ -47,10 +49,11 @@ function memory.account(bytes)
   end
 end
 
---- The end of a training step, when most of what it made is garbage: collects some of the times, so that a loop written by hand
---- and without scopes takes no more memory after many steps than after a few.
+--- The end of a training step, when most of what it made is garbage: collects after a number of steps, sooner where they make much,
+--- so that a loop written by hand and without scopes takes no more memory after many steps than after a few.
 function memory.settle()
-  if since > step_limit or collectgarbage "count" * 1024 > heap_limit then collect() end
+  steps = steps + 1
+  if steps >= most_steps or since > step_limit or collectgarbage "count" * 1024 > heap_limit then collect() end
 end
 
 -- A handle with a finalizer costs 0.8 us, a pooled one a few ns: released handles keep theirs and are filled again.

@@ -12,7 +12,6 @@ local FIT = {
   "batch_size", "epochs", "verbose", "callbacks", "validation_split", "validation_data", "shuffle", "class_weight", "sample_weight",
   "initial_epoch", "steps_per_epoch", "validation_steps", "validation_batch_size", "validation_freq",
 }
-local PAUSE = 130 -- per cent of the heap's size after a collection at which the next one starts
 local EVALUATE = { "batch_size", "verbose", "sample_weight", "steps", "callbacks", "return_dict" }
 
 local function is_options(value)
@@ -176,13 +175,11 @@ local function train(self, run, first, epochs)
   run.list:on_train_end({})
 end
 
--- Catches Ctrl-C while f runs. A step leaves some 40 KB of small Lua tables; a short pause of the collector keeps the heap flat.
+-- Catches Ctrl-C while f runs.
 local function guarded(f, ...)
-  local pause = collectgarbage("setpause", PAUSE)
   signal.begin()
   local ok, message = pcall(f, ...)
   signal.finish()
-  collectgarbage("setpause", pause)
   if not ok then error(message, 0) end
 end
 
