@@ -54,9 +54,10 @@ end
 
 -- Constructing ---------------------------------------------------------------------------------------------------------------
 
--- A plain table without array part is options; anything else is a value.
-local function is_options(value)
+-- A plain table without array part is options, unless the class takes it for a value (a cell); anything else is a value.
+local function is_options(C, value)
   return type(value) == "table" and value ~= null and getmetatable(value) == nil and value[1] == nil
+    and not (C.takes_value and C.takes_value(value))
 end
 
 --- One table of options from a constructor's arguments: leading positional values, then an options table.
@@ -67,7 +68,7 @@ function fields.arguments(C, ...)
   local options, count, at = {}, select("#", ...), 0
   for i = 1, count do
     local value = select(i, ...)
-    if is_options(value) then
+    if is_options(C, value) then
       check.options(C.name, value, fields.names(C))
       for name, v in pairs(value) do options[name] = v end
       if i < count then check.fail("%s: argument %d is %s, and nothing may follow the options", C.name, i + 1,

@@ -120,7 +120,11 @@ function Wrapper:update_state(y_true, y_pred, sample_weight)
     end
     weight = mask
   end
-  Mean.update_state(self, self:compute(y_true, y_pred), weight)
+  local values = self:compute(y_true, y_pred)
+  if type(values) ~= "number" and not tensor.is(values) then
+    check.fail("%s: the metric function returned %s, expected a tensor or a number", self.name, check.describe(values))
+  end
+  Mean.update_state(self, values, weight)
 end
 
 local function define(name, default_name, compute, extra, ...)
@@ -269,7 +273,9 @@ end
 function metrics.get(identifier, y_true, y_pred)
   if type(identifier) == "string" then return by_name(identifier, y_true, y_pred) end
   if type(identifier) == "function" then return Wrapper(identifier, registry.function_names[identifier]) end
-  if type(identifier) == "table" and identifier.update_state then return identifier end
+  if type(identifier) == "table" and identifier.update_state then
+    return rawget(identifier, "init") and identifier() or identifier -- a class stands for its defaults, as in Keras
+  end
   return check.fail("metrics.get: argument identifier is %s, expected a name, a function or a metric", check.describe(identifier))
 end
 

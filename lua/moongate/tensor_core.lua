@@ -111,13 +111,28 @@ function tensor.alias(x)
   return wrap(handle, x.shape, x.dtype, x.count, 0)
 end
 
+-- shape, dtype and count are plain fields, read everywhere: one that a user has assigned must not lead outside the memory.
+local function check_fields(t)
+  local handle, shape = t.handle, t.shape
+  local n = C.mg_tensor_ndim(handle)
+  local intact = type(shape) == "table" and n == #shape and t.count == tonumber(C.mg_tensor_size(handle))
+    and CODES[t.dtype] == C.mg_tensor_dtype(handle)
+  local sizes = C.mg_tensor_shape(handle)
+  for i = 1, intact and n or 0 do intact = intact and shape[i] == tonumber(sizes[i - 1]) end
+  if intact then return end
+  check.fail("the fields shape, dtype and count of a tensor were changed (to %s, %s, %s), and its memory is as before; "
+    .. "use x:reshape, x:to, or copy x.shape before changing it", check.describe(shape), tostring(t.dtype), tostring(t.count))
+end
+
 --- The address of the first element for reading, as the dtype's pointer; `t` must be contiguous.
 function tensor.read(t)
+  check_fields(t)
   return ffi.cast(tensor.POINTERS[t.dtype], C.mg_tensor_read(t.handle))
 end
 
 --- The same for writing, which counts as one write.
 function tensor.write(t)
+  check_fields(t)
   return ffi.cast(tensor.POINTERS[t.dtype], C.mg_tensor_data(t.handle))
 end
 

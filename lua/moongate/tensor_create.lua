@@ -57,6 +57,7 @@ function tensors.from_list(list, shape, dtype)
 end
 
 local function options_of(op, options)
+  if type(options) == "string" then options = { dtype = options } end
   options = check.options(op, options, { "dtype", "requires_grad" })
   tensors.dtype(op, options.dtype)
   return options
@@ -72,7 +73,7 @@ end
 ---@return Tensor
 ---@example mg.tensor{ { 1, 2, 3 }, { 4, 5, 6 } }
 function M.tensor(value, options)
-  options = options_of("tensor", type(options) == "string" and { dtype = options } or options)
+  options = options_of("tensor", options)
   if tensors.is(value) then
     return finished(raw.cast(value, options.dtype or value.dtype), options)
   end
@@ -100,7 +101,7 @@ end
 local function shape_and_options(op, first, ...)
   if type(first) ~= "number" then return shapes.of(op, first), options_of(op, (...)) end
   local sizes, n = { first, ... }, 1 + select("#", ...)
-  local options = type(sizes[n]) == "table" and table.remove(sizes, n) or nil
+  local options = type(sizes[n]) ~= "number" and table.remove(sizes, n) or nil
   return shapes.of(op, sizes), options_of(op, options)
 end
 

@@ -17,7 +17,7 @@ local function is_plain(value) return type(value) == "table" and getmetatable(va
 
 local function as_callback(value, i)
   if is_plain(value) then return LambdaCallback(value) end
-  if type(value) == "table" and value.on_epoch_begin and value.is then return value end
+  if type(value) == "table" and value.on_epoch_begin and value.is and not rawget(value, "init") then return value end
   return check.fail("fit: callbacks[%d] is %s, expected a callback or a table of hooks (%s)", i, check.describe(value),
     table.concat(Callback.HOOKS, ", "))
 end

@@ -263,6 +263,8 @@ end
 ---@param parent? table default Layer
 ---@return table
 function Layer.extend(name, list, positional, parent)
+  check.type("Layer.extend (with a dot)", "name", name, "string")
+  check.type("Layer.extend", "list", list or {}, "table")
   local C = class(name, parent or Layer)
   Layer.declare(C, list, positional)
   return C

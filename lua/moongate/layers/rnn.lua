@@ -18,10 +18,14 @@ local cell_codec = { decode = function(value, where)
   end
   return value
 end, encode = function(cell)
+  if not cell.serialize then
+    check.fail("get_config: the cell is a plain table, which no config can tell; make it a class with mg.layers.Layer.extend")
+  end
   return cell:serialize()
 end }
 
---- Runs a cell over the steps of (B, T, F): any layer with call(x, states, options) -> output, new states, and state_size.
+--- Runs a cell over the steps of (B, T, F): any layer with call(x, states, options) -> output, list of new states, and
+--- state_size; a plain table with these two will do where there are no weights.
 --- Options: return_sequences = false, return_state = false, go_backwards = false, stateful = false, unroll = false,
 --- zero_output_for_mask = false.
 ---@param cell table
@@ -39,6 +43,7 @@ Layer.declare(RNN, {
 }, { "cell" })
 
 RNN.supports_masking = true
+function RNN.takes_value(value) return type(value.call) == "function" end
 RNN.input_spec = { ndim = 3, what = "(batch, time, features)" }
 
 --- Inner objects that a file holds in groups of their own.

@@ -13,17 +13,16 @@ local function flat_weights(weights, n, dtype)
   return weights and ops.reshape(ops.cast(weights, dtype), { n })
 end
 
--- Targets in the predictions' dtype and shape.
-local function match(op, y_true, y_pred)
+-- Targets in the predictions' dtype and shape; the cross-entropies take no targets of another shape (`exact`), as in Keras.
+local function match(op, y_true, y_pred, exact)
   y_true, y_pred = reduction.same_rank(y_true, y_pred)
   y_true = ops.cast(y_true, y_pred.dtype)
   local a, b = y_true.shape, y_pred.shape
-  local equal = #a == #b
-  for i, size in ipairs(b) do
-    if a[i] ~= size then equal = false end
-    if a[i] and a[i] ~= size and a[i] ~= 1 then equal = nil break end
+  local equal, fits, missing = #a == #b, #a <= #b, #b - #a
+  for i, size in ipairs(a) do
+    if size ~= b[i + missing] then equal, fits = false, fits and size == 1 end
   end
-  if equal == nil or #a > #b then
+  if not fits or (exact and not equal) then
     check.fail("%s: y_true %s does not fit y_pred %s; likely fix: the last layer's units, or a sparse_ loss for class ids", op,
       shapes.text(a), shapes.text(b))
   end
@@ -88,7 +87,7 @@ local function classes_last(self, x)
 end
 
 function functions.binary_crossentropy(self, y_true, y_pred, rows, weights)
-  y_true, y_pred = match(self.name, y_true, y_pred)
+  y_true, y_pred = match(self.name, y_true, y_pred, true)
   y_true, y_pred = smooth(classes_last(self, y_true), self.label_smoothing, 2), classes_last(self, y_pred)
   if self.from_logits then return pointwise("binary_logits", self.name, y_true, y_pred, rows, weights) end
   local p = ops.clip(y_pred, EPSILON, 1 - EPSILON)
@@ -105,7 +104,7 @@ local function logits_of(p, normalize)
 end
 
 function functions.categorical_crossentropy(self, y_true, y_pred, rows, weights)
-  y_true, y_pred = match(self.name, y_true, y_pred)
+  y_true, y_pred = match(self.name, y_true, y_pred, true)
   y_true, y_pred = classes_last(self, y_true), classes_last(self, y_pred)
   local n, classes = shapes.count(rows), y_pred.shape[#y_pred.shape]
   y_true = ops.reshape(smooth(y_true, self.label_smoothing, classes), { n, classes })

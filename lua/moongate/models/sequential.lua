@@ -45,7 +45,7 @@ end
 ---@param layer Layer
 ---@return Sequential self
 function Sequential:add(layer)
-  if type(layer) ~= "table" or not layer.is_layer then
+  if type(layer) ~= "table" or not layer.is_layer or rawget(layer, "init") or not getmetatable(layer).class then
     check.fail("%s: add: argument layer is %s, expected a layer; likely fix: mg.layers.Dense(10), called, not the class",
       self:title(), check.describe(layer))
   end

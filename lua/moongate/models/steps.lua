@@ -22,7 +22,11 @@ end
 -- Weights of samples from a table of weights by class id; a class that is not in it weighs 1.
 local function weights_of_classes(y, class_weight)
   local ids, list, most = class_ids(y), {}, 0
-  for id in pairs(class_weight) do most = math.max(most, tonumber(id) or 0) end
+  for id, weight in pairs(class_weight) do
+    check.integer("class_weight", "class id", tonumber(id) or id, 0, 2 ^ 24)
+    check.number("class_weight", ("weight of class %s"):format(id), weight)
+    most = math.max(most, tonumber(id))
+  end
   for id = 0, most do list[id + 1] = class_weight[id] or class_weight[tostring(id)] or 1 end
   local largest = ids.count > 0 and ops.max(ids):item() or 0
   for id = most + 1, largest do list[id + 1] = 1 end

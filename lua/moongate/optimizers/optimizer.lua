@@ -71,6 +71,7 @@ function Optimizer.getters:learning_rate()
 end
 
 function Optimizer.setters:learning_rate(value)
+  value = rate.decode(value, { op = self.name, name = "learning_rate" })
   if type(value) ~= "number" then
     rawset(self, "schedule", value)
     return

@@ -1,0 +1,126 @@
+-- What a newcomer writes wrong: each gets a message that names what is wrong, at their own line, and nothing crashes.
+local mg = require "moongate"
+local layers = mg.layers
+
+-- The message of f(...), which has to point at this file.
+local function message(f, ...)
+  local ok, text = pcall(f, ...)
+  assert.is_false(ok)
+  assert.matches("misuse_spec%.lua:%d+: ", text)
+  return (text:gsub("^[^:]*misuse_spec%.lua:%d+: ", ""))
+end
+
+local function has(part, f, ...) assert.matches(part, message(f, ...), 1, true) end
+
+local function model(loss, options)
+  local m = mg.Sequential { layers.Input { 4 }, layers.Dense(2) }
+  options = options or {}
+  options.optimizer, options.loss = options.optimizer or "sgd", loss or "mse"
+  m:compile(options)
+  return m
+end
+
+local x, y = mg.ones(6, 4), mg.zeros(6, 2)
+
+describe("a tensor whose fields were assigned", function()
+  it("is refused before memory is read by them", function()
+    local changes = {
+      function(t) t.shape = { 1e8 } end,
+      function(t) t.shape = "4" end,
+      function(t) t.shape[1] = 1e8 end,
+      function(t) t.count = 1e8 end,
+      function(t) t.dtype = "float64" end,
+    }
+    for _, change in ipairs(changes) do
+      local t = mg.zeros { 2 }
+      change(t)
+      has("fields shape, dtype and count of a tensor were changed", function() return tostring(t) end)
+      has("fields shape, dtype and count of a tensor were changed", function() return t:to_table() end)
+      has("fields shape, dtype and count of a tensor were changed", function() return t:data() end)
+    end
+  end)
+end)
+
+describe("creation", function()
+  it("takes the dtype alone for the options", function()
+    assert.equal("int32", mg.zeros({ 2 }, "int32").dtype)
+    assert.equal("float64", mg.ones(2, 3, "float64").dtype)
+    has('argument dtype is "int16"', function() return mg.zeros({ 2 }, "int16") end)
+  end)
+end)
+
+describe("a class instead of an object", function()
+  it("is no layer and no callback", function()
+    has("argument layer is class Dense, expected a layer", function() return mg.Sequential { layers.Dense } end)
+    has("callbacks[1] is class EarlyStopping, expected a callback", function()
+      model():fit(x, y, { verbose = 0, callbacks = { mg.callbacks.EarlyStopping } })
+    end)
+  end)
+
+  it("stands for a metric's defaults", function()
+    local history = model("mse", { metrics = { mg.metrics.MeanSquaredError } }):fit(x, y, { verbose = 0 }).history
+    assert.near(history.loss[1], history.mean_squared_error[1], 1e-6)
+  end)
+
+  it("has a dot before extend", function()
+    has("argument name is class Layer, expected a string", function() return layers.Layer:extend "Mine" end)
+  end)
+end)
+
+describe("a cell in Lua", function()
+  local function cell(call) return { state_size = 3, output_size = 3, call = call } end
+
+  it("may be a plain table", function()
+    local sums = cell(function(_, input, states)
+      local h = states[1] + input:sum(-1, true)
+      return h, { h }
+    end)
+    assert.same({ { 12, 12, 12 } }, layers.RNN(sums)(mg.ones { 1, 3, 4 }):to_table())
+    has("get_config: the cell is a plain table", function() return layers.RNN(sums):get_config() end)
+  end)
+
+  it("has to return an output and its states", function()
+    local input = mg.ones { 2, 3, 4 }
+    has("cell:call returned nil as output", function() return layers.RNN(cell(function() end))(input) end)
+    has("cell:call returned nil as states", function()
+      return layers.RNN(cell(function(_, step) return step end))(input)
+    end)
+    has("as state 1, expected a tensor {2, 3}", function()
+      return layers.RNN(cell(function(_, step) return step, { step } end))(input)
+    end)
+  end)
+end)
+
+describe("training", function()
+  it("names a metric function that returns nothing", function()
+    has("metric: the metric function returned nil", function()
+      model("mse", { metrics = { function() end } }):fit(x, y, { verbose = 0 })
+    end)
+  end)
+
+  it("wants class ids and numbers in class_weight", function()
+    local ids = mg.zeros({ 6 }, "int32")
+    local wrong = { ['class id is "a"'] = { a = 1 }, ["class id is -1"] = { [-1] = 1 }, ["weight of class 0 is"] = { [0] = "x" } }
+    for part, weights in pairs(wrong) do
+      has(part, function()
+        model("sparse_categorical_crossentropy"):fit(x, ids, { verbose = 0, class_weight = weights })
+      end)
+    end
+  end)
+
+  it("names the loss whose targets do not fit", function()
+    has("mean_squared_error: y_true (6,) does not fit y_pred (6, 2)", function() model():fit(x, mg.zeros { 6 }, { verbose = 0 }) end)
+    has("binary_crossentropy: y_true (6, 1) does not fit y_pred (6, 2)", function()
+      model("binary_crossentropy"):fit(x, mg.zeros { 6, 1 }, { verbose = 0 })
+    end)
+    has("categorical_crossentropy: y_true (6, 1) does not fit y_pred (6, 2)", function()
+      model("categorical_crossentropy"):fit(x, mg.zeros { 6, 1 }, { verbose = 0 })
+    end)
+  end)
+
+  it("refuses a learning rate that is no number", function()
+    local m = model()
+    has('argument learning_rate is "fast", expected a number', function() m.optimizer.learning_rate = "fast" end)
+    assert.near(0.01, m.optimizer.learning_rate, 1e-9)
+  end)
+end)
