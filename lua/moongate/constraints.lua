@@ -74,6 +74,7 @@ function constraints.deserialize(config) return registry:deserialize(config) end
 ---@param f function
 function constraints.register(name, f) return registry:register(name, f) end
 
+registry:share(constraints)
 constraints.codec = registry:codec()
 
 return constraints

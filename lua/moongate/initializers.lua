@@ -209,7 +209,7 @@ define("Orthogonal", { SEED, { "gain", default = 1, codec = fields.float } }, { 
 for alias, name in pairs {
   uniform = "RandomUniform", normal = "RandomNormal", orthogonal = "Orthogonal", identity = "Identity",
   OrthogonalInitializer = "Orthogonal", orthogonal_initializer = "Orthogonal", IdentityInitializer = "Identity", one = "Ones",
-  zero = "Zeros",
+  zero = "Zeros", STFT = "STFTInitializer", stft = "STFTInitializer",
 } do registry:add(initializers[name], alias) end
 
 --- The initializer of a name, config, object or function f(shape, dtype); nil and null give nil.
@@ -231,6 +231,7 @@ function initializers.deserialize(config) return config ~= null and registry:des
 ---@param f function
 function initializers.register(name, f) return registry:register(name, f) end
 
+registry:share(initializers)
 initializers.codec = registry:codec()
 
 return initializers

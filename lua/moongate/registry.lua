@@ -52,6 +52,14 @@ function Registry:register(name, value)
   return value
 end
 
+--- Puts every name into a module's table, as Keras has them: regularizers.L2 is regularizers.l2 too.
+---@param module table
+function Registry:share(module)
+  for name, entry in pairs(self.entries) do
+    if module[name] == nil then module[name] = entry end
+  end
+end
+
 --- Raises: no such name, and what is near.
 ---@param name string
 function Registry:unknown(name)

@@ -80,6 +80,7 @@ function regularizers.deserialize(config) return registry:deserialize(config) en
 ---@param f function
 function regularizers.register(name, f) return registry:register(name, f) end
 
+registry:share(regularizers)
 regularizers.codec = registry:codec()
 
 return regularizers

@@ -25,6 +25,25 @@ describe("the registry", function()
     assert.is_nil(mg.regularizers.get(mg.null))
   end)
 
+  -- Names: keras/initializers/__init__.py and its neighbours.
+  it("is reached by both forms of a name, as in Keras", function()
+    local pairs_of = {
+      initializers = [[Constant constant GlorotNormal glorot_normal GlorotUniform glorot_uniform HeNormal he_normal HeUniform
+        he_uniform Identity identity Identity IdentityInitializer LecunNormal lecun_normal LecunUniform lecun_uniform Ones ones
+        Orthogonal orthogonal Orthogonal OrthogonalInitializer RandomNormal random_normal RandomUniform random_uniform
+        STFTInitializer STFT STFTInitializer stft TruncatedNormal truncated_normal VarianceScaling variance_scaling Zeros zeros]],
+      regularizers = "L1 l1 L1L2 l1_l2 L2 l2 OrthogonalRegularizer orthogonal_regularizer",
+      constraints = "MaxNorm max_norm MinMaxNorm min_max_norm NonNeg non_neg UnitNorm unit_norm",
+    }
+    for module, names in pairs(pairs_of) do
+      for name, other in names:gmatch("(%S+)%s+(%S+)") do
+        assert.is_not_nil(mg[module][name], name)
+        assert.are.equal(mg[module][name], mg[module][other], other)
+      end
+    end
+    assert.are.equal(0.5, mg.regularizers.l2(0.5).l2)
+  end)
+
   it("names what it does not know and what is near", function()
     local ok, message = pcall(mg.initializers.get, "glorot_unifrom")
     assert.is_false(ok)

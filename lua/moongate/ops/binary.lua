@@ -1,7 +1,6 @@
 -- Arithmetic of two tensors, or of a tensor and a number. Shapes broadcast; the dtypes of tensors are promoted (uint8, int32,
 -- float32, float64); quotients and powers of integers are floats.
 local core = require "moongate.ffi.core"
-local check = require "moongate.check"
 local autograd = require "moongate.autograd"
 local tensors = require "moongate.tensor_core"
 local raw = require "moongate.ops.raw"
@@ -205,30 +204,6 @@ end
 ---@return Tensor
 function M.minimum(a, b)
   return choice("minimum", C.MG_BINARY_MIN, C.MG_COMPARE_LE, a, b)
-end
-
--- In place. The result keeps the first operand's dtype.
-local function in_place(op, code)
-  return function(x, b)
-    convert.writable(op, x)
-    local number = type(b) == "number"
-    if number then
-      b = raw.scalar(b, x)
-    else
-      tensors.expect(op, "other", b)
-      if b.node and state.on then
-        check.fail("%s: argument other requires a gradient, which would be lost; use %s, or other:detach()", op, op:sub(1, -2))
-      end
-      if b.dtype ~= x.dtype then b = raw.cast(b, x.dtype) end
-    end
-    if C.mg_binary(code, x.handle, x.handle, b.handle) ~= 0 then core.raise() end
-    if number then b:free() end
-    return x
-  end
-end
-
-for name, code in pairs { add = C.MG_BINARY_ADD, sub = C.MG_BINARY_SUB, mul = C.MG_BINARY_MUL, div = C.MG_BINARY_DIV } do
-  M[name .. "_"] = in_place(name .. "_", code)
 end
 
 return M
