@@ -102,7 +102,7 @@ static inline float *gru_block_states(const gru_fast *f, int64_t block) {
 int64_t gru_chunk_steps(const gru_fast *f, int64_t rows); /* steps whose input products are computed together */
 
 /* gru_fast_plan.c */
-gru_fast gru_fast_plan(const mg_gru_args *args);
+void gru_fast_plan(gru_fast *f /*[out]*/, const mg_gru_args *args);
 mg_status gru_fast_pack_forward(gru_fast *f); /* panels and bias: in args->packed, or the caller's workspace */
 mg_status gru_fast_pack_backward(gru_fast *f);
 

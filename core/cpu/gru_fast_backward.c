@@ -252,7 +252,8 @@ static mg_status backward(gru_fast *f) {
 }
 
 mg_status gru_fast_backward(const mg_gru_args *args) {
-  gru_fast f = gru_fast_plan(args);
+  gru_fast f;
+  gru_fast_plan(&f, args);
   f.states = mg_gru_elements(args->saved);
   if (!f.d.recompute) f.gates = f.states + f.d.B * (f.d.T + 1) * f.P;
   const size_t mark = mg_workspace_mark();

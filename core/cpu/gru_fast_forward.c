@@ -25,7 +25,8 @@ typedef struct block {
 } block;
 
 mg_status gru_fast_saved_size(int64_t *elements, const mg_gru_args *args) {
-  const gru_fast f = gru_fast_plan(args);
+  gru_fast f;
+  gru_fast_plan(&f, args);
   int64_t states, gates, size;
   int bad = __builtin_add_overflow(f.d.T, 1, &states) || __builtin_mul_overflow(states, f.d.B, &states) ||
             __builtin_mul_overflow(states, f.P, &states) || __builtin_mul_overflow(f.d.T, f.d.B, &gates) ||
@@ -238,7 +239,8 @@ mg_status gru_fast_run(gru_fast *f, int outputs) {
 }
 
 mg_status gru_fast_forward(const mg_gru_args *args) {
-  gru_fast f = gru_fast_plan(args);
+  gru_fast f;
+  gru_fast_plan(&f, args);
   f.states = mg_gru_elements(args->saved);
   if (f.states != NULL && !f.d.recompute) f.gates = f.states + f.d.B * (f.d.T + 1) * f.P;
   const size_t mark = mg_workspace_mark();

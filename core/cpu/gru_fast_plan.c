@@ -48,22 +48,21 @@ static void plan_groups(gru_fast *f) {
   }
 }
 
-gru_fast gru_fast_plan(const mg_gru_args *args) {
-  gru_fast f = { .d = mg_gru_dims_of(args), .args = args, .table = MG_ISA_PICK(gru) };
+void gru_fast_plan(gru_fast *f, const mg_gru_args *args) {
+  *f = (gru_fast){ .d = mg_gru_dims_of(args), .args = args, .table = MG_ISA_PICK(gru) };
   int fused = args->activation.kind == MG_ACT_TANH && args->recurrent_activation.kind == MG_ACT_SIGMOID;
-  f.cells = fused ? &f.table->fused : &f.table->any;
-  f.V = f.table->width;
-  f.P = round_up(f.d.U, f.V);
-  f.FP = round_up(f.d.F, f.V);
-  f.block_rows = block_rows_for(f.d.B, f.d.U);
-  f.x = mg_gru_elements(args->x);
-  f.mask = mg_gru_elements(args->mask);
+  f->cells = fused ? &f->table->fused : &f->table->any;
+  f->V = f->table->width;
+  f->P = round_up(f->d.U, f->V);
+  f->FP = round_up(f->d.F, f->V);
+  f->block_rows = block_rows_for(f->d.B, f->d.U);
+  f->x = mg_gru_elements(args->x);
+  f->mask = mg_gru_elements(args->mask);
   for (int g = 0; g < 3; g++) {
-    f.dropout[g] = mg_gru_elements(args->dropout_masks[1] == NULL ? args->dropout_masks[0] : args->dropout_masks[g]);
-    f.recurrent_dropout[g] = mg_gru_elements(args->recurrent_dropout_masks[g]);
+    f->dropout[g] = mg_gru_elements(args->dropout_masks[1] == NULL ? args->dropout_masks[0] : args->dropout_masks[g]);
+    f->recurrent_dropout[g] = mg_gru_elements(args->recurrent_dropout_masks[g]);
   }
-  plan_groups(&f);
-  return f;
+  plan_groups(f);
 }
 
 /* Panels of the group's columns of W (K, 3U). */
