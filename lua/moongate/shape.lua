@@ -77,6 +77,15 @@ function shape.dim(op, dim, n, extra)
   return d
 end
 
+-- What would make two shapes broadcast: one of them turned, or aligned at the first dimension instead of the last.
+local function broadcast_fix(a, b)
+  local long, short = #a >= #b and a or b, #a >= #b and b or a
+  local turned, leading = #a == #b and #a == 2 and a[1] == b[2] and a[2] == b[1], #short < #long
+  for i = 1, #short do leading = leading and short[i] == long[i] end
+  if turned then return "; likely fix: transpose one of them" end
+  return leading and ("; likely fix: %s:expand_dims(-1)"):format(Shape.__tostring(short)) or ""
+end
+
 --- The shape that a and b broadcast to (sizes aligned at the end, 1 fits all); it may be a or b itself.
 function shape.broadcast(op, a, b)
   local na, nb = #a, #b
@@ -85,8 +94,8 @@ function shape.broadcast(op, a, b)
   for i = 1, n do
     local sa, sb = a[i - n + na] or 1, b[i - n + nb] or 1
     if sa ~= sb and sa ~= 1 and sb ~= 1 then
-      check.fail("%s: shapes %s and %s do not broadcast (%d against %d in dimension %d); expected equal sizes or 1", op,
-        Shape.__tostring(a), Shape.__tostring(b), sa, sb, i)
+      check.fail("%s: shapes %s and %s do not broadcast (%d against %d in dimension %d), expected equal sizes or 1%s", op,
+        Shape.__tostring(a), Shape.__tostring(b), sa, sb, i, broadcast_fix(a, b))
     end
     local size = sa == 1 and sb or sa
     out[i] = size

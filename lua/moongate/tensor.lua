@@ -61,7 +61,9 @@ function Tensor:is_contiguous() return C.mg_tensor_is_contiguous(self.handle) ~=
 --- The value of a tensor of one element, as a number
 ---@return number
 function Tensor:item()
-  if self.count ~= 1 then check.fail("item: the tensor has shape %s, expected one element", tostring(self.shape)) end
+  if self.count ~= 1 then
+    check.fail("item: the tensor has shape %s, expected one element; likely fix: x:to_table()", tostring(self.shape))
+  end
   return tonumber(tensors.read(self)[0])
 end
 

@@ -117,18 +117,21 @@ end
 
 describe("hostile arguments in Lua:", function()
   local folder, before = os.tmpname(), lfs.currentdir()
-  local floatx, threads = mg.floatx(), mg.get_threads()
+  local floatx, threads, stdout = mg.floatx(), mg.get_threads(), io.stdout
 
   -- files are written into a folder of their own; the hook that stops endless calls is not seen by compiled code
   setup(function()
     os.remove(folder)
     assert(lfs.mkdir(folder))
     assert(lfs.chdir(folder))
+    rawset(io, "stdout", assert(io.open("printed", "w")))
     jit.off()
   end)
 
   teardown(function()
     jit.on()
+    io.stdout:close()
+    rawset(io, "stdout", stdout)
     lfs.chdir(before)
     os.execute("rm -rf '" .. folder .. "'")
     mg.set_floatx(floatx)

@@ -36,7 +36,16 @@ describe("shape", function()
     assert.same({ 4, 2, 3 }, both({ 3 }, { 4, 2, 1 }))
     assert.same({ 0 }, both({ 1 }, { 0 }))
     assert.same({ 2 }, both({}, { 2 }))
-    local _, message = pcall(shapes.broadcast, "add", own { 2, 3 }, own { 2 })
-    assert.truthy(message:find("add: shapes {2, 3} and {2} do not broadcast (3 against 2 in dimension 2)", 1, true), message)
+    local function refusal(a, b) return select(2, pcall(shapes.broadcast, "add", own(a), own(b))) end
+    assert.matches("add: shapes {2, 3} and {2} do not broadcast (3 against 2 in dimension 2), expected equal sizes or 1; "
+      .. "likely fix: {2}:expand_dims(-1)", refusal({ 2, 3 }, { 2 }), 1, true)
+    assert.matches("likely fix: transpose one of them", refusal({ 2, 3 }, { 3, 2 }), 1, true)
+    assert.matches("or 1$", refusal({ 2, 3 }, { 4, 5 }))
+  end)
+
+  it("print as Keras's", function()
+    assert.equal("(None, 3)", shapes.text { require "moongate.null", 3 })
+    assert.equal("(4,)", shapes.text { 4 })
+    assert.equal("()", shapes.text {})
   end)
 end)

@@ -74,12 +74,11 @@ function Layer:check_input(shape)
   local spec = self.input_spec
   if not spec then return end
   local n, what = #shape, spec.what and (": " .. spec.what) or ""
-  if spec.ndim and n ~= spec.ndim then
-    check.fail("%s: input %s has %d dimensions, expected %d%s", self:title(), self.shape_text(shape), n, spec.ndim, what)
-  end
-  if spec.min_ndim and n < spec.min_ndim then
-    check.fail("%s: input %s has %d dimensions, expected at least %d%s", self:title(), self.shape_text(shape), n, spec.min_ndim,
-      what)
+  local wanted = spec.ndim or spec.min_ndim or n
+  if n < wanted or (spec.ndim and n > wanted) then
+    local fix = n == wanted - 1 and "; likely fix: x:expand_dims(1), a batch of one" or ""
+    check.fail("%s: input %s has %d dimensions, expected %s%d%s%s", self:title(), self.shape_text(shape), n,
+      spec.ndim and "" or "at least ", wanted, what, fix)
   end
   local last = shape[n]
   if spec.last and last ~= null and last ~= spec.last then
@@ -114,7 +113,8 @@ function Layer:known_features(shape)
   self:checked_shape(shape)
   local last = shape[#shape]
   if type(last) ~= "number" then
-    check.fail("%s: build for %s: the last axis has to be known", self:title(), self.shape_text(shape))
+    check.fail("%s: build for %s: the last axis has to be known; likely fix: a size instead of mg.null there", self:title(),
+      self.shape_text(shape))
   end
   return last
 end

@@ -24,8 +24,9 @@ local function product(shape, from)
 end
 
 local function mismatch(self, shape)
-  check.fail("%s: input %s cannot take target_shape %s: the sizes differ", self:title(), self.shape_text(shape),
-    self.shape_text(self.target_shape))
+  check.fail("%s: input %s has %s elements a row and cannot take target_shape %s of %s; likely fix: one size -1",
+    self:title(), self.shape_text(shape), tostring(product(shape, 2)), self.shape_text(self.target_shape),
+    tostring(product(self.target_shape, 1)))
 end
 
 --- The output's shape for an input's.

@@ -44,7 +44,8 @@ local function make_args(o)
   local x, recurrent = tensors.expect("gru", "x", o.x), tensors.expect("gru", "recurrent_kernel", o.recurrent_kernel)
   tensors.expect("gru", "kernel", o.kernel)
   if #x.shape ~= 3 or #recurrent.shape ~= 2 then
-    check.fail("gru: x %s and recurrent_kernel %s, expected (B, T, F) and (U, 3U)", tostring(x.shape), tostring(recurrent.shape))
+    check.fail("gru: argument x %s and recurrent_kernel %s, expected (B, T, F) and (U, 3U)%s", tostring(x.shape),
+      tostring(recurrent.shape), #x.shape == 2 and "; likely fix: x:expand_dims(2) for a single step" or "")
   end
   set_inputs(args, o)
   args.activation = activation.activation_struct("gru", o.activation or TANH)

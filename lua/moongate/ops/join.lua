@@ -43,6 +43,18 @@ function M.contiguous(x)
   return C.mg_tensor_is_contiguous(x.handle) ~= 0 and x or M.copy(x)
 end
 
+-- The one dimension in which two shapes differ, as a hint where to join.
+local function differing(a, b)
+  local found
+  for i = 1, #a == #b and #a or 0 do
+    if a[i] ~= b[i] then
+      if found then return "" end
+      found = i
+    end
+  end
+  return found and ("; likely fix: concat along dimension %d"):format(found) or ""
+end
+
 -- The list, checked: tensors of one dtype (promoted) whose shapes agree but for dimension dim.
 local function joined(op, list, dim)
   check.type(op, "list", list, "table")
@@ -57,8 +69,8 @@ local function joined(op, list, dim)
     local same = #x.shape == #first and shapes.equal(dim and shapes.with(x.shape, dim, 0) or x.shape,
       dim and shapes.with(first, dim, 0) or first)
     if not same then
-      check.fail("%s: list[%d] has shape %s, list[1] %s; expected equal sizes%s", op, i, tostring(x.shape), tostring(first),
-        dim and " except in dimension " .. dim or "")
+      check.fail("%s: list[%d] has shape %s and list[1] %s, expected equal sizes%s%s", op, i, tostring(x.shape), tostring(first),
+        dim and " except in dimension " .. dim or "", differing(x.shape, first))
     end
     out[i] = convert.cast(x, highest.dtype)
   end

@@ -11,7 +11,10 @@ local C = core.C
 local M = {}
 
 local function rows(op, name, x)
-  if #x.shape ~= 2 then check.fail("%s: argument %s %s, expected (N, C)", op, name, tostring(x.shape)) end
+  if #x.shape ~= 2 then
+    check.fail("%s: argument %s %s, expected (N, C); likely fix: %s:reshape{ -1, %s }", op, name, tostring(x.shape), name,
+      tostring(x.shape[#x.shape] or 1))
+  end
   return x.shape[1]
 end
 

@@ -17,12 +17,28 @@ local function leading(shape)
   return shapes.own(out)
 end
 
+-- What would make the product possible, in words.
+local function product_fix(first, a, second, b)
+  local na, nb = #a, #b
+  if na == 0 or nb == 0 then return ("; likely fix: %s * %s, which takes numbers"):format(first, second) end
+  if nb > 1 and a[na] == b[nb] then return ("; likely fix: %s:%s()"):format(second, nb == 2 and "t" or "transpose") end
+  if na > 1 and a[na - 1] == b[nb > 1 and nb - 1 or 1] then
+    return ("; likely fix: %s:%s()"):format(first, na == 2 and "t" or "transpose")
+  end
+  return ("; likely fix: give %s %d rows"):format(second, a[na])
+end
+
+-- The sizes that the product sums over agree; `first` and `second` are the operands' names.
+local function check_inner(op, first, a, second, b)
+  local sa, sb = a.shape, b.shape
+  local columns, rows = sa[#sa], sb[#sb > 1 and #sb - 1 or 1]
+  if columns and columns == rows then return end
+  check.fail("%s: %s %s has %s columns and %s %s %s rows, expected (..., M, K) and (..., K, N)%s", op, first, tostring(sa),
+    tostring(columns or "no"), second, tostring(sb), tostring(rows or "no"), product_fix(first, sa, second, sb))
+end
+
 local function product_shape(a, b)
   local na, nb = #a.shape, #b.shape
-  if na < 2 or nb < 2 or a.shape[na] ~= b.shape[nb - 1] then
-    check.fail("matmul: shapes %s and %s, expected (..., M, K) and (..., K, N)%s", tostring(a.shape), tostring(b.shape),
-      na == 2 and nb == 2 and a.shape[2] == b.shape[2] and "; did you mean b:t()?" or "")
-  end
   local shape = {}
   local front = shapes.broadcast("matmul", leading(a.shape), leading(b.shape))
   for i = 1, #front do shape[i] = front[i] end
@@ -67,15 +83,18 @@ end
 function M.linear(x, kernel, bias)
   x, kernel = convert.same("linear", x, kernel, true)
   local n = #x.shape
-  if n == 0 or #kernel.shape ~= 2 or x.shape[n] ~= kernel.shape[1] then
-    check.fail("linear: x %s and kernel %s, expected (..., K) and (K, N)", tostring(x.shape), tostring(kernel.shape))
+  if #kernel.shape ~= 2 then
+    check.fail("linear: argument kernel %s for x %s, expected (K, N); likely fix: matmul, which takes more dimensions",
+      tostring(kernel.shape), tostring(x.shape))
   end
+  check_inner("linear", "x", x, "kernel", kernel)
   local flat = rows(x)
   local y = tensors.alloc(shapes.own { flat.shape[1], kernel.shape[2] }, x.dtype, x)
   if bias then
     tensors.expect("linear", "bias", bias)
     if #bias.shape ~= 1 or bias.shape[1] ~= kernel.shape[2] then
-      check.fail("linear: bias %s, expected {%d} for kernel %s", tostring(bias.shape), kernel.shape[2], tostring(kernel.shape))
+      check.fail("linear: argument bias %s for kernel %s, expected {%d}: one number for each column", tostring(bias.shape),
+        tostring(kernel.shape), kernel.shape[2])
     end
     bias = convert.cast(bias, x.dtype)
     raw.copy_to(y, bias)
@@ -106,9 +125,10 @@ end
 ---@return Tensor (..., M, N)
 function M.matmul(a, b)
   a, b = convert.same("matmul", a, b, true)
+  check_inner("matmul", "a", a, "b", b)
   local na, nb = #a.shape, #b.shape
   if na > 2 and nb == 2 then return M.linear(a, b) end
-  if (na == 1 and nb >= 1) or (nb == 1 and na >= 1) then return with_vectors(a, b) end
+  if na == 1 or nb == 1 then return with_vectors(a, b) end
   local y = product(a, b)
   if state.on and (a.node or b.node) then autograd.record_inputs(y, matmul_back, a, b) end
   return y
@@ -120,7 +140,7 @@ end
 ---@return Tensor r (K, N) upper triangular
 function M.qr(a)
   a = convert.float("qr", "a", a)
-  if #a.shape ~= 2 then check.fail("qr: argument a %s, expected two dimensions", tostring(a.shape)) end
+  if #a.shape ~= 2 then check.fail("qr: argument a %s, expected (M, N); likely fix: a:reshape{ M, N }", tostring(a.shape)) end
   local m, n = a.shape[1], a.shape[2]
   local k = math.min(m, n)
   local q, r = tensors.alloc(shapes.own { m, k }, a.dtype, a), tensors.alloc(shapes.own { k, n }, a.dtype, a)

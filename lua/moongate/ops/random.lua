@@ -51,7 +51,10 @@ end
 ---@return Tensor int32 (N)
 function M.random_categorical(logits, key)
   logits = convert.float("random_categorical", "logits", logits)
-  if #logits.shape ~= 2 then check.fail("random_categorical: logits %s, expected (N, C)", tostring(logits.shape)) end
+  if #logits.shape ~= 2 then
+    check.fail("random_categorical: argument logits %s, expected (N, C); likely fix: logits:reshape{ -1, %s }",
+      tostring(logits.shape), tostring(logits.shape[#logits.shape] or 1))
+  end
   local out = tensors.alloc(shapes.own { logits.shape[1] }, "int32", logits)
   core.check(C.mg_random_categorical(out.handle, logits.handle, as_key("random_categorical", key)))
   return out

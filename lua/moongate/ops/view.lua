@@ -30,13 +30,15 @@ local function target_shape(op, x, sizes)
   end
   if missing then
     if known == 0 or x.count % known ~= 0 then
-      check.fail("%s: %d elements %s do not divide into shape %s", op, x.count, tostring(x.shape), tostring(shapes.own(shape)))
+      check.fail("%s: argument x %s has %d elements, which shape %s does not divide, expected known sizes whose product does", op,
+        tostring(x.shape), x.count, tostring(shapes.own(shape)))
     end
     shape[missing] = x.count / known
   end
   shape = shapes.of(op, shape)
   if shapes.count(shape) ~= x.count then
-    check.fail("%s: x %s has %d elements, shape %s needs %d", op, tostring(x.shape), x.count, tostring(shape), shapes.count(shape))
+    check.fail("%s: argument x %s has %d elements and shape %s needs %d; likely fix: -1 for the size that is to fit", op,
+      tostring(x.shape), x.count, tostring(shape), shapes.count(shape))
   end
   return shape
 end
@@ -82,7 +84,10 @@ function M.squeeze(x, dim)
   local shape = {}
   if dim then
     dim = shapes.dim("squeeze", dim, #x.shape)
-    if x.shape[dim] ~= 1 then check.fail("squeeze: dimension %d of x %s, expected size 1", dim, tostring(x.shape)) end
+    if x.shape[dim] ~= 1 then
+      check.fail("squeeze: dimension %d of x %s has size %d, expected 1; likely fix: select(%d, i), or reshape", dim,
+        tostring(x.shape), x.shape[dim], dim)
+    end
     return reshaped(x, shapes.without(x.shape, dim))
   end
   for i = 1, #x.shape do
@@ -243,7 +248,10 @@ local function piece_sizes(x, sizes, dim)
     list[i] = check.integer("split", "sizes[" .. i .. "]", sizes[i], 0)
     sum = sum + list[i]
   end
-  if sum ~= total then check.fail("split: sizes add up to %d, dimension %d of x %s has %d", sum, dim, tostring(x.shape), total) end
+  if sum ~= total then
+    check.fail("split: argument sizes adds up to %d, expected %d: dimension %d of x %s%s", sum, total, dim,
+      tostring(x.shape), sum < total and ("; likely fix: one more piece of %d"):format(total - sum) or "")
+  end
   return list
 end
 
@@ -279,7 +287,8 @@ function M.broadcast_to(x, shape, ...)
   tensors.expect("broadcast_to", "x", x)
   shape = shapes.of("broadcast_to", shape, ...)
   if not shapes.equal(shapes.broadcast("broadcast_to", x.shape, shape), shape) then
-    check.fail("broadcast_to: x %s does not broadcast to %s", tostring(x.shape), tostring(shape))
+    check.fail("broadcast_to: argument x %s is larger than shape %s, expected sizes of x that are equal or 1", tostring(x.shape),
+      tostring(shape))
   end
   local y = raw.broadcast(x, shape)
   if rawequal(y, x) then y = tensors.alias(x) end
