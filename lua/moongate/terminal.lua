@@ -7,6 +7,10 @@ local terminal = { now = posix.now }
 ---@return boolean
 function terminal.is_terminal() return posix.isatty(1) and os.getenv("TERM") ~= "dumb" end
 
+--- Columns of the terminal on standard output; nil when it is none.
+---@return integer|nil
+terminal.columns = posix.columns
+
 --- Whether the locale's characters are UTF-8.
 ---@return boolean
 function terminal.is_utf8()

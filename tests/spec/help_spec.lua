@@ -105,3 +105,19 @@ describe("help()", function()
     assert.equal("", table.concat(missing, " "))
   end)
 end)
+
+describe("help at a terminal", function()
+  local function at_width(columns, name)
+    local line = ("stty cols %d; %s help %s"):format(columns, command.path, name)
+    return (command.shell("script -qec " .. command.quote(line) .. " /dev/null"):gsub("\r", ""))
+  end
+
+  it("breaks lines between words, at its width", function()
+    local text, longest = at_width(50, "GRU"), 0
+    for line in text:gmatch("[^\n]+") do longest = math.max(longest, #line) end
+    assert.is_true(longest <= 50 and longest > 40)
+    assert.matches('recurrent_activation = "sigmoid"', text, 1, true)
+    local function words(t) return (t:gsub("%s+", " ")) end
+    assert.equal(words(at_width(100, "GRU")), words(text))
+  end)
+end)

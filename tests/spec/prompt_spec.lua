@@ -35,6 +35,8 @@ describe("the prompt", function()
   end)
 
   it("asks what was meant by an unknown name", function()
+    assert.equal("unknown name 'nix'\n", (typed "nix\n"))
+    assert.equal("line 2: unknown name 'nix'\n", (typed "do\nnix()\nend\n"))
     local text, status = typed "prnt(1)\n"
     assert.equal("unknown name 'prnt'; did you mean 'print'?\n", text)
     assert.equal(1, status)

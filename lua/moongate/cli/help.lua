@@ -2,18 +2,54 @@
 local lookup = require "moongate.cli.lookup"
 local names = require "moongate.cli.names"
 local pretty = require "moongate.cli.pretty"
+local terminal = require "moongate.terminal"
 
 local M = {}
 
-local WIDTH = 100
+local MOST = 100 -- columns
+
+local function width() return math.max(30, math.min(MOST, terminal.columns() or MOST)) end
 
 local function put(lines, ...) lines[#lines + 1] = table.concat { ... } end
 
--- Words in lines of at most WIDTH characters.
+-- One line as several no wider than `most`, broken between words but not around "=".
+local function put_folded(out, line, most)
+  local indent = line:match("^%s*"):sub(1, 4)
+  line = line:gsub(" = ", "\1=\1")
+  while #line > most do
+    local head = line:sub(1, most + 1):match("^(%s*%S.*) ")
+    if not head or #head <= 2 * #indent then break end
+    put(out, (head:gsub("%s+$", ""):gsub("\1", " ")))
+    line = indent .. indent .. line:sub(#head + 1):gsub("^%s+", "")
+  end
+  put(out, (line:gsub("\1", " ")))
+end
+
+local function folded(lines)
+  local out, most = {}, width()
+  for _, line in ipairs(lines) do put_folded(out, line, most) end
+  return out
+end
+
+-- The lines of a description as paragraphs: one ends where a line ends a sentence, or where an indented line follows.
+local function put_text(lines, text)
+  local paragraph
+  for _, line in ipairs(text) do
+    if paragraph and not paragraph:find("[.:]$") and not line:find("^%s") and line ~= "" then
+      paragraph = paragraph .. " " .. line
+    else
+      if paragraph then put(lines, paragraph) end
+      paragraph = line
+    end
+  end
+  if paragraph then put(lines, paragraph) end
+end
+
+-- Words in lines no wider than the terminal.
 local function wrap(lines, words, indent)
-  local line = indent
+  local line, most = indent, width()
   for i, word in ipairs(words) do
-    if #line + #word + 2 > WIDTH and line ~= indent then
+    if #line + #word + 2 > most and line ~= indent then
       put(lines, (line:gsub("%s+$", "")))
       line = indent
     end
@@ -24,7 +60,7 @@ end
 
 local function put_entry(lines, entry)
   if not entry then return end
-  for _, line in ipairs(entry.text) do put(lines, line) end
+  put_text(lines, entry.text)
   for _, param in ipairs(entry.params) do
     put(lines, ("  %-20s %s%s"):format(param.name, param.type, param.text ~= "" and "  " .. param.text or ""))
   end
@@ -105,12 +141,13 @@ local function first_sentence(value)
   end
   local text = entry and table.concat(entry.text, " ") or ""
   text = text:match("^(.-%.)%s") or text
-  return #text > WIDTH - 25 and text:sub(1, WIDTH - 28) .. "..." or text
+  local most = width() - 25
+  return #text > most and text:sub(1, most - 3) .. "..." or text
 end
 
 local function describe_table(value)
   local lines = {}
-  for _, line in ipairs(lookup.of_module(value) or {}) do put(lines, line) end
+  put_text(lines, lookup.of_module(value) or {})
   for _, name in ipairs(public_names(value)) do
     put(lines, (("  %-22s %s"):format(name, first_sentence(names.get(value, name))):gsub("%s+$", "")))
   end
@@ -144,7 +181,7 @@ function M.show(...)
   local describe = type(value) == "string" and describe_word or M.describe
   if select("#", ...) == 0 then value = require "moongate" end
   local lines = value == nil and { "nil: there is nothing of that name; help() lists what there is" } or describe(value)
-  print(table.concat(lines, "\n"))
+  print(table.concat(folded(lines), "\n"))
 end
 
 --- `moongate help [NAME | --reference]`; the exit status.

@@ -43,9 +43,10 @@ local function compile(code)
   return chunk, message, is_unfinished(message) or is_unfinished(as_value)
 end
 
--- The position of the prompt's own text says nothing when it is one line.
-local function without_position(message)
-  return (message:gsub("^%(prompt%):1: ", ""):gsub("^%(prompt%):(%d+): ", "line %1: "))
+-- The position in what was typed says nothing when that is one line.
+local function without_position(message, code)
+  local place = code:find("\n", 1, true) and "line %1: " or ""
+  return (message:gsub("^%(prompt%):1: ", ""):gsub("^%(prompt%):(%d+): ", place))
 end
 
 -- The frames of the user's files that led to the message: neither moongate's nor C nor the prompt itself.
@@ -66,7 +67,7 @@ end
 local function tracer(code)
   return function(message)
     if type(message) ~= "string" then message = pretty(message) end
-    return without_position(message) .. hints.of_error(message, code) .. frames_above(message)
+    return without_position(message, code) .. hints.of_error(message, code) .. frames_above(message)
   end
 end
 
