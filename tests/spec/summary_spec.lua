@@ -17,6 +17,16 @@ Model: "m"
  Trainable params: 247,296 (966.00 KB)
  Non-trainable params: 6,144 (24.00 KB)
 ]]
+local EMPTY = [[
+Model: "c"
+┏━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━┳━━━━━━━━━━━━━━━━━━━━━━━━┳━━━━━━━━━━━━━━━┓
+┃ Layer (type)                    ┃ Output Shape           ┃       Param # ┃
+┡━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━╇━━━━━━━━━━━━━━━━━━━━━━━━╇━━━━━━━━━━━━━━━┩
+└─────────────────────────────────┴────────────────────────┴───────────────┘
+ Total params: 0 (0.00 B)
+ Trainable params: 0 (0.00 B)
+ Non-trainable params: 0 (0.00 B)
+]]
 
 local function summary(model, utf8)
   local parts = {}
@@ -38,6 +48,10 @@ describe("summary", function()
     model:build { mg.null, 10 }
     model.layers[1].trainable = false
     assert.equal(KERAS, summary(model, true))
+  end)
+
+  it("prints a model without layers", function()
+    assert.equal(EMPTY, summary(mg.Sequential(nil, { name = "c" }), true))
   end)
 
   it("counts the optimizer's variables once it is built", function()

@@ -113,8 +113,9 @@ local function text_of(model, style)
     local params = layer.built and thousands(layer:count_params()) or layer.build == Layer.build and "0" or "0 (unbuilt)"
     local name = ("%s (%s)"):format(layer.name, getmetatable(layer).class.name)
     lines[#lines + 1] = rows(style, "row", { name, shape_of(layer, shape), params })
-    lines[#lines + 1] = rule(style, i < #model.layers and "between" or "bottom")
+    if i < #model.layers then lines[#lines + 1] = rule(style, "between") end
   end
+  lines[#lines + 1] = rule(style, "bottom")
   for _, line in ipairs(totals(model)) do lines[#lines + 1] = line end
   return table.concat(lines, "\n") .. "\n"
 end
