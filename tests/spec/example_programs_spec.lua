@@ -10,9 +10,10 @@ local function text()
   return table.concat(parts)
 end
 
-local function train(file, save, options, threads)
+-- Runs the example after `begin`, what stands for the script on the command line.
+local function train(file, save, options, threads, begin)
   local arguments = ("%s --file %s --save %s --steps 8 --batch 8 --length 20 --units 16 %s"):format(
-    command.quote(EXAMPLES .. "text_generation.lua"), file, save, options)
+    begin or command.quote(EXAMPLES .. "text_generation.lua"), file, save, options)
   local output, status = command.shell(("MOONGATE_THREADS=%d MOONGATE_LIB=%s LD_PRELOAD=%s luajit %s %s </dev/null"):format(threads,
     command.quote(where.build .. "/moongate/core.so"), command.quote(where.preload or ""), command.quote(command.path), arguments))
   assert(status == 0, output)
@@ -49,6 +50,27 @@ describe("examples", function()
     assert.is_true(bits[2] < bits[1] and bits[3] < bits[2])
     assert.equal(figures, (train(file, second, "--epochs 3", 2)))
     assert.is_true(contents(first .. ".weights.h5") == contents(second .. ".weights.h5"))
+  end)
+
+  it("text_generation goes on after Ctrl-C with --resume, to the same bits", function()
+    local file, whole, parts = command.file(text()), name(), name()
+    files[#files + 1] = file
+    local output = train(file, whole, "--epochs 3", 1)
+    local interrupted = ([[
+      local show = print
+      function print(text)
+        show(text)
+        if text:find("\nEpoch 1:", 1, true) then io.popen("kill -INT $PPID"):close() end
+      end
+      dofile(%q)]]):format(EXAMPLES .. "text_generation.lua")
+    local before = train(file, parts, "--epochs 3", 1, "-e " .. command.quote(interrupted))
+    assert.matches("Interrupted in epoch 2/3 after 1 batches", before)
+    local after = train(file, parts, "--epochs 3 --resume", 1)
+    assert.is_nil(after:find("Epoch 1:", 1, true))
+    assert.equal(output:match("\nEpoch 2:.*"), after:match("\nEpoch 2:.*"))
+    for _, ending in ipairs { ".weights.h5", ".last.weights.h5" } do
+      assert.is_true(contents(whole .. ending) == contents(parts .. ending), ending)
+    end
   end)
 
   it("sine_forecast and custom_training_loop run as they are", function()
