@@ -28,19 +28,27 @@ end
 
 local AXIS = { "axis", default = 0, codec = fields.axes }
 
+--- Scales weights down whose norm along `axis` is larger than max_value.
+---@example mg.layers.Dense(4, { kernel_constraint = mg.constraints.MaxNorm(2) })
 define("MaxNorm", { { "max_value", default = 2, codec = fields.number }, AXIS }, { "max_value", "axis" }, function(self, w)
   local norm = norms(w, self.axis)
   return rescale(w, norm, ops.clip(norm, 0, self.max_value))
 end)
 
+--- Sets negative weights to 0.
+---@example mg.layers.Dense(4, { kernel_constraint = "non_neg" })
 define("NonNeg", {}, nil, function(_, w)
   return ops.mul(w, ops.cast(ops.ge(w, 0), w.dtype))
 end)
 
+--- Scales weights to norm 1 along `axis`.
+---@example mg.constraints.UnitNorm { axis = 0 }
 define("UnitNorm", { AXIS }, { "axis" }, function(self, w)
   return ops.div(w, ops.add(norms(w, self.axis), EPSILON))
 end)
 
+--- Brings the norm along `axis` into min_value..max_value, by the share `rate` of the way.
+---@example mg.constraints.MinMaxNorm { min_value = 0.5, rate = 0.9 }
 define("MinMaxNorm", {
   { "min_value", default = 0, codec = fields.float }, { "max_value", default = 1, codec = fields.float },
   { "rate", default = 1, codec = fields.float }, AXIS,
@@ -50,7 +58,8 @@ define("MinMaxNorm", {
   return rescale(w, norm, ops.add(ops.mul(bounded, self.rate), ops.mul(norm, 1 - self.rate)))
 end, "min_max_norm")
 
--- Not Keras's: every element within -c..c, as RNNoise trains its networks.
+--- Every element within -c..c, as RNNoise trains its networks; Keras has none.
+---@example mg.constraints.WeightClip(0.5)
 define("WeightClip", { { "c", default = 2, codec = fields.float } }, { "c" }, function(self, w)
   return ops.clip(w, -self.c, self.c)
 end, "clip")

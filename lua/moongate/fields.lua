@@ -187,8 +187,14 @@ end
 function fields.class(name, list, positional, parent)
   local C = class(name, parent)
   fields.declare(C, list, positional)
+  --- Makes an object from its options: leading positional values, then a table.
+  ---@param ... any
   function C:init(...) fields.assign(self, C, fields.arguments(C, ...)) end
+  --- The options as an ordered object in Keras's key order; it prints as JSON.
+  ---@return table
   function C:get_config() return fields.config(self, C) end
+  --- An object from what get_config gave, a plain table or JSON text.
+  ---@param config table|string
   function C.from_config(config) return C(fields.options_of(C, config)) end
   return C
 end

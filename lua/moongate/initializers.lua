@@ -28,12 +28,18 @@ end
 
 -- Constants ------------------------------------------------------------------------------------------------------------------
 
+--- All 0.
+---@example mg.initializers.Zeros()({ 2, 3 })
 define("Zeros", {}, nil, function(_, shape, dtype)
   return create.zeros(shape, { dtype = dtype })
 end)
+--- All 1.
+---@example mg.initializers.Ones()({ 2, 3 })
 define("Ones", {}, nil, function(_, shape, dtype)
   return create.ones(shape, { dtype = dtype })
 end)
+--- All `value`.
+---@example mg.initializers.Constant(0.5)({ 2, 3 })
 define("Constant", { { "value", default = 0, codec = fields.float } }, { "value" }, function(self, shape, dtype)
   return create.full(shape, fields.float32(self.value), { dtype = dtype })
 end)
@@ -43,6 +49,8 @@ local gain = { decode = function(value, where)
   value = fields.number.decode(value, where)
   return value ~= 1 and value or nil
 end, float = true }
+--- `gain` on the diagonal of a matrix, else 0.
+---@example mg.initializers.Identity { gain = 2 }
 define("Identity", { { "gain", default = 1, codec = gain, when_set = true } }, { "gain" }, function(self, shape, dtype)
   if #shape ~= 2 then check.fail("Identity: argument shape has %d dimensions, expected 2", #shape) end
   return ops.mul(create.eye(shape[1], shape[2], { dtype = dtype }), self.gain or 1)
@@ -95,6 +103,8 @@ local window_codec = { decode = function(value, where)
   for i = 1, #list do check.number(where.op, ("%s[%d]"):format(where.name, i), list[i]) end
   return list
 end }
+--- Real or imaginary part of a windowed discrete Fourier transform (frame, 1, frequencies).
+---@example mg.initializers.STFTInitializer("real", { window = "hann" })
 define("STFTInitializer", {
   { "side", required = true, codec = fields.choice("real", "imag") }, { "window", default = "hann", codec = window_codec },
   { "periodic", default = false, codec = fields.boolean },
@@ -118,12 +128,18 @@ end
 local SEED = { "seed", codec = fields.seed }
 local MEAN, STDDEV = { "mean", default = 0, codec = fields.float }, { "stddev", default = 0.05, codec = fields.float }
 
+--- Normal numbers of `mean` and `stddev`.
+---@example mg.initializers.RandomNormal { stddev = 1, seed = 7 }
 define("RandomNormal", { SEED, MEAN, STDDEV }, { "mean", "stddev", "seed" }, function(self, shape, dtype)
   return fill(self, "normal", shape, dtype, self.mean, self.stddev)
 end)
+--- Normal numbers, drawn again beyond two deviations.
+---@example mg.initializers.TruncatedNormal { stddev = 0.1 }
 define("TruncatedNormal", { SEED, MEAN, STDDEV }, { "mean", "stddev", "seed" }, function(self, shape, dtype)
   return fill(self, "truncated_normal", shape, dtype, self.mean, self.stddev)
 end)
+--- Uniform numbers in [minval, maxval).
+---@example mg.initializers.RandomUniform(-0.1, 0.1)
 define("RandomUniform", {
   SEED, { "minval", default = -0.05, codec = fields.float }, { "maxval", default = 0.05, codec = fields.float },
 }, { "minval", "maxval", "seed" }, function(self, shape, dtype)
@@ -174,6 +190,8 @@ local function variance_scaling(self, shape, dtype)
 end
 
 local AXES = { { "input_axes", codec = fields.axes }, { "output_axes", codec = fields.axes } }
+--- Variance scale / fan: fan_in, fan_out or their mean (`mode`), of the `distribution` named.
+---@example mg.initializers.VarianceScaling { scale = 2, mode = "fan_out", distribution = "uniform" }
 define("VarianceScaling", {
   SEED, { "scale", default = 1, codec = fields.float },
   { "mode", default = "fan_in", codec = fields.choice("fan_in", "fan_out", "fan_avg") },
@@ -181,14 +199,29 @@ define("VarianceScaling", {
   AXES[1], AXES[2],
 }, { "scale", "mode", "distribution", "seed" }, variance_scaling)
 
-for name, rule in pairs {
-  GlorotUniform = { 1, "fan_avg", "uniform" }, GlorotNormal = { 1, "fan_avg", "truncated_normal" },
-  HeUniform = { 2, "fan_in", "uniform" }, HeNormal = { 2, "fan_in", "truncated_normal" },
-  LecunUniform = { 1, "fan_in", "uniform" }, LecunNormal = { 1, "fan_in", "truncated_normal" },
-} do
+local function define_scaled(name, scale, mode, distribution)
   local C = define(name, { SEED, AXES[1], AXES[2] }, { "seed" }, variance_scaling)
-  C.scale, C.mode, C.distribution = rule[1], rule[2], rule[3]
+  C.scale, C.mode, C.distribution = scale, mode, distribution
 end
+
+--- Uniform within +-sqrt(6 / (fan_in + fan_out)) (Glorot and Bengio 2010).
+---@example mg.initializers.GlorotUniform { seed = 7 }
+define_scaled("GlorotUniform", 1, "fan_avg", "uniform")
+--- Truncated normal of deviation sqrt(2 / (fan_in + fan_out)).
+---@example mg.initializers.GlorotNormal { seed = 7 }
+define_scaled("GlorotNormal", 1, "fan_avg", "truncated_normal")
+--- Uniform within +-sqrt(6 / fan_in) (He et al. 2015).
+---@example mg.initializers.HeUniform { seed = 7 }
+define_scaled("HeUniform", 2, "fan_in", "uniform")
+--- Truncated normal of deviation sqrt(2 / fan_in).
+---@example mg.initializers.HeNormal { seed = 7 }
+define_scaled("HeNormal", 2, "fan_in", "truncated_normal")
+--- Uniform within +-sqrt(3 / fan_in).
+---@example mg.initializers.LecunUniform { seed = 7 }
+define_scaled("LecunUniform", 1, "fan_in", "uniform")
+--- Truncated normal of deviation sqrt(1 / fan_in).
+---@example mg.initializers.LecunNormal { seed = 7 }
+define_scaled("LecunNormal", 1, "fan_in", "truncated_normal")
 
 -- Q of a normal matrix with the signs of R's diagonal, so that it is uniform over the orthogonal group.
 local function orthogonal(self, shape, dtype)
@@ -204,6 +237,8 @@ local function orthogonal(self, shape, dtype)
   if wide then q = ops.transpose(q, 1, 2) end
   return ops.reshape(ops.mul(q, self.gain), shape)
 end
+--- `gain` times a random orthogonal matrix; leading axes count as rows.
+---@example mg.initializers.Orthogonal { gain = 1.4 }
 define("Orthogonal", { SEED, { "gain", default = 1, codec = fields.float } }, { "gain", "seed" }, orthogonal)
 
 for alias, name in pairs {

@@ -84,6 +84,9 @@ function Mean:result() return self.count == 0 and 0 or self.total / self.count e
 local Sum = metric_class("Sum", "sum", nil, Mean)
 registry:add(Sum)
 
+--- Adds values, a tensor or a number, each (or each sample) times its weight.
+---@param values Tensor|number (B, ...)
+---@param sample_weight Tensor|number|nil
 function Sum:update_state(values, sample_weight)
   if type(values) == "number" then
     self.total = self.total + values * (sample_weight or 1)
@@ -93,9 +96,12 @@ function Sum:update_state(values, sample_weight)
   self.total = self.total + ops.sum((samplewise(values, weight))):item()
 end
 
+--- The sum so far.
+---@return number
 function Sum:result() return self.total end
 
--- Metrics of (y_true, y_pred): a function of both gives one value per entry; their mean is the metric.
+--- A metric of (y_true, y_pred): a function of both gives one value per entry, their mean is the metric.
+---@example mg.metrics.MeanMetricWrapper(function(y_true, y_pred) return (y_true - y_pred):abs() end, "error")
 local Wrapper = class("MeanMetricWrapper", Mean)
 metrics.MeanMetricWrapper = Wrapper
 
@@ -210,6 +216,8 @@ function Root:update_state(y_true, y_pred, sample_weight)
   y_pred, y_true = reduction.tensors(self.name, y_true, y_pred)
   Mean.update_state(self, self:compute(y_true, y_pred), sample_weight)
 end
+--- The root of the mean so far.
+---@return number
 function Root:result() return math.sqrt(Mean.result(self)) end
 
 --- Mean of the absolute error.

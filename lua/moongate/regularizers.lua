@@ -30,18 +30,23 @@ end
 local function l1(x, by) return ops.mul(ops.sum(ops.abs(x)), by) end
 local function l2(x, by) return ops.mul(ops.sum(ops.square(x)), by) end
 
+--- l1 times the sum of absolute values.
+---@example mg.layers.Dense(4, { kernel_regularizer = mg.regularizers.L1(1e-4) })
 define("L1", { { "l1", default = 0.01, codec = FLOAT32 } }, { "l1" }, function(self, x)
   return l1(x, self.l1)
 end)
+--- l2 times the sum of squares.
+---@example mg.layers.Dense(4, { kernel_regularizer = "l2" })
 define("L2", { { "l2", default = 0.01, codec = FLOAT } }, { "l2" }, function(self, x)
   return l2(x, self.l2)
 end)
+--- l1 times the sum of absolute values plus l2 times the sum of squares.
+---@example mg.regularizers.L1L2 { l1 = 1e-5, l2 = 1e-4 }
 define("L1L2", { { "l1", default = 0, codec = FLOAT }, { "l2", default = 0, codec = FLOAT } }, { "l1", "l2" }, function(self, x)
   if self.l1 ~= 0 and self.l2 ~= 0 then return ops.add(l1(x, self.l1), l2(x, self.l2)) end
   return self.l1 ~= 0 and l1(x, self.l1) or l2(x, self.l2)
 end, "l1_l2")
 
--- factor/2 times the mean over pairs of rows (or columns) of |cosine|.
 local function orthogonal(self, x)
   if #x.shape ~= 2 then
     check.fail("OrthogonalRegularizer: weight has shape %s, expected 2 dimensions", tostring(x.shape))
@@ -57,6 +62,8 @@ local function orthogonal(self, x)
   local off_diagonal = ops.sub(ops.sum(ops.abs(product)), ops.sum(ops.square(unit)))
   return ops.mul(off_diagonal, self.factor * 0.5 / (size * (size - 1) / 2))
 end
+--- factor/2 times the mean |cosine| between pairs of rows (or columns).
+---@example mg.regularizers.OrthogonalRegularizer { factor = 0.01, mode = "columns" }
 define("OrthogonalRegularizer", {
   { "factor", default = 0.01, codec = FLOAT32 }, { "mode", default = "rows", codec = fields.choice("rows", "columns") },
 }, { "factor", "mode" }, orthogonal, "orthogonal")

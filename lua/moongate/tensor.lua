@@ -21,10 +21,21 @@ function meta.__lt() check.fail("tensors are compared by methods: x:lt(y), x:gt(
 meta.__le = meta.__lt
 function meta.__concat(a, b) return tostring(a) .. tostring(b) end
 
-local CASTS = { float = "float32", double = "float64", int = "int32", byte = "uint8" }
-for name, dtype in pairs(CASTS) do
-  Tensor[name] = function(self) return ops.cast(self, dtype) end
-end
+--- The tensor as float32
+---@return Tensor
+function Tensor:float() return ops.cast(self, "float32") end
+
+--- The tensor as float64
+---@return Tensor
+function Tensor:double() return ops.cast(self, "float64") end
+
+--- The tensor as int32
+---@return Tensor
+function Tensor:int() return ops.cast(self, "int32") end
+
+--- The tensor as uint8
+---@return Tensor
+function Tensor:byte() return ops.cast(self, "uint8") end
 
 --- The tensor in another dtype (or on another device); itself when nothing changes
 ---@param target string "float32", "float64", "int32", "uint8" or "cpu"

@@ -1,7 +1,9 @@
 local annotations = require "moongate.cli.annotations"
 local command = require "command"
 local help = require "moongate.cli.help"
+local lookup = require "moongate.cli.lookup"
 local mg = require "moongate"
+local names = require "moongate.cli.names"
 
 local SOURCE = [[
 -- What the module is.
@@ -90,19 +92,34 @@ describe("help()", function()
     assert.matches("\n## moongate.tensor\n", text)
   end)
 
-  it("has a description of every layer and every public function", function()
+  it("has a description of every public function", function()
     local missing = {}
     for name in pairs(getmetatable(mg).names) do
       local found, value = pcall(function() return mg[name] end)
       if found and type(value) == "function" and text_of(value):match("no description$") then missing[#missing + 1] = name end
     end
-    for _, name in ipairs { "Input", "Embedding", "GRU", "GRUCell", "Dense", "Dropout", "Activation", "Masking", "Flatten",
-      "Reshape" } do
-      local lines = text_of(mg.layers[name])
-      if not lines:match("\nExample\n") then missing[#missing + 1] = "layers." .. name .. " (example)" end
+    table.sort(missing)
+    assert.equal("", table.concat(missing, " "))
+  end)
+
+  it("has a description and an example of every class", function()
+    local modules, missing, classes = { schedules = mg.optimizers.schedules }, {}, 0
+    for name in ("callbacks constraints data initializers layers losses metrics models optimizers random regularizers"):gmatch("%a+") do
+      modules[name] = mg[name]
+    end
+    for module, content in pairs(modules) do
+      for name in pairs(names.of(content)) do
+        local class = names.get(content, name)
+        if lookup.is_class(class) then
+          classes = classes + 1
+          local entry = lookup.of_class(class)
+          if not (entry and entry.text[1] and entry.example[1]) then missing[#missing + 1] = module .. "." .. name end
+        end
+      end
     end
     table.sort(missing)
     assert.equal("", table.concat(missing, " "))
+    assert.is_true(classes > 70)
   end)
 end)
 

@@ -3,6 +3,7 @@ local Callback = require "moongate.callbacks.callback"
 
 --- `history.history` has a list of numbers for each figure (history.history.loss[1] is the first epoch's), `history.epoch` the
 --- epochs' numbers, from 0. `history.interrupted` is true after Ctrl-C.
+---@example print(model:fit(x, y, { epochs = 3 }).history.loss[3])
 local History = Callback:extend("History")
 
 function History:init() self.history, self.epoch, self.interrupted = {}, {}, false end

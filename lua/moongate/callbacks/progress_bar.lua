@@ -11,6 +11,7 @@ local WIDTH, INTERVAL = 20, 0.05
 --- The bar that fit, evaluate and predict show. `write` and `now` may be given: what prints text, and what tells seconds.
 ---@param options? table { write = function, now = function, dynamic = boolean, colour = boolean, utf8 = boolean }
 ---@return Callback
+---@example model:fit(x, y, { verbose = 0, callbacks = { mg.callbacks.ProgressBar { colour = false } } })
 function ProgressBar:init(options)
   options = check.options("ProgressBar", options, { "write", "now", "dynamic", "colour", "utf8" })
   local function pick(value, default)

@@ -18,6 +18,8 @@ local shapes = require "moongate.shape"
 local tensor = require "moongate.tensor"
 local Weighted = require "moongate.layers.weights"
 
+--- The base of all layers; `extend` makes a class of your own, which writes build and call.
+---@example local Scale = mg.layers.Layer.extend("Scale", { { "power", default = 1 } })
 local Layer = class("Layer", Weighted)
 
 local dtype_field = { decode = function(value, where)

@@ -11,6 +11,8 @@ local tensor = require "moongate.tensor"
 local registry = Registry("loss", "keras.losses")
 local losses = { registry = registry }
 
+--- The parent of all losses: called with targets and predictions, they give one number.
+---@example local loss = mg.losses.Huber { delta = 0.5 }(y_true, y_pred)
 local Loss = class("Loss")
 losses.Loss = Loss
 
@@ -85,13 +87,19 @@ local Sparse = define("SparseCategoricalCrossentropy", "sparse_categorical_cross
   functions.rows_along_axis)
 Sparse.own_mask = functions.ignored_classes
 
--- Any function of (y_true, y_pred) as a loss; it returns a scalar or one value per sample.
+--- A Lua function of (y_true, y_pred) as a loss; it returns a scalar or one value per sample.
+---@example mg.losses.LossFunctionWrapper(function(y_true, y_pred) return (y_true - y_pred):abs():mean(2) end)
 local Wrapped = class("LossFunctionWrapper", Loss)
 function Wrapped:init(fn, name)
   self.name = name or "loss"
   self.fn, self.reduction = fn, "sum_over_batch_size"
 end
 
+--- The loss of a batch, reduced and weighted as those of Keras are.
+---@param y_true Tensor (B, ...)
+---@param y_pred Tensor (B, ...)
+---@param sample_weight Tensor|nil
+---@return Tensor
 function Wrapped:call(y_true, y_pred, sample_weight)
   y_pred, y_true = reduction.tensors(self.name, y_true, y_pred)
   local values = self.fn(y_true, y_pred)

@@ -84,7 +84,7 @@ function Sequential:get_layer(key)
     table.concat(names, ", "))
 end
 
--- Groups of a file: Keras names them after the classes, in order: layers/gru, layers/gru_1.
+--- Groups of a file: Keras names them after the classes, in order: layers/gru, layers/gru_1.
 function Sequential:children()
   local list, used = {}, {}
   for i, layer in ipairs(rawget(self, "layers") or {}) do
@@ -117,12 +117,15 @@ function Sequential:build_for(x)
   self:ensure_built(shape)
 end
 
+--- The output's shape for an input's.
+---@param shape integer[]
+---@return integer[]
 function Sequential:compute_output_shape(shape)
   for _, layer in ipairs(self.layers) do shape = layer:compute_output_shape(shape) end
   return shape
 end
 
--- The output's mask is the last layer's, and rides on it already.
+--- The output's mask is the last layer's, and rides on it already.
 function Sequential.compute_mask() return nil end
 
 -- Ids stay integers, tables become what the first layer takes.
@@ -136,7 +139,12 @@ function Sequential:check_input(shape)
   if self.input_layer then self.input_layer:check_input(shape) end
 end
 
+--- The layers' work, one after the other.
+---@param x Tensor (B, ...)
+---@param options? table mask, training
+---@return Tensor
 function Sequential:call(x, options)
+  options = check.options(self:title(), options, self.call_options)
   local results = { x }
   for i, layer in ipairs(self.layers) do
     results = { layer(results[1], { training = options.training, mask = i == 1 and options.mask or nil }) }

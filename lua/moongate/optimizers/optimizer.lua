@@ -13,6 +13,8 @@ local schedules = require "moongate.optimizers.schedules"
 local tensor = require "moongate.tensor"
 local Variable = require "moongate.variable"
 
+--- The parent of all optimizers.
+---@example local optimizer = mg.optimizers.Adam { learning_rate = 1e-3 }
 local Optimizer = class("Optimizer")
 
 local rate = {
@@ -59,6 +61,8 @@ function Optimizer.define(name, spec)
     fields.assign(self, C, fields.arguments(C, ...))
     start(self)
   end
+  --- An optimizer from what get_config gave, a plain table or JSON text.
+  ---@param given table|string
   function C.from_config(given) return C(fields.options_of(C, given)) end
   return C
 end

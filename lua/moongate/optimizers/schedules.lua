@@ -9,6 +9,7 @@ local registry = Registry("schedule", "keras.optimizers.schedules")
 local schedules = { registry = registry }
 
 --- Base of the schedules: a subclass has value(step); calling the object is the same.
+---@example print(mg.optimizers.schedules.CosineDecay(4e-3, { decay_steps = 600 }):value(300))
 local LearningRateSchedule = class("LearningRateSchedule")
 schedules.LearningRateSchedule = LearningRateSchedule
 
@@ -41,6 +42,9 @@ local ExponentialDecay = define("ExponentialDecay", {
   { "staircase", default = false, codec = fields.boolean }, { "name", default = "ExponentialDecay", codec = fields.text },
 }, { "initial_learning_rate", "decay_steps", "decay_rate", "staircase" })
 
+--- The rate after `step` updates.
+---@param step number
+---@return number
 function ExponentialDecay:value(step)
   local power = step / self.decay_steps
   if self.staircase then power = math.floor(power) end
@@ -65,6 +69,9 @@ function PiecewiseConstantDecay:init(...)
   end
 end
 
+--- The rate after `step` updates.
+---@param step number
+---@return number
 function PiecewiseConstantDecay:value(step)
   for i = 1, #self.boundaries do
     if step <= self.boundaries[i] then return self.values[i] end
@@ -82,6 +89,9 @@ local CosineDecay = define("CosineDecay", {
   { "warmup_target", codec = fields.number }, { "warmup_steps", default = 0, codec = fields.number },
 }, { "initial_learning_rate", "decay_steps", "alpha" })
 
+--- The rate after `step` updates.
+---@param step number
+---@return number
 function CosineDecay:value(step)
   local from, warm = self.initial_learning_rate, 0
   if self.warmup_target then
