@@ -70,6 +70,9 @@ static inline int is_near(double value, double expected, double tolerance) {
   return fabs(value - expected) <= tolerance * scale;
 }
 
+/* The larger of two errors; one that is NaN counts as infinite, where fmax would forget it. */
+static inline double worse(double a, double b) { return isnan(b) ? INFINITY : fmax(a, b); }
+
 #define RUN(test)     \
   do {                \
     running = #test;  \

@@ -1,5 +1,6 @@
 /* gru_test.c: the GRU operation: known values, what a mask means, degenerate sizes, views, packed weights, refusals. */
 #include "gru_case.h"
+#include "ops.h"
 
 static const mg_dtype both_dtypes[] = { MG_FLOAT32, MG_FLOAT64 };
 static double tolerance_of(mg_dtype dtype) { return dtype == MG_FLOAT32 ? 2e-6 : 1e-13; }
@@ -255,7 +256,7 @@ static void test_explain(void) {
   free_case(&c);
 }
 
-int main(void) {
+static int tests(void) {
   RUN(test_known_values);
   RUN(test_mask);
   RUN(test_row_masked_throughout);
@@ -267,3 +268,5 @@ int main(void) {
   RUN(test_explain);
   return finish();
 }
+
+int main(int argc, char **argv) { return rerun_for_each_isa(argc > 0 ? argv[0] : "", tests); }

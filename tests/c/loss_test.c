@@ -48,7 +48,7 @@ static void fill(int n) {
 
 static double difference(const float *f, const double *d, int n) {
   double worst = 0;
-  for (int i = 0; i < n; i++) worst = fmax(worst, fabs(f[i] - d[i]) / fmax(1, fabs(d[i])));
+  for (int i = 0; i < n; i++) worst = worse(worst, fabs(f[i] - d[i]) / fmax(1, fabs(d[i])));
   return worst;
 }
 

@@ -74,7 +74,7 @@ static void check_kernels(const mg_optimizer_kernels *kernels) {
     mg_optimizer_double.update(&args, &d, 3, LENGTH - 3);
     double worst = 0;
     for (int a = 0; a < 5; a++)
-      for (int i = 0; i < LENGTH; i++) worst = fmax(worst, fabs(m.f[a][i] - m.d[a][i]));
+      for (int i = 0; i < LENGTH; i++) worst = worse(worst, fabs(m.f[a][i] - m.d[a][i]));
     CHECK_NEAR(worst, 0, 2e-6);
     CHECK(m.f[0][2] == (float)sin(2 * 1.7) && m.f[0][3] != (float)sin(3 * 1.7));
   }

@@ -124,7 +124,7 @@ static double distance(mg_tensor *t, double shift, double scale, double (*cdf)(d
   qsort(x, (size_t)n, sizeof *x, ascending);
   for (int64_t i = 0; i < n; i++) {
     double p = cdf(x[i]);
-    largest = fmax(largest, fmax((double)(i + 1) / (double)n - p, p - (double)i / (double)n));
+    largest = worse(largest, fmax((double)(i + 1) / (double)n - p, p - (double)i / (double)n));
   }
   free(x);
   return largest * sqrt((double)n);

@@ -38,7 +38,7 @@ static double worst(const mg_float32 *table, int unary, int32_t op, double (*exa
     mg_activation activation = {.kind = op};
     if (unary) table->unary(op, COUNT, y, x, 0, 0);
     else table->activation(&activation, COUNT, y, x);
-    for (int i = 0; i < COUNT; i++) most = fmax(most, ulps(y[i], exact((double)x[i])));
+    for (int i = 0; i < COUNT; i++) most = worse(most, ulps(y[i], exact((double)x[i])));
   }
   return most;
 }
