@@ -185,6 +185,11 @@ static mg_status gather(void) { return mg_gather(turned, stepped, ids); }
 static mg_status scatter_add(void) { return mg_scatter_add(turned, ids, stepped); }
 static mg_status one_hot(void) { return mg_one_hot(turned, ids); }
 
+static mg_status cross_entropy(void) { return mg_cross_entropy_forward(row, turned, stepped, ids, NULL); }
+static mg_status squared_loss(void) { return mg_pointwise_loss_backward(MG_LOSS_SQUARED, turned, row, stepped, b_turned, NULL, 0); }
+static mg_status draw(void) { return mg_random_fill(MG_RANDOM_NORMAL, turned, &(mg_random_key){0}, 0, 1); }
+static mg_status shuffle(void) { return mg_random_permutation(ids, &(mg_random_key){0}); }
+
 static void open_rows(void) {
   stepped = every_second(MG_FLOAT32, 64, 64);
   stepped_too = every_second(MG_FLOAT32, 64, 64);
@@ -217,6 +222,10 @@ static void test_rows_and_matrices(void) {
   each_allocation_fails("gather", gather, 6);
   each_allocation_fails("scatter_add", scatter_add, 6);
   each_allocation_fails("one_hot", one_hot, 4);
+  each_allocation_fails("cross-entropy", cross_entropy, 6);
+  each_allocation_fails("squared loss, backward", squared_loss, 6);
+  each_allocation_fails("random numbers", draw, 2);
+  each_allocation_fails("permutation", shuffle, 2);
   mg_tensor *all[] = {stepped, stepped_too, ids, id_matrix, values, places, wide, tall, row_sums, column_sums};
   for (int i = 0; i < 10; i++) mg_tensor_destroy(all[i]);
 }
