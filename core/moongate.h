@@ -159,7 +159,7 @@ enum { MG_COMPARE_EQ = 0, MG_COMPARE_NE, MG_COMPARE_LT, MG_COMPARE_LE, MG_COMPAR
 MG_API mg_status mg_compare(int32_t op, mg_tensor *out /*uint8, 0 or 1*/, const mg_tensor *a, const mg_tensor *b);
 MG_API mg_status mg_where(mg_tensor *out, const mg_tensor *condition /*uint8*/, const mg_tensor *a, const mg_tensor *b);
 
-/* Keras's elementwise activations; a and b as noted. Formulas: keras.activations. */
+/* Keras's elementwise activations; a and b as noted. Formulas: keras.activations, but NaN always stays NaN. */
 enum {
   MG_ACT_LINEAR = 0, MG_ACT_TANH, MG_ACT_SIGMOID,
   MG_ACT_HARD_SIGMOID, /* clip(a*x + b, 0, 1): Keras 3 1/6, 0.5; Keras 2 0.2, 0.5 */

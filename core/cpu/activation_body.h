@@ -1,5 +1,5 @@
 /* activation_body.h: Keras's elementwise activations in float32. Included once per instruction set by float32_body.h.
- * Formulas: keras.activations; those that would overflow or cancel are written in e^-|x|. */
+ * Formulas: keras.activations; those that would overflow or cancel are written in e^-|x|. Selections are such that NaN stays. */
 
 static const float SELU_ALPHA = 1.67326324f, SELU_SCALE = 1.05070099f;
 static const float GELU_K = 0.797884561f /* sqrt(2 / pi) */, GELU_C = 0.044715f;
@@ -17,7 +17,7 @@ MG_INLINE vf clip_value(vf low, vf high, vf x) { return vmin(high, vmax(low, x))
 /* c = 0: max(x, 0), else x where x > c; limited to b; minus a times what lies below c. */
 MG_INLINE vf relu_value(vf x, constants k) {
   vf zero = vset(0.0f);
-  vf y = vselect(veq(k.c, zero), positive(x), vselect(vgt(x, k.c), x, zero));
+  vf y = vselect(veq(k.c, zero), positive(x), vselect(vle(x, k.c), zero, x));
   y = vselect(vlt(k.b, vset(INFINITY)), clip_value(zero, k.b, y), y);
   return vselect(veq(k.a, zero), y, y - k.a * positive(k.c - x));
 }
@@ -39,8 +39,8 @@ MG_INLINE vf tanh_softplus(vf x) {
 }
 
 MG_INLINE vf soft_shrink_value(vf x, vf threshold) {
-  vf y = vselect(vlt(x, -threshold), x + threshold, vset(0.0f));
-  return vselect(vgt(x, threshold), x - threshold, y);
+  vf y = vselect(vgt(x, threshold), x - threshold, x + threshold);
+  return vselect(vle(vabs(x), threshold), vset(0.0f), y);
 }
 
 /* As Keras writes it: far below 0 it cancels there, and here. */
@@ -77,7 +77,7 @@ MG_INLINE vf activation_value(int kind, vf x, constants k) {
     case MG_ACT_SQUAREPLUS: return squareplus_value(x, k.a);
     case MG_ACT_SPARSE_PLUS: return sparse_plus_value(x);
     case MG_ACT_SPARSE_SIGMOID: return clip_value(zero, one, half * (x + one));
-    case MG_ACT_THRESHOLD: return vselect(vgt(x, k.a), x, k.b);
+    case MG_ACT_THRESHOLD: return vselect(vle(x, k.a), k.b, x);
     default: return x;
   }
 }

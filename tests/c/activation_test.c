@@ -115,6 +115,18 @@ static void test_large_arguments(void) {
     }
 }
 
+static void test_nan_stays(void) {
+  mg_activation list[KINDS];
+  for (int k = all_kinds(list) - 1; k >= 0; k--)
+    for (int dtype = MG_FLOAT32; dtype <= MG_FLOAT64; dtype++) {
+      mg_tensor *x = new_tensor(dtype, SHAPE(37));
+      CHECK_OK(mg_fill(x, NAN));
+      CHECK_OK(mg_activation_forward(x, x, &list[k]));
+      check_that(isnan(element(x, 0)) && isnan(element(x, 36)), __FILE__, __LINE__, "kind %d, dtype %d", (int)list[k].kind, dtype);
+      mg_tensor_destroy(x);
+    }
+}
+
 static void test_kinks(void) {
   static const struct {
     mg_activation activation;
@@ -189,6 +201,7 @@ static int tests(void) {
   RUN(test_forward);
   RUN(test_backward);
   RUN(test_large_arguments);
+  RUN(test_nan_stays);
   RUN(test_kinks);
   RUN(test_threads);
   RUN(test_failures);
