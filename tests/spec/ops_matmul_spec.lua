@@ -70,4 +70,12 @@ describe("qr", function()
     end
     assert.is_false(pcall(ops.qr, mg.ones(3)))
   end)
+
+  it("refuses to lose a gradient", function()
+    local v = mg.Variable(mg.ones(2, 2))
+    local ok, message = pcall(ops.qr, v)
+    assert.is_false(ok)
+    assert.matches("qr: argument a {2, 2} requires a gradient", message, 1, true)
+    assert.is_false(mg.no_grad(ops.qr, v).requires_grad)
+  end)
 end)

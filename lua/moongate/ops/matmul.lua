@@ -134,13 +134,16 @@ function M.matmul(a, b)
   return y
 end
 
---- Reduced QR decomposition (not differentiable)
+--- Reduced QR decomposition; it has no gradient, and refuses a tensor that requires one while operations are recorded
 ---@param a Tensor (M, N)
 ---@return Tensor q (M, K) with orthonormal columns, K = min(M, N)
 ---@return Tensor r (K, N) upper triangular
 function M.qr(a)
   a = convert.float("qr", "a", a)
   if #a.shape ~= 2 then check.fail("qr: argument a %s, expected (M, N); likely fix: a:reshape{ M, N }", tostring(a.shape)) end
+  if a.node and state.on then
+    check.fail("qr: argument a %s requires a gradient, which qr lacks; likely fix: a:detach()", tostring(a.shape))
+  end
   local m, n = a.shape[1], a.shape[2]
   local k = math.min(m, n)
   local q, r = tensors.alloc(shapes.own { m, k }, a.dtype, a), tensors.alloc(shapes.own { k, n }, a.dtype, a)
