@@ -157,10 +157,7 @@ function activations.serialize(activation)
       check.describe(activation))
   end
   if not activation.given then return activation.name end
-  return json.object {
-    { "module", registry.module }, { "class_name", activation.name }, { "config", activation:get_config() },
-    { "registered_name", null },
-  }
+  return registry.envelope(registry.module, activation.name, activation:get_config())
 end
 
 --- The activation of a name or config.

@@ -3,6 +3,7 @@
 local check = require "moongate.check"
 local json = require "moongate.json"
 local null = require "moongate.null"
+local Registry = require "moongate.registry"
 
 local codecs = {}
 
@@ -93,10 +94,7 @@ codecs.dtype = codec(function(v, where)
   end
   return check.one_of(where.op, where.name, v, DTYPES)
 end, function(v)
-  return json.object {
-    { "module", "keras" }, { "class_name", "DTypePolicy" }, { "config", json.object { { "name", v } } },
-    { "registered_name", null },
-  }
+  return Registry.envelope("keras", "DTypePolicy", json.object { { "name", v } })
 end)
 
 --- x rounded to float32 (half to even): Keras makes float32 tensors of some constants, whatever the layer's dtype.

@@ -1,6 +1,7 @@
 -- A strict JSON parser (RFC 8259 with NaN and Infinity, as Python's json), with limits on depth and size.
 local check = require "moongate.check"
 local null = require "moongate.null"
+local utf8 = require "moongate.utf8"
 
 local ESCAPES = { ['"'] = '"', ["\\"] = "\\", ["/"] = "/", b = "\b", f = "\f", n = "\n", r = "\r", t = "\t" }
 local WORDS = { { "true", true }, { "false", false }, { "null", null }, { "NaN", 0 / 0 }, { "Infinity", math.huge },
@@ -13,15 +14,6 @@ local function fail(s, at, expected)
     at > #s.text and "the end" or ("%q"):format(s.text:sub(at, at + 9)))
 end
 
-local function utf8(code)
-  local char, floor = string.char, math.floor
-  if code < 0x80 then return char(code) end
-  if code < 0x800 then return char(0xC0 + floor(code / 0x40), 0x80 + code % 0x40) end
-  if code < 0x10000 then return char(0xE0 + floor(code / 0x1000), 0x80 + floor(code / 0x40) % 0x40, 0x80 + code % 0x40) end
-  return char(0xF0 + floor(code / 0x40000), 0x80 + floor(code / 0x1000) % 0x40, 0x80 + floor(code / 0x40) % 0x40,
-    0x80 + code % 0x40)
-end
-
 -- \uXXXX at `at` (the u), or a pair of surrogates; returns the bytes and the position behind.
 local function unicode(s, at)
   local hex = s.text:match("^%x%x%x%x", at + 1)
@@ -29,9 +21,9 @@ local function unicode(s, at)
   local code = tonumber(hex, 16)
   if code >= 0xD800 and code < 0xDC00 then
     local low = s.text:match("^\\u([Dd][C-Fc-f]%x%x)", at + 5)
-    if low then return utf8(0x10000 + (code - 0xD800) * 0x400 + tonumber(low, 16) - 0xDC00), at + 11 end
+    if low then return utf8.character(0x10000 + (code - 0xD800) * 0x400 + tonumber(low, 16) - 0xDC00), at + 11 end
   end
-  return utf8(code), at + 5
+  return utf8.character(code), at + 5
 end
 
 local function parse_string(s, at)

@@ -118,6 +118,17 @@ function Registry:get(identifier)
     check.describe(identifier))
 end
 
+--- How Keras 3 writes an object into a config: where its class is, the class and the object's own config.
+---@param module string "keras.layers"
+---@param class_name string
+---@param config table
+---@return table
+function Registry.envelope(module, class_name, config)
+  return json.object {
+    { "module", module }, { "class_name", class_name }, { "config", config }, { "registered_name", null },
+  }
+end
+
 --- The config of an object in Keras 3's form; null for nil, the registered name for a function.
 ---@param object table|function
 ---@return table|string
@@ -128,10 +139,7 @@ function Registry:serialize(object)
   if not meta or not meta.class or not object.get_config then
     check.fail("%s: %s cannot be written into a config; expected an object of mg.%ss", self.kind, check.describe(object), self.kind)
   end
-  return json.object {
-    { "module", self.module }, { "class_name", meta.class.name }, { "config", object:get_config() },
-    { "registered_name", null },
-  }
+  return self.envelope(self.module, meta.class.name, object:get_config())
 end
 
 --- The name that a Lua function was registered under.

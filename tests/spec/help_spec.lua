@@ -104,7 +104,8 @@ describe("help()", function()
 
   it("has a description and an example of every class", function()
     local modules, missing, classes = { schedules = mg.optimizers.schedules }, {}, 0
-    for name in ("callbacks constraints data initializers layers losses metrics models optimizers random regularizers"):gmatch("%a+") do
+    for name in ([[callbacks constraints data initializers layers losses metrics models optimizers random
+      regularizers]]):gmatch("%a+") do
       modules[name] = mg[name]
     end
     for module, content in pairs(modules) do

@@ -3,58 +3,22 @@ local check = require "moongate.check"
 local class = require "moongate.class"
 local shapes = require "moongate.shape"
 local tensor = require "moongate.tensor"
+local utf8 = require "moongate.utf8"
 
 local text = {}
-
-local REPLACEMENT = 0xFFFD -- for bytes that are not UTF-8
-
-local byte, char, floor = string.byte, string.char, math.floor
-
--- Bytes that follow a first byte, and the least code point of that length (shorter forms are not UTF-8).
-local function lead(b)
-  if b >= 0xC2 and b < 0xE0 then return 1, b - 0xC0, 0x80 end
-  if b >= 0xE0 and b < 0xF0 then return 2, b - 0xE0, 0x800 end
-  if b >= 0xF0 and b < 0xF5 then return 3, b - 0xF0, 0x10000 end
-end
-
--- The code point at position i and the position behind it.
-local function decode_at(s, i)
-  local b = byte(s, i)
-  if b < 0x80 then return b, i + 1 end
-  local more, code, least = lead(b)
-  if not more then return REPLACEMENT, i + 1 end
-  for k = 1, more do
-    local c = byte(s, i + k)
-    if not c or c < 0x80 or c >= 0xC0 then return REPLACEMENT, i + 1 end
-    code = code * 64 + (c - 0x80)
-  end
-  if code < least or code > 0x10FFFF or (code >= 0xD800 and code < 0xE000) then return REPLACEMENT, i + 1 end
-  return code, i + more + 1
-end
 
 --- The code points of a UTF-8 string; bytes that are not UTF-8 give U+FFFD.
 ---@param s string
 ---@return integer[]
 function text.code_points(s)
-  check.type("code_points", "s", s, "string")
-  local list, n, i, length = {}, 0, 1, #s
-  while i <= length do
-    n = n + 1
-    list[n], i = decode_at(s, i)
-  end
-  return list
+  return utf8.code_points(check.type("code_points", "s", s, "string"))
 end
 
 --- A code point as UTF-8.
 ---@param code integer
 ---@return string
 function text.character(code)
-  check.integer("character", "code", code, 0, 0x10FFFF)
-  if code < 0x80 then return char(code) end
-  if code < 0x800 then return char(0xC0 + floor(code / 64), 0x80 + code % 64) end
-  local last, middle = 0x80 + code % 64, 0x80 + floor(code / 64) % 64
-  if code < 0x10000 then return char(0xE0 + floor(code / 4096), middle, last) end
-  return char(0xF0 + floor(code / 262144), 0x80 + floor(code / 4096) % 64, middle, last)
+  return utf8.character(check.integer("character", "code", code, 0, 0x10FFFF))
 end
 
 --- A whole file as a string, or nil and a message.
@@ -86,7 +50,7 @@ function Vocabulary:init(source, options)
   options = check.options("Vocabulary", options, { "min_count", "unknown" })
   check.type("Vocabulary", "source", source, "string")
   local least = check.integer("Vocabulary", "min_count", options.min_count or 1, 1)
-  self.unknown, self.codes, self.ids, self.characters = options.unknown or text.character(REPLACEMENT), {}, {}, {}
+  self.unknown, self.codes, self.ids, self.characters = options.unknown or utf8.character(utf8.REPLACEMENT), {}, {}, {}
   for code, count in pairs(counted(source)) do
     if count >= least then self.codes[#self.codes + 1] = code end
   end

@@ -1,5 +1,6 @@
 --- Line editing with history and completion through libedit, and what a prompt asks of the terminal.
 local ffi = require "ffi"
+local posix = require "moongate.ffi.posix"
 
 ffi.cdef [[
 typedef struct mg_editline mg_editline;
@@ -19,7 +20,6 @@ int history(mg_history *, mg_histevent *, int, ...);
 extern void *mg_stdin __asm__("stdin");
 extern void *mg_stdout __asm__("stdout");
 extern void *mg_stderr __asm__("stderr");
-int mg_isatty(int) __asm__("isatty");
 char *mg_setlocale(int, const char *) __asm__("setlocale");
 int mg_sigaction(int, const void *, void *) __asm__("sigaction");
 int mg_raise(int) __asm__("raise");
@@ -58,7 +58,7 @@ end
 local function list(words)
   local width, shown, lines = 0, math.min(#words, LISTED), {}
   for i = 1, shown do width = math.max(width, #words[i] + 2) end
-  local columns = math.max(1, math.floor(80 / width))
+  local columns = math.max(1, math.floor((posix.columns() or 80) / width))
   for i = 1, shown, columns do
     local row = {}
     for j = i, math.min(i + columns - 1, shown) do row[#row + 1] = words[j] .. (" "):rep(width - #words[j]) end
@@ -90,7 +90,7 @@ end
 --- Whether a person types at the input and looks at the output.
 ---@return boolean
 function Editor.interactive()
-  return ffi.C.mg_isatty(0) == 1 and ffi.C.mg_isatty(1) == 1
+  return posix.isatty(0) and posix.isatty(1)
 end
 
 --- Opens the terminal for editing; nil and the loader's message where libedit is not there.

@@ -13,6 +13,7 @@ local json = require "moongate.json"
 local names = require "moongate.layers.names"
 local null = require "moongate.null"
 local ops = require "moongate.ops"
+local Registry = require "moongate.registry"
 local regularizers = require "moongate.regularizers"
 local shapes = require "moongate.shape"
 local tensor = require "moongate.tensor"
@@ -239,9 +240,7 @@ function Layer:get_config() return fields.config(self, getmetatable(self).class)
 ---@return table
 function Layer:serialize()
   local C = getmetatable(self).class
-  local object = json.object {
-    { "module", "keras.layers" }, { "class_name", C.name }, { "config", self:get_config() }, { "registered_name", null },
-  }
+  local object = Registry.envelope("keras.layers", C.name, self:get_config())
   if self.built and self.build_shape then
     object.build_config = json.object { { "input_shape", json.array { unpack(self.build_shape) } } }
   end

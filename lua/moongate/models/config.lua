@@ -7,6 +7,7 @@ local losses = require "moongate.losses"
 local metrics = require "moongate.metrics"
 local null = require "moongate.null"
 local optimizers = require "moongate.optimizers"
+local Registry = require "moongate.registry"
 
 local function list_of(items, encode)
   if not items then return null end
@@ -49,9 +50,7 @@ return function(Sequential)
   --- The model in Keras's object form, as a layer of another model has it.
   ---@return table
   function Sequential:serialize()
-    local object = json.object {
-      { "module", "keras" }, { "class_name", "Sequential" }, { "config", self:get_config() }, { "registered_name", null },
-    }
+    local object = Registry.envelope("keras", "Sequential", self:get_config())
     if self.built then object.build_config = json.object { { "input_shape", json.array(self.build_shape) } } end
     return object
   end

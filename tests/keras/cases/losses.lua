@@ -11,7 +11,6 @@ function kinds.loss(case, t)
   t.close("dy_pred", t.mg.gradients(value:sum(), { prediction })[1], case.dy_pred, "gradient")
 end
 
-
 function kinds.metric(case, t)
   local metric = t.class("metrics", case.class)(t.options(case.args))
   t.check(metric.name == case.metric_name, "name is %s, expected %s", metric.name, case.metric_name)
