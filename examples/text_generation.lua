@@ -21,6 +21,14 @@ local function stop(message)
   os.exit(2)
 end
 
+local function expect_positive(name, value)
+  local whole = name ~= "temperature"
+  local least = name == "seed" and 0 or whole and 1 or 0.01
+  if not (value >= least) or value == math.huge or (whole and value % 1 ~= 0) then
+    stop(("--%s is %s, expected a %snumber >= %s"):format(name, value, whole and "whole " or "", least))
+  end
+end
+
 local function options_of(arguments)
   local options, i = { resume = false }, 1
   for name, value in pairs(DEFAULTS) do options[name] = value end
@@ -32,7 +40,8 @@ local function options_of(arguments)
     elseif name == "file" or name == "save" or DEFAULTS[name] then
       local value = arguments[i + 1]
       if name ~= "file" and name ~= "save" then value = tonumber(value) end
-      if value == nil then stop("--" .. name .. " needs a value") end
+      if value == nil then stop("--" .. name .. " needs a " .. (DEFAULTS[name] and "number" or "value")) end
+      if DEFAULTS[name] then expect_positive(name, value) end
       options[name], i = value, i + 2
     else
       stop("unknown option " .. arguments[i] .. "\n" .. HELP)
@@ -156,6 +165,7 @@ local text = read(o.file)
 local vocabulary = mg.data.Vocabulary(text, { min_count = 10 })
 local ids = vocabulary:encode(text)
 local cut = math.floor(ids.shape[1] * (1 - HELD_OUT))
+if ids.shape[1] - cut < 2 then stop(("a text of %d characters is too short to learn from"):format(ids.shape[1])) end
 local data = windows(ids:slice(1, 1, cut), o.length, o.batch):shuffle(o.seed)
 local held_out = windows(ids:slice(1, cut + 1), 10 * o.length, o.batch) -- long ones: few of their characters lack what came before
 print(("%d characters, %d different ones, %d held out"):format(ids.shape[1], vocabulary.size, ids.shape[1] - cut))

@@ -152,6 +152,18 @@ describe("fit", function()
     assert.equal(2, #history.epoch)
   end)
 
+  it("gives no figures of a part of the data when Ctrl-C ends an evaluation", function()
+    local x, y = data(32)
+    local model = linear()
+    local function interrupt(batch)
+      if batch == 1 then io.popen("kill -INT $PPID"):close() end
+    end
+    local ok, message = pcall(model.evaluate, model, x, y, { verbose = 0, batch_size = 4,
+      callbacks = { { on_test_batch_end = interrupt } } })
+    assert.is_false(ok)
+    assert.matches("evaluate: interrupted", message, 1, true)
+  end)
+
   it("ends after the running batch on Ctrl-C, and keeps the weights", function()
     local x, y = data(32)
     local model = linear()

@@ -230,7 +230,10 @@ return function(Sequential)
     if not Dataset.is_dataset(x) and type(x) ~= "function" then data = data:batch(o.batch_size or 32) end
     prepare(self, data)
     local list = CallbackList(self, o, { epochs = 1, steps = least(o.steps, data:steps()) })
-    guarded(evaluate_batches, self, data, o.steps, list)
+    guarded(function()
+      evaluate_batches(self, data, o.steps, list)
+      if signal.pending() then check.fail("%s: interrupted; the figures of a part of the data are not returned", op) end
+    end)
     return self:flatten_figures(o.return_dict)
   end
 end
