@@ -245,6 +245,24 @@ describe("fit", function()
     assert.same({ "first", "second", "third" }, seen)
   end)
 
+  it("goes on in unshuffled data where an epoch of fewer steps stopped", function()
+    local x, seen = mg.tensor { { 0 }, { 1 }, { 2 }, { 3 }, { 4 } }, {}
+    local rows = mg.data.from_tensors(x, x):batch(1):map(function(a, b)
+      seen[#seen + 1] = a:item()
+      return a, b
+    end)
+    linear():fit(rows, { epochs = 4, steps_per_epoch = 2, verbose = 0 })
+    assert.same({ 0, 0, 1, 2, 3, 4, 0, 1, 2 }, seen) -- the first 0 is looked at to build the model
+  end)
+
+  it("gives the figures of one batch, not of those before", function()
+    local model, x = linear(), mg.tensor { { 1 } }
+    model:build { mg.null, 1 }
+    model:set_weights { { { 0 } }, { 0 } }
+    assert.equal(4, (model:test_on_batch(x, mg.tensor { { 2 } })))
+    assert.equal(9, (model:test_on_batch(x, mg.tensor { { 3 } })))
+  end)
+
   it("says which rows do not agree", function()
     local ok, message = pcall(linear().fit, linear(), mg.zeros(4, 2), mg.zeros(3, 1))
     assert.is_false(ok)

@@ -115,6 +115,17 @@ function Dataset:steps()
   return self.settings.drop_remainder and math.floor(count / size) or math.ceil(count / size)
 end
 
+--- The batch (from 0) with which an epoch of `steps` batches begins when there are more: rows in their own order go on where the
+--- epoch before stopped, as in Keras; shuffled ones begin a new order.
+---@param epoch integer from 0
+---@param steps integer|nil
+---@return integer
+function Dataset:first_batch(epoch, steps)
+  local all = self:steps()
+  if self.settings.seed or not all or not steps or steps >= all then return 0 end
+  return epoch * steps % all
+end
+
 local function positions(self, epoch)
   local seed = self.settings.seed
   return seed and ops.random_permutation(self.source.count, { seed = seed, stream = epoch })

@@ -64,12 +64,25 @@ end
 
 local function least(a, b) return a and b and math.min(a, b) or a or b end
 
--- Runs step(x, y, w) over the batches of span.epoch but the first span.passed, at most up to span.limit, each in a memory scope
--- of its own. before(i) is called ahead of each (as in Keras also ahead of the end of data of unknown length), after(i) behind
--- it; after may end the epoch with true.
+-- Gives the batches of span.epoch from span.first on, but those span.passed; behind the last one comes the first again where the
+-- epoch did not begin with it.
+local function reader(batches, span)
+  local first, all = span.first or 0, batches:steps()
+  local at = first + (span.passed or 0)
+  if first > 0 and at >= all then at, first = at - all, 0 end
+  local next_batch = batches:iterate(span.epoch, at)
+  return function()
+    if first > 0 and at == all then next_batch, first = batches:iterate(span.epoch), 0 end
+    at = at + 1
+    return next_batch()
+  end
+end
+
+-- Runs step(x, y, w) over the batches of a span, at most up to span.limit, each in a memory scope of its own. before(i) is called
+-- ahead of each (as in Keras also ahead of the end of data of unknown length), after(i) behind it; after may end the epoch with
+-- true.
 local function each_batch(self, batches, span, step, before, after)
-  local limit, done = span.limit, span.passed or 0
-  local next_batch = batches:iterate(span.epoch, done)
+  local limit, done, next_batch = span.limit, span.passed or 0, reader(batches, span)
   local function one()
     local x, y, w = next_batch()
     if x == nil then return false end
@@ -127,6 +140,7 @@ local function train_epoch(self, run, epoch)
   self:reset_metrics()
   run.list:on_epoch_begin(epoch, {})
   local span = { epoch = epoch, passed = passed_batches(self, epoch), limit = run.steps }
+  span.first = run.train:first_batch(epoch, run.steps)
   local batch, interrupted = each_batch(self, run.train, span, run.step, run.before, function(i)
     self.epochs_done, self.batches_done = epoch, i
     run.list:on_train_batch_end(i - 1, (self:figures()))

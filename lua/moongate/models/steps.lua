@@ -107,20 +107,21 @@ return function(Sequential)
     x, y = as_tensor(x), as_tensor(y)
     tensor.expect(self:title() .. ": " .. op, "x", x)
     self:prepare(x)
+    self:reset_metrics()
     memory.scope(function()
       step(self, x, y, self:sample_weights(op, y, as_tensor(options.sample_weight), options.class_weight))
     end)
     return flatten(self, options.return_dict)
   end
 
-  --- One update from one batch. Returns loss and metrics since the last reset_metrics.
+  --- One update from one batch. Returns its loss and metrics.
   ---@param x Tensor (B, ...)
   ---@param y Tensor (B, ...)
   ---@param options? table { sample_weight =, class_weight =, return_dict = false }
   ---@return number loss, number ... metrics
   function Sequential:train_on_batch(x, y, options) return on_batch(self, "train_on_batch", self.train_step, x, y, options) end
 
-  --- Loss and metrics of one batch, added to those since the last reset_metrics.
+  --- Loss and metrics of one batch.
   ---@param x Tensor (B, ...)
   ---@param y Tensor (B, ...)
   ---@param options? table { sample_weight =, return_dict = false }
