@@ -1,0 +1,107 @@
+-- The benchmark's programs speak its protocol, and what they time are the equations: dumps are held against a GRU in plain Lua.
+local ffi = require "ffi"
+local command = require "command"
+local json = require "moongate.json"
+local reference = require "keras.gru_reference"
+local where = require "where"
+
+local BENCH = where.root .. "/tests/bench/"
+local T, B, I, H = 3, 2, 4, 5
+
+-- Stream k of the protocol: n numbers of [-scale, scale).
+local function stream(k, n, scale)
+  local s, list = (k * 2654435769) % 2 ^ 32, {}
+  for i = 1, n do
+    s = (1664525 * s + 1013904223) % 2 ^ 32
+    list[i] = (math.floor(s / 256) - 2 ^ 23) * scale / 2 ^ 23
+  end
+  return list
+end
+
+-- (T, B, n) as (B, T, n).
+local function batch_major(list, n)
+  local out = {}
+  for t = 0, T - 1 do
+    for b = 0, B - 1 do
+      for i = 1, n do out[(b * T + t) * n + i] = list[(t * B + b) * n + i] end
+    end
+  end
+  return out
+end
+
+local function time_major(list, n)
+  local out = {}
+  for b = 0, B - 1 do
+    for t = 0, T - 1 do
+      for i = 1, n do out[(t * B + b) * n + i] = list[(b * T + t) * n + i] end
+    end
+  end
+  return out
+end
+
+-- What the dump has to hold. 0.25 is the largest 2^-i that is at most 1/sqrt(5).
+local function expected(after, train)
+  local o = {
+    x = batch_major(stream(1, T * B * I, 1), I), kernel = stream(2, I * 3 * H, 0.25), recurrent_kernel = stream(3, H * 3 * H, 0.25),
+    bias = stream(4, 6 * H, 0.25), batch = B, steps = T, features = I, units = H, activation = "tanh",
+    recurrent_activation = "sigmoid", reset_after = after, return_sequences = true,
+  }
+  if not after then for i = 6 * H, 3 * H + 1, -1 do o.bias[i] = nil end end
+  local all = time_major((reference.run(o)), H)
+  local weights = { output = batch_major(stream(5, T * B * H, 1), H) }
+  for _, name in ipairs(train and { "x", "kernel", "recurrent_kernel", "bias" } or {}) do
+    local gradient = reference.gradient(o, weights, name)
+    if name == "x" then gradient = time_major(gradient, I) end
+    for _, value in ipairs(gradient) do all[#all + 1] = value end
+  end
+  return all
+end
+
+local function floats(path)
+  local file = assert(io.open(path, "rb"))
+  local bytes = file:read("*a")
+  file:close()
+  local list, source = {}, ffi.cast("const float *", bytes)
+  for i = 1, #bytes / 4 do list[i] = source[i - 1] end
+  return list
+end
+
+local REQUEST = 'run {"T":%d,"B":%d,"I":%d,"H":%d,"mode":"%s","threads":1,"dtype":"float32","precision":"highest",'
+  .. '"reset_after":%s,"min_ms":1,"dump":%q}\n'
+
+local function ask(text) return command.run(command.quote(BENCH .. "contestant.lua") .. " highest", text) end
+
+describe("the benchmark", function()
+  local path = os.tmpname()
+  teardown(function() os.remove(path) end)
+
+  for _, mode in ipairs { "infer", "train" } do
+    for _, after in ipairs { true, false } do
+      it(("%s, reset_after %s, computes what it times"):format(mode, tostring(after)), function()
+        local output, status = ask("hello\n" .. REQUEST:format(T, B, I, H, mode, tostring(after), path))
+        assert.equal(0, status)
+        local answer = json.decode(output)
+        assert.is_true(answer.ms >= answer.best_ms and answer.best_ms > 0 and answer.reps >= 3 and answer.cpu > 0)
+        local want, have = expected(after, mode == "train"), floats(path)
+        assert.equal(#want, #have)
+        for i = 1, #want do assert.near(want[i], have[i], 2e-6) end
+      end)
+    end
+  end
+
+  it("streams step by step, and says what it cannot serve", function()
+    local output = ask(REQUEST:format(T, 1, I, H, "stream", "true", path) .. 'run {"dtype":"float64"}\nrun {"mode":"dance"}\n')
+    local lines = {}
+    for line in output:gmatch("[^\n]+") do lines[#lines + 1] = json.decode(line) end
+    assert.is_true(lines[1].ms > 0)
+    assert.equal(T * H, #floats(path))
+    assert.same({ "float32 only", "no mode dance" }, { lines[2].skip, lines[3].skip })
+  end)
+
+  it("times the text example's step", function()
+    if where.preload then return end -- a sanitizer makes it a matter of minutes
+    local output, status = command.run(command.quote(BENCH .. "text_step.lua"), "hello\nstep 1\n")
+    assert.equal(0, status)
+    assert.is_true(tonumber(output) > 0)
+  end)
+end)
