@@ -8,18 +8,27 @@ local function is_ours(source)
   return source:sub(1, 1) == "@" and source:sub(2, #home + 1) == home
 end
 
---- The position "file:line: " of the nearest caller outside moongate's own modules, or "".
----@return string
-function check.position()
-  local level = 2
-  while true do
-    local info = getinfo(level, "Sl")
-    if not info then return "" end
+--- The frames outside moongate's own modules that led here, nearest first.
+---@param most? integer
+---@return table[] { place = "file:line", source =, name = }
+function check.frames(most)
+  local list, level = {}, 2
+  while #list < (most or math.huge) do
+    local info = getinfo(level, "Sln")
+    if not info then break end
     if info.currentline > 0 and not is_ours(info.source) then
-      return ("%s:%d: "):format(info.short_src, info.currentline)
+      list[#list + 1] = { place = ("%s:%d"):format(info.short_src, info.currentline), source = info.source, name = info.name }
     end
     level = level + 1
   end
+  return list
+end
+
+--- The position "file:line: " of the nearest caller outside moongate's own modules, or "".
+---@return string
+function check.position()
+  local frame = check.frames(1)[1]
+  return frame and frame.place .. ": " or ""
 end
 
 --- Raises `message` (formatted when values follow) at the line outside moongate that led here.

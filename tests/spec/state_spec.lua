@@ -100,10 +100,6 @@ end
 describe("the state of a run", function()
   with_path()
 
-  it("lies beside the weights", function()
-    assert.equal("a/b.state.h5", state.path_for("a/b.weights.h5"))
-  end)
-
   it("lets training go on bit for bit", function()
     for _, make in ipairs { mg.optimizers.Adam, mg.optimizers.RMSprop, mg.optimizers.SGD } do
       local function optimizer() return make { learning_rate = 0.05 } end

@@ -8,27 +8,15 @@ usage: moongate                      the prompt
        moongate --help | --version
 ]]
 
--- Frames of the user's own files: not C, not moongate's, not this command.
-local function own_frames()
-  local lines, here = {}, debug.getinfo(1, "S").source:match("^@(.*)cli/main%.lua$")
-  for level = 3, 40 do
-    local info = debug.getinfo(level, "Sln")
-    if not info then break end
-    local inside = info.source:sub(2, 1 + #here) == here
-    if info.currentline > 0 and not inside then
-      local name = info.name and (" in " .. info.name) or ""
-      lines[#lines + 1] = ("  %s:%d%s"):format(info.short_src, info.currentline, name)
-    end
-  end
-  return lines
-end
+local FRAMES = 10
 
 local function describe(message)
   if type(message) == "table" and getmetatable(message) and getmetatable(message).__tostring then message = tostring(message) end
   if type(message) ~= "string" then message = ("(error object is a %s value)"):format(type(message)) end
-  local lines = own_frames()
-  if #lines > 1 then message = message .. "\ncalled from\n" .. table.concat(lines, "\n", 1, math.min(#lines, 10)) end
-  return message
+  local frames = require("moongate.check").frames(FRAMES)
+  if #frames < 2 then return message end
+  for i, frame in ipairs(frames) do frames[i] = "\n  " .. frame.place .. (frame.name and " in " .. frame.name or "") end
+  return message .. "\ncalled from" .. table.concat(frames)
 end
 
 local function fail(message)

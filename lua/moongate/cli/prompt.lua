@@ -1,4 +1,5 @@
 --- The prompt: reads a statement, runs it, prints what it returns.
+local check = require "moongate.check"
 local complete = require "moongate.cli.complete"
 local edit = require "moongate.ffi.edit"
 local hints = require "moongate.cli.hints"
@@ -51,15 +52,10 @@ end
 
 -- The frames of the user's files that led to the message: neither moongate's nor C nor the prompt itself.
 local function frames_above(message)
-  local here = debug.getinfo(1, "S").source:match("^(@.*)cli/prompt%.lua$")
   local lines = {}
-  for level = 3, 60 do
-    local info = debug.getinfo(level, "Sl")
-    if not info or #lines == FRAMES then break end
-    local ours = info.source:sub(1, #here) == here or info.source == "=(prompt)"
-    local place = ("%s:%d"):format(info.short_src, info.currentline)
-    local said = #lines == 0 and message:sub(1, #place) == place
-    if info.currentline > 0 and not ours and not said then lines[#lines + 1] = "\n  at " .. place end
+  for _, frame in ipairs(check.frames()) do
+    local said = #lines == 0 and message:sub(1, #frame.place) == frame.place
+    if frame.source ~= "=(prompt)" and not said and #lines < FRAMES then lines[#lines + 1] = "\n  at " .. frame.place end
   end
   return table.concat(lines)
 end

@@ -27,22 +27,15 @@ function Dataset.is_dataset(value)
   return type(value) == "table" and not tensor.is(value) and type(value.is) == "function" and value:is(Dataset)
 end
 
---- Rows of tensors: x alone, with targets y, with weights w.
----@param x Tensor (N, ...)
----@param y? Tensor (N, ...)
----@param w? Tensor (N, ...)
----@return Dataset
----@example local data = mg.data.from_tensors(x, y):shuffle(1):batch(32)
-function Dataset.from_tensors(x, y, w)
-  local all, names = { x, y, w }, { "x", "y", "sample_weight" }
-  tensor.expect("from_tensors", "x", x)
-  for i = 1, 3 do
-    if all[i] then
-      tensor.expect("from_tensors", names[i], all[i])
-      if #x.shape == 0 or #all[i].shape == 0 or all[i].shape[1] ~= x.shape[1] then
-        check.fail("from_tensors: %s %s has other rows than x %s; the first sizes have to agree", names[i], tostring(all[i].shape),
-          tostring(x.shape))
-      end
+-- Rows of tensors with as many rows each.
+local function of_tensors(op, x, y, w)
+  tensor.expect(op, "x", x)
+  for _, other in ipairs { { "x", x }, { "y", y }, { "sample_weight", w } } do
+    local name, t = other[1], other[2]
+    if t ~= nil then tensor.expect(op, name, t) end
+    if t and (#t.shape == 0 or t.shape[1] ~= x.shape[1]) then
+      check.fail("%s: %s %s has %s rows and x %s has %s; they have to agree", op, name, tostring(t.shape),
+        tostring(t.shape[1] or "no"), tostring(x.shape), tostring(x.shape[1] or "no"))
     end
   end
   return Dataset {
@@ -53,6 +46,14 @@ function Dataset.from_tensors(x, y, w)
     end,
   }
 end
+
+--- Rows of tensors: x alone, with targets y, with weights w.
+---@param x Tensor (N, ...)
+---@param y? Tensor (N, ...)
+---@param w? Tensor (N, ...)
+---@return Dataset
+---@example local data = mg.data.from_tensors(x, y):shuffle(1):batch(32)
+function Dataset.from_tensors(x, y, w) return of_tensors("from_tensors", x, y, w) end
 
 --- Batches from a Lua function: start(epoch) returns a function that gives x, y, w batch by batch, then nil.
 ---@param start function
@@ -71,15 +72,7 @@ function Dataset.of(op, x, y, w)
     return x.settings.batch_size and x or x.source.start and x or x:batch(32)
   end
   if type(x) == "function" then return Dataset.from_function(x) end
-  tensor.expect(op, "x", x)
-  for name, t in pairs { y = y, sample_weight = w } do
-    tensor.expect(op, name, t)
-    if t.shape[1] ~= x.shape[1] then
-      check.fail("%s: %s %s has %s rows and x %s has %s; they have to agree", op, name, tostring(t.shape), tostring(t.shape[1]),
-        tostring(x.shape), tostring(x.shape[1]))
-    end
-  end
-  return Dataset.from_tensors(x, y, w)
+  return of_tensors(op, x, y, w)
 end
 
 --- Another order in every epoch, which follows from `seed` and the epoch's number.

@@ -9,13 +9,6 @@ local tree = require "moongate.files.tree"
 
 local state = {}
 
---- NAME.state.h5 for NAME.weights.h5
----@param path string
----@return string
-function state.path_for(path)
-  return (path:gsub("%.weights%.h5$", "")) .. ".state.h5"
-end
-
 -- Seed generators and layers that carry states, by path.
 local function keepers(model)
   local generators, layers = {}, {}

@@ -1,40 +1,16 @@
 -- Keras's elementwise activations, each one engine call forward and one backward.
 local core = require "moongate.ffi.core"
-local ffi = require "ffi"
-local check = require "moongate.check"
 local autograd = require "moongate.autograd"
 local tensors = require "moongate.tensor_core"
+local activation_struct = require "moongate.ops.activation_struct"
 local convert = require "moongate.ops.convert"
 local C = core.C
 
 local M = {}
 
-local NAMES = { "linear", "tanh", "sigmoid", "hard_sigmoid", "relu", "elu", "selu", "celu", "gelu", "gelu_tanh", "silu",
-  "hard_silu", "hard_tanh", "softplus", "softsign", "exponential", "mish", "log_sigmoid", "hard_shrink", "soft_shrink",
-  "tanh_shrink", "squareplus", "sparse_plus", "sparse_sigmoid", "threshold" }
 -- Those whose slope the engine computes from the output alone.
 local FROM_OUTPUT = { linear = true, tanh = true, sigmoid = true, hard_sigmoid = true, selu = true, exponential = true,
   softsign = true }
-
-local CODES = {}
-for _, name in ipairs(NAMES) do CODES[name] = C["MG_ACT_" .. name:upper()] end
-
--- The engine's struct for each spec table that has been used.
-local structs = setmetatable({}, { __mode = "k" })
-
---- The engine's struct for a spec { kind =, a =, b =, c = }.
-function M.activation_struct(op, spec)
-  local known = type(spec) == "table" and structs[spec]
-  if known then return known end
-  check.type(op, "activation", spec, "table")
-  local code = CODES[spec.kind] or CODES[check.one_of(op, "activation.kind", spec.kind, NAMES)]
-  for _, name in ipairs { "a", "b", "c" } do
-    if spec[name] ~= nil then check.type(op, "activation." .. name, spec[name], "number") end
-  end
-  local struct = ffi.new("mg_activation", { kind = code, a = spec.a or 0, b = spec.b or 0, c = spec.c or 0 })
-  structs[spec] = struct
-  return struct
-end
 
 local function backward(node, dy)
   local dx = tensors.alloc_like(dy, dy.dtype)
@@ -49,7 +25,7 @@ end
 ---@return Tensor
 function M.activation(x, spec)
   x = convert.float("activation", "x", x)
-  local struct = M.activation_struct("activation", spec)
+  local struct = activation_struct("activation", spec)
   local y = tensors.alloc_like(x, x.dtype)
   if C.mg_activation_forward(y.handle, x.handle, struct) ~= 0 then core.raise() end
   if x.node and autograd.state.on then

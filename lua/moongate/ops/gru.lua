@@ -6,7 +6,7 @@ local check = require "moongate.check"
 local autograd = require "moongate.autograd"
 local tensors = require "moongate.tensor_core"
 local shapes = require "moongate.shape"
-local activation = require "moongate.ops.activation"
+local activation_struct = require "moongate.ops.activation_struct"
 local C = core.C
 
 local M = {}
@@ -48,8 +48,8 @@ local function make_args(o)
       tostring(recurrent.shape), #x.shape == 2 and "; likely fix: x:expand_dims(2) for a single step" or "")
   end
   set_inputs(args, o)
-  args.activation = activation.activation_struct("gru", o.activation or TANH)
-  args.recurrent_activation = activation.activation_struct("gru", o.recurrent_activation or SIGMOID)
+  args.activation = activation_struct("gru", o.activation or TANH)
+  args.recurrent_activation = activation_struct("gru", o.recurrent_activation or SIGMOID)
   for name, flag in pairs(FLAGS) do
     if o[name] then args.flags = bit.bor(args.flags, flag) end
   end

@@ -6,7 +6,7 @@ local ops = {}
 local FAMILIES = { "binary", "unary", "compare", "reduce", "matmul", "view", "join", "index", "activation", "loss", "random", "gru",
   "optimizer", "in_place" }
 local NO_METHODS = { concat = true, stack = true, pointwise_loss = true, random_fill = true, random_permutation = true, gru = true,
-  gru_explain = true, gru_packed = true, optimizer_update = true, activation_struct = true }
+  gru_explain = true, gru_packed = true, optimizer_update = true }
 
 for _, family in ipairs(FAMILIES) do
   for name, operation in pairs(require("moongate.ops." .. family)) do
