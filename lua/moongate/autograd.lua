@@ -85,17 +85,22 @@ function autograd.record_output(y, backward, a)
   return node
 end
 
+--- Has backward fail when one of these tensors, which it reads, has been changed in place by then.
+function autograd.guard(node, tensors_read)
+  local saved = {}
+  for i = 1, #tensors_read do saved[i] = { tensor = tensors_read[i], version = autograd.version(tensors_read[i]) } end
+  node.saved = saved
+end
+
 --- A node for several outputs and any number of inputs (`inputs`, a list of tensors). `saved` lists tensors that backward reads;
 --- backward(node) finds the outputs' gradients, or false, in node[1], node[2], ...
 function autograd.record_many(outputs, backward, inputs, saved)
-  local node = { false, backward = backward, list = inputs, waiting = 0, outputs = #outputs, saved = {} }
+  local node = { false, backward = backward, list = inputs, waiting = 0, outputs = #outputs, saved = false }
   for i = 1, #outputs do
     node[i] = false
     outputs[i].node, outputs[i].slot = node, i
   end
-  for i = 1, #saved do
-    node.saved[i] = { tensor = saved[i], version = tonumber(C.mg_tensor_version(saved[i].handle)) }
-  end
+  autograd.guard(node, saved)
   return node
 end
 

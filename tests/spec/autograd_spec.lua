@@ -81,6 +81,10 @@ describe("gradients", function()
     local e = x:exp()
     mg.no_grad(function() e:add_(1) end)
     assert.truthy(message(mg.gradients, e:sum(), { x }):find("changed in place", 1, true))
+    local chosen = mg.tensor({ 1, 0 }, { dtype = "uint8" })
+    local c = mg.ops.where(chosen, x * 2, 0):sum()
+    chosen:fill_(0)
+    assert.truthy(message(mg.gradients, c, { x }):find("changed in place", 1, true))
     local s = x + w
     w:zero_() -- a sum does not need its terms
     near(mg.gradients(s:sum(), { x })[1], { 1, 1 })

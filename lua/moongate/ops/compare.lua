@@ -103,7 +103,11 @@ function M.where(condition, a, b)
   if type(a) == "number" and type(b) == "number" then a = raw.scalar(a, condition, tensors.floatx) end
   a, b = operands("where", a, b)
   local y = convert.where(condition, a, b)
-  if autograd.state.on and (a.node or b.node) then autograd.record(y, where_back, a, b).c = condition end
+  if autograd.state.on and (a.node or b.node) then
+    local node = autograd.record(y, where_back, a, b)
+    node.c = condition
+    autograd.guard(node, { condition })
+  end
   return y
 end
 

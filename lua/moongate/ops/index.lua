@@ -47,7 +47,8 @@ function M.gather(source, ids)
   local y = gathered("gather", source, ids)
   if source.node and state.on then
     local node = autograd.record(y, gather_back, source)
-    node.ids, node.saved = ids, { { tensor = ids, version = tonumber(C.mg_tensor_version(ids.handle)) } }
+    node.ids = ids
+    autograd.guard(node, { ids })
   end
   return y
 end
@@ -69,7 +70,8 @@ function M.scatter_add(source, ids, rows)
   if C.mg_scatter_add(y.handle, ids.handle, rows.handle) ~= 0 then core.raise() end
   if state.on and (source.node or rows.node) then
     local node = autograd.record(y, scatter_back, source, rows)
-    node.ids, node.saved = ids, { { tensor = ids, version = tonumber(C.mg_tensor_version(ids.handle)) } }
+    node.ids = ids
+    autograd.guard(node, { ids })
   end
   return y
 end
