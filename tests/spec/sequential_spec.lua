@@ -27,6 +27,26 @@ describe("Sequential", function()
     assert.has_error(function() model:add(mg.layers.Dense(2, { name = "head" })) end)
   end)
 
+  it("shows where each mask goes, and leaves stored states as they are", function()
+    local L = mg.layers
+    local model = mg.Sequential { L.Embedding(5, 3, { mask_zero = true, name = "words" }),
+      L.GRU(2, { return_sequences = true, stateful = true, name = "first" }), L.Dropout(0.5, { name = "drop" }),
+      L.GRU(2, { name = "last" }) }
+    local ids = { { 1, 2, 0 }, { 3, 0, 0 } }
+    model(ids)
+    local state = model.layers[2].states[1]
+    local masks = model:masks(ids)
+    assert.equal(state, model.layers[2].states[1])
+    for i = 1, 3 do assert.same({ { 1, 1, 0 }, { 1, 0, 0 } }, masks[i].mask:to_table()) end
+    assert.is_nil(masks[4].mask)
+    assert.equal([[
+words (Embedding)   mask (2, 3): 3 of 6 steps are used
+first (GRU)         mask (2, 3): 3 of 6 steps are used
+drop (Dropout)      mask (2, 3): 3 of 6 steps are used
+last (GRU)          no mask]], tostring(masks))
+    assert.has_error(function() model:masks(nil) end)
+  end)
+
   it("passes masks from layer to layer", function()
     local model = mg.Sequential {
       mg.layers.Embedding(5, 3, { mask_zero = true }), mg.layers.GRU(2, { return_sequences = true }), mg.layers.Dense(2),

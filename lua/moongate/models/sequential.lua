@@ -171,4 +171,10 @@ require "moongate.models.saving" (Sequential)
 ---@param options? table { write = function(text) }
 function Sequential:summary(options) require("moongate.models.summary")(self, options) end
 
+--- Where each mask goes: the mask of every layer's output for an input. Prints as text.
+---@param x Tensor|table (B, ...)
+---@return table[] { layer =, mask = Tensor|nil } in order
+---@example print(model:masks(ids))
+function Sequential:masks(x) return require("moongate.models.masks")(self, x) end
+
 return Sequential
