@@ -108,6 +108,25 @@ describe("fit", function()
     assert.equal(1 + 2 * 2 + 2 * 3, model.optimizer.iterations)
   end)
 
+  it("refuses options that are no such thing, naming them", function()
+    local x, y = data(4)
+    for text, options in pairs {
+      ["argument steps_per_epoch is \"a\", expected a whole number >= 1"] = { steps_per_epoch = "a" },
+      ["argument validation_steps is 0, expected a whole number >= 1"] = { validation_steps = 0 },
+      ["argument verbose is \"loud\", expected a whole number in 0..2"] = { verbose = "loud" },
+      ["argument callbacks is <EarlyStopping>, expected a list"] = { callbacks = mg.callbacks.EarlyStopping() },
+    } do
+      options.verbose = options.verbose or 0
+      local model = linear()
+      local ok, message = pcall(model.fit, model, x, y, options)
+      assert.is_false(ok)
+      assert.matches(text, message, 1, true)
+    end
+    local ok, message = pcall(linear, { metrics = { "acuracy" } })
+    assert.is_false(ok)
+    assert.matches('did you mean "[Aa]ccuracy"', message)
+  end)
+
   it("weights samples and classes alike", function()
     local x, y = mg.zeros(3, 2), mg.tensor { { 1 }, { 0 }, { 1 } }
     local function loss(options)

@@ -15,10 +15,10 @@ local OPTIONS = { "monitor", "min_delta", "patience", "verbose", "mode", "baseli
 function EarlyStopping:init(options)
   options = check.options("EarlyStopping", options, OPTIONS)
   self.monitor, self.baseline = options.monitor or "val_loss", options.baseline
-  self.min_delta = math.abs(options.min_delta or 0)
+  self.min_delta = math.abs(check.number("EarlyStopping", "min_delta", options.min_delta or 0))
   self.patience = check.integer("EarlyStopping", "patience", options.patience or 0, 0)
   self.verbose, self.restore_best_weights = options.verbose or 0, options.restore_best_weights or false
-  self.start_from_epoch = options.start_from_epoch or 0
+  self.start_from_epoch = check.integer("EarlyStopping", "start_from_epoch", options.start_from_epoch or 0, 0)
   self.direction = monitor.direction("EarlyStopping", self.monitor, options.mode or "auto")
 end
 

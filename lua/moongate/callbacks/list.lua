@@ -24,7 +24,7 @@ end
 
 local function verbosity(value)
   if value == nil or value == "auto" or value == true then return 1 end
-  return value or 0
+  return value == false and 0 or check.integer("fit", "verbose", value, 0, 2)
 end
 
 --- The list for a run of `model`. `options`: callbacks and verbose as fit takes them; `params`: epochs and steps; `history`: a
@@ -35,9 +35,14 @@ end
 ---@param params table
 ---@param history? History
 function List:init(model, options, params, history)
-  self.members, self.verbose, params.verbose = {}, verbosity(options.verbose), verbosity(options.verbose)
+  local given = options.callbacks or {}
+  if type(given) ~= "table" or getmetatable(given) then
+    check.fail("fit: argument callbacks is %s, expected a list { callback, ... }", check.describe(given))
+  end
+  self.members, self.verbose = {}, verbosity(options.verbose)
+  params.verbose = self.verbose
   local bar = self.verbose > 0 and ProgressBar() or nil
-  for i, value in ipairs(options.callbacks or {}) do
+  for i, value in ipairs(given) do
     if bar and is_plain(value) then
       table.insert(self.members, bar)
       bar = nil

@@ -9,6 +9,7 @@ local MODES = { "auto", "min", "max" }
 ---@return string
 function monitor.direction(op, name, mode)
   check.one_of(op, "mode", mode, MODES)
+  check.type(op, "monitor", name, "string")
   if mode ~= "auto" then return mode end
   return (name:find("acc", 1, true) or name:find("auc", 1, true)) and "max" or "min"
 end

@@ -41,10 +41,10 @@ end
 
 --- The layer's output.
 ---@param x Tensor
----@param options table
+---@param options? table training
 ---@return Tensor
 function Dropout:call(x, options)
-  if not options.training or self.rate == 0 then return x end
+  if not (options and options.training) or self.rate == 0 then return x end
   return ops.mul(x, self:draw_dropout(noise_shape(self, x.shape), x.dtype, self.rate))
 end
 

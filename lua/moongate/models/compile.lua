@@ -10,8 +10,8 @@ local tensor = require "moongate.tensor"
 local OPTIONS = { "optimizer", "loss", "metrics", "weighted_metrics" }
 
 -- "crossentropy" means the binary, sparse or one-hot kind, as the shapes tell.
-local function is_by_shape(loss)
-  local lower = type(loss) == "string" and loss:lower()
+local function is_by_shape(identifier)
+  local lower = type(identifier) == "string" and identifier:lower()
   return lower == "crossentropy" or lower == "ce"
 end
 
@@ -36,8 +36,13 @@ local function unique(name, seen, weighted)
 end
 
 local function check_list(name, value)
-  if value == nil or type(value) == "table" and not value.update_state then return value end
-  return check.fail("compile: argument %s is %s, expected a list { \"accuracy\" }", name, check.describe(value))
+  if value ~= nil and (type(value) ~= "table" or value.update_state) then
+    check.fail("compile: argument %s is %s, expected a list { \"accuracy\" }", name, check.describe(value))
+  end
+  for _, identifier in ipairs(value or {}) do
+    if not is_by_shape(identifier) then metrics.get(identifier) end
+  end
+  return value
 end
 
 return function(Sequential)
@@ -82,6 +87,7 @@ return function(Sequential)
     resolve(self, y, y_pred)
     local total = self.loss and self.loss(y, y_pred, sample_weight) or nil
     for _, extra in ipairs(self.losses) do
+      tensor.expect(self:title() .. ": losses", "regularizer's result", extra)
       if #extra.shape > 0 then extra = ops.sum(extra) end
       total = total and ops.add(total, extra) or extra
     end

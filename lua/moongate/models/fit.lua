@@ -62,6 +62,8 @@ local function datasets(self, op, x, y, o)
   return train, validation_set(op, validation, o.validation_batch_size or size)
 end
 
+local function count(op, name, value) return value ~= nil and check.integer(op, name, value, 1) or nil end
+
 local function least(a, b) return a and b and math.min(a, b) or a or b end
 
 -- Gives the batches of span.epoch from span.first on, but those span.passed; behind the last one comes the first again where the
@@ -219,8 +221,8 @@ return function(Sequential)
     local data, validation = datasets(self, op, x, y, o)
     prepare(self, data)
     local run = { train = data, validation = validation, history = History(), validates = when(op, o.validation_freq) }
-    run.validation_steps = o.validation_steps
-    run.steps, run.step = least(o.steps_per_epoch, data:steps()), class_weighted(self, o.class_weight)
+    run.validation_steps = count(op, "validation_steps", o.validation_steps)
+    run.steps, run.step = least(count(op, "steps_per_epoch", o.steps_per_epoch), data:steps()), class_weighted(self, o.class_weight)
     local epochs = check.integer(op, "epochs", o.epochs or 1, 0)
     local first = check.integer(op, "initial_epoch", o.initial_epoch or 0, 0)
     run.list = CallbackList(self, o, { epochs = epochs, steps = run.steps }, run.history)
@@ -243,9 +245,10 @@ return function(Sequential)
     local data = Dataset.of(op, as_tensor(x), as_tensor(y), as_tensor(o.sample_weight))
     if not Dataset.is_dataset(x) and type(x) ~= "function" then data = data:batch(o.batch_size or 32) end
     prepare(self, data)
-    local list = CallbackList(self, o, { epochs = 1, steps = least(o.steps, data:steps()) })
+    local steps = count(op, "steps", o.steps)
+    local list = CallbackList(self, o, { epochs = 1, steps = least(steps, data:steps()) })
     guarded(function()
-      evaluate_batches(self, data, o.steps, list)
+      evaluate_batches(self, data, steps, list)
       if signal.pending() then check.fail("%s: interrupted; the figures of a part of the data are not returned", op) end
     end)
     return self:flatten_figures(o.return_dict)

@@ -50,7 +50,7 @@ return function(Sequential)
     local first = data:peek()
     if first == nil then check.fail("%s: x has no rows", op) end
     self:build_for(first)
-    local steps = o.steps or data:steps()
+    local steps = o.steps and check.integer(op, "steps", o.steps, 1) or data:steps()
     local list = CallbackList(self, o, { epochs = 1, steps = steps })
     return unpack(autograd.no_grad(run, self, data, steps, list))
   end

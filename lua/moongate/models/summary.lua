@@ -126,5 +126,6 @@ return function(model, options)
   local utf8 = options.utf8
   if utf8 == nil then utf8 = terminal.is_utf8() end
   local write = options.write or function(text) io.stdout:write(text) end
+  check.type("summary", "write", write, "function")
   write(text_of(model, utf8 and BOX or PLAIN))
 end
