@@ -27,12 +27,17 @@ mg_status hdf5_fail(mg_status status, const char *format, ...) {
   return status;
 }
 
+/* Of a failed system call libhdf5 tells times, addresses and sizes; the system's own words are enough. */
 static herr_t keep_deepest(unsigned depth, const H5E_error2_t *error, void *unused) {
   (void)depth, (void)unused;
-  snprintf(reason, sizeof reason, "%s", error->desc ? error->desc : "");
+  static const char before[] = "error message = '";
+  const char *text = error->desc ? error->desc : "", *words = strstr(text, before);
+  if (words) text = words + sizeof before - 1;
+  snprintf(reason, sizeof reason, "%.*s", (int)(words ? strcspn(text, "'") : strlen(text)), text);
   return 0;
 }
 
+/* To be asked before the next call of libhdf5, which forgets it. */
 const char *hdf5_reason(void) {
   snprintf(reason, sizeof reason, "libhdf5 gives no reason");
   H5Ewalk2(H5E_DEFAULT, H5E_WALK_DOWNWARD, keep_deepest, NULL);
@@ -79,8 +84,9 @@ mg_status mg_hdf5_open(mg_hdf5 **out, const char *path) {
   HDF5_TRY(check_readable(&bytes, path));
   hid_t id = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
   if (id < 0) {
+    hdf5_reason();
     if (H5Fis_hdf5(path) == 0) return hdf5_fail(MG_EIO, "hdf5: %s is not an HDF5 file", path);
-    return hdf5_fail(MG_EIO, "hdf5: cannot read %s: %s", path, hdf5_reason());
+    return hdf5_fail(MG_EIO, "hdf5: cannot read %s: %s", path, reason);
   }
   return new_handle(out, id, bytes, 0);
 }
@@ -96,10 +102,13 @@ mg_status mg_hdf5_create(mg_hdf5 **out, const char *path) {
 mg_status mg_hdf5_close(mg_hdf5 *file) {
   HDF5_LOCKED;
   if (!file) return hdf5_fail(MG_EINVAL, "hdf5 close: file is NULL");
-  int flushed = !file->writable || H5Fflush(file->id, H5F_SCOPE_LOCAL) >= 0;
-  int closed = H5Fclose(file->id) >= 0;
+  mg_status status = MG_OK;
+  if (file->writable && H5Fflush(file->id, H5F_SCOPE_LOCAL) < 0)
+    status = hdf5_fail(MG_EIO, "hdf5: cannot write the file out: %s", hdf5_reason());
+  if (H5Fclose(file->id) < 0 && status == MG_OK)
+    status = hdf5_fail(MG_EIO, "hdf5: cannot write the file out: %s", hdf5_reason());
   free(file);
-  return flushed && closed ? MG_OK : hdf5_fail(MG_EIO, "hdf5: cannot write the file out: %s", hdf5_reason());
+  return status;
 }
 
 /* ---- names ---- */

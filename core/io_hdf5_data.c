@@ -181,11 +181,13 @@ static mg_status write_elements(hid_t group, const char *name, const char *path,
   hid_t plist = H5Pcreate(H5P_DATASET_CREATE);
   H5Pset_obj_track_times(plist, 0);
   hid_t id = H5Dcreate2(group, name, file_type(dtype), space, H5P_DEFAULT, plist, H5P_DEFAULT);
+  mg_status status = id < 0 ? hdf5_fail(MG_EIO, "hdf5: cannot make %s: %s", path, hdf5_reason()) : MG_OK;
   H5Pclose(plist);
-  if (id < 0) return hdf5_fail(MG_EIO, "hdf5: cannot make %s: %s", path, hdf5_reason());
-  herr_t written = count ? H5Dwrite(id, memory_type(dtype), H5S_ALL, H5S_ALL, H5P_DEFAULT, data) : 0;
-  herr_t closed = H5Dclose(id);
-  return written < 0 || closed < 0 ? hdf5_fail(MG_EIO, "hdf5: cannot write %s: %s", path, hdf5_reason()) : MG_OK;
+  if (status != MG_OK) return status;
+  if (count && H5Dwrite(id, memory_type(dtype), H5S_ALL, H5S_ALL, H5P_DEFAULT, data) < 0)
+    status = hdf5_fail(MG_EIO, "hdf5: cannot write %s: %s", path, hdf5_reason());
+  if (H5Dclose(id) < 0 && status == MG_OK) status = hdf5_fail(MG_EIO, "hdf5: cannot write %s: %s", path, hdf5_reason());
+  return status;
 }
 
 mg_status mg_hdf5_write(mg_hdf5 *file, const char *path, int32_t dtype, int32_t ndim, const int64_t *shape, const void *data) {

@@ -24,7 +24,7 @@ end
 local function expect_positive(name, value)
   local whole = name ~= "temperature"
   local least = name == "seed" and 0 or whole and 1 or 0.01
-  if not (value >= least) or value == math.huge or (whole and value % 1 ~= 0) then
+  if value ~= value or value < least or value == math.huge or (whole and value % 1 ~= 0) then
     stop(("--%s is %s, expected a %snumber >= %s"):format(name, value, whole and "whole " or "", least))
   end
 end

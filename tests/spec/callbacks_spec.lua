@@ -130,6 +130,16 @@ describe("CSVLogger", function()
     file:close()
     os.remove(path)
   end)
+
+  it("says when the disk is full, also in the hundredth epoch", function()
+    local logger, told = callbacks.CSVLogger "/dev/full", 0
+    logger:on_train_begin()
+    for epoch = 0, 99 do
+      local ok, message = pcall(logger.on_epoch_end, logger, epoch, { loss = 1 })
+      if not ok and message:find("CSVLogger: cannot write /dev/full: No space left on device", 1, true) then told = told + 1 end
+    end
+    assert.equal(100, told)
+  end)
 end)
 
 describe("LambdaCallback", function()

@@ -39,7 +39,13 @@ local function columns(logs)
   return names
 end
 
-local function line(self, cells) self.file:write(table.concat(cells, self.separator), "\n") end
+local function line(self, cells)
+  local file = self.file
+  local written, message = file:write(table.concat(cells, self.separator), "\n")
+  if written then written, message = file:flush() end
+  if not written then check.fail("CSVLogger: cannot write %s: %s", self.filename, message) end
+end
+jit.off(line) -- compiled, a flush that fails is done once more, and the second one has nothing left to fail with
 
 function CSVLogger:on_epoch_end(epoch, logs)
   if not self.names then
@@ -51,7 +57,6 @@ function CSVLogger:on_epoch_end(epoch, logs)
     cells[#cells + 1] = logs[name] and number_text(logs[name]) or "NA"
   end
   line(self, cells)
-  self.file:flush()
 end
 
 function CSVLogger:on_train_end()
