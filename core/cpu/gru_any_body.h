@@ -26,11 +26,14 @@ static void any_reset_gates(const gru_cell *c, float *g, float *sum) {
   activate(c->recurrent_activation, 2 * P, g + SLOT_Z * P, sum + SLOT_Z * P);
 }
 
+/* z h + (1 - z) n in the order of Keras: z may lie far from 0..1 here, and blend's h - n would round coarsely. */
+MG_INLINE vf mix(vf z, vf h, vf n) { return vfma(z, h, (vset(1.0f) - z) * n); }
+
 /* sum slot n holds the input of a(): n and the new state. */
 static void any_new_state(const gru_cell *c, int64_t i, float *g, float *sum) {
   const int64_t P = c->P;
   activate(c->activation, P, g, sum);
-  MG_EACH_VECTOR(c, u) vstore(c->h_new + i * P + u, blend(vload(sum + SLOT_Z * P + u), vload(c->h + i * P + u), vload(sum + u)));
+  MG_EACH_VECTOR(c, u) vstore(c->h_new + i * P + u, mix(vload(sum + SLOT_Z * P + u), vload(c->h + i * P + u), vload(sum + u)));
 }
 
 static void any_forward_after(const gru_cell *c) {
