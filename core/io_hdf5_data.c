@@ -8,8 +8,6 @@
 /* deflate packs at most 1032 to 1; a dataset that was never written holds only its fill value. */
 enum { HIGHEST_RATIO = 1032, NEVER_WRITTEN_BYTES = 1 << 20, LARGEST_CHUNK = 1 << 30, LARGEST_TEXT = 1 << 28 };
 
-/* ---- types ---- */
-
 static hid_t memory_type(int32_t dtype) {
   switch (dtype) {
     case MG_FLOAT32: return H5T_NATIVE_FLOAT;
