@@ -179,12 +179,10 @@ static mg_status write_elements(hid_t group, const char *name, const char *path,
   hid_t plist = H5Pcreate(H5P_DATASET_CREATE);
   H5Pset_obj_track_times(plist, 0);
   hid_t id = H5Dcreate2(group, name, file_type(dtype), space, H5P_DEFAULT, plist, H5P_DEFAULT);
-  mg_status status = id < 0 ? hdf5_fail(MG_EIO, "hdf5: cannot make %s: %s", path, hdf5_reason()) : MG_OK;
+  int good = id >= 0 && (!count || H5Dwrite(id, memory_type(dtype), H5S_ALL, H5S_ALL, H5P_DEFAULT, data) >= 0);
+  mg_status status = good ? MG_OK : hdf5_fail(MG_EIO, "hdf5: cannot write %s: %s", path, hdf5_reason());
   H5Pclose(plist);
-  if (status != MG_OK) return status;
-  if (count && H5Dwrite(id, memory_type(dtype), H5S_ALL, H5S_ALL, H5P_DEFAULT, data) < 0)
-    status = hdf5_fail(MG_EIO, "hdf5: cannot write %s: %s", path, hdf5_reason());
-  if (H5Dclose(id) < 0 && status == MG_OK) status = hdf5_fail(MG_EIO, "hdf5: cannot write %s: %s", path, hdf5_reason());
+  if (id >= 0 && H5Dclose(id) < 0 && good) return hdf5_fail(MG_EIO, "hdf5: cannot write %s: %s", path, hdf5_reason());
   return status;
 }
 

@@ -29,6 +29,22 @@ describe("the progress bar", function()
       written[#written])
   end)
 
+  it("keeps a frame that is drawn over on one line of the terminal", function()
+    for columns, expected in pairs { [40] = "\r1/4 =====............... 3s 1s/step - l", [20] = "\r1/4 3s 1s/step - lo",
+      [8] = "\r1/4 3s " } do
+      local bar, clock, written = make({ dynamic = true, colour = false, utf8 = false, columns = function() return columns end },
+        { verbose = 1, epochs = 1, steps = 4 })
+      bar:on_epoch_begin(0)
+      clock.now = 1
+      bar:on_train_batch_end(0, { loss = 0.5 })
+      assert.equal(expected, written[1])
+      clock.now = 4
+      bar:on_train_batch_end(3, { loss = 0.5 })
+      bar:on_epoch_end(0, { loss = 0.5 })
+      assert.equal("\r4/4 ==================== 4s 1s/step - loss: 0.5000\n", written[#written])
+    end
+  end)
+
   it("uses ASCII where the locale asks for it", function()
     local bar, clock, written = make({ dynamic = true, colour = false, utf8 = false }, { verbose = 1, epochs = 1, steps = 10 })
     bar:on_epoch_begin(0)

@@ -8,12 +8,13 @@ local ProgressBar = Callback:extend("ProgressBar")
 
 local WIDTH, INTERVAL = 20, 0.05
 
---- The bar that fit, evaluate and predict show. `write` and `now` may be given: what prints text, and what tells seconds.
----@param options? table { write = function, now = function, dynamic = boolean, colour = boolean, utf8 = boolean }
+--- The bar that fit, evaluate and predict show. `write`, `now` and `columns` may be given: what prints text, what
+--- tells seconds, and what tells the terminal's width (nil: unknown).
+---@param options? table { write = function, now = function, columns = function, dynamic = boolean, colour =, utf8 = }
 ---@return Callback
 ---@example model:fit(x, y, { verbose = 0, callbacks = { mg.callbacks.ProgressBar { colour = false } } })
 function ProgressBar:init(options)
-  options = check.options("ProgressBar", options, { "write", "now", "dynamic", "colour", "utf8" })
+  options = check.options("ProgressBar", options, { "write", "now", "columns", "dynamic", "colour", "utf8" })
   local function pick(value, default)
     if value == nil then return default() end
     return value
@@ -23,6 +24,7 @@ function ProgressBar:init(options)
     io.stdout:flush()
   end
   self.now = options.now or terminal.now
+  self.columns = options.columns or (not options.write and terminal.columns) or function() end
   self.dynamic = pick(options.dynamic, terminal.is_terminal)
   self.colour = pick(options.colour, terminal.has_colour)
   self.cell = pick(options.utf8, terminal.is_utf8) and "\226\148\129" or nil
@@ -98,6 +100,12 @@ local function cells(self, current)
   return " " .. paint(self, "32", full:rep(filled)) .. paint(self, "37", empty:rep(WIDTH - filled))
 end
 
+-- A frame that will be drawn over has to stay on one line; its last column is left free. What the head leaves for the rest.
+local function fitting(self, head, rest, final)
+  local columns = not final and self.columns()
+  return columns and rest:sub(1, math.max(0, columns - 1 - head)) or rest
+end
+
 local function draw(self, current, logs, final)
   local now = self.now()
   local seconds = step_seconds(self, current, now)
@@ -105,8 +113,11 @@ local function draw(self, current, logs, final)
   local running = self.target and not final
   local time = running and clock_text(seconds * (self.target - current)) or ("%.0fs"):format(now - self.began)
   local count, rest = counter(self, current), per_step(seconds) .. figures(logs)
-  local width = #count + 1 + WIDTH + 1 + #time + #rest
-  self.write("\r" .. paint(self, "1", count) .. cells(self, current) .. " " .. paint(self, "1", time) .. rest
+  local bar = self.target and 1 + WIDTH or 0
+  if not final and (self.columns() or math.huge) <= #count + bar + 1 + #time then bar = 0 end
+  rest = fitting(self, #count + bar + 1 + #time, rest, final)
+  local width = #count + bar + 1 + #time + #rest
+  self.write("\r" .. paint(self, "1", count) .. (bar > 0 and cells(self, current) or "") .. " " .. paint(self, "1", time) .. rest
     .. (" "):rep(self.width - width) .. (final and "\n" or ""))
   self.width, self.drawn = width, now
 end
