@@ -166,6 +166,7 @@ end
 function activations.deserialize(config)
   if type(config) == "table" and config ~= null and config.class_name and config.class_name ~= "function" then
     local options = {}
+    check.type("activation: " .. tostring(config.class_name), "config", config.config or options, "table")
     for name, value in pairs(config.config or {}) do options[name] = value end
     return registry:named(config.class_name):with(options)
   end

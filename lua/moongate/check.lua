@@ -120,11 +120,20 @@ end
 --- `value` must be one of `words`.
 ---@return string
 function check.one_of(op, name, value, words)
-  for _, word in ipairs(words) do
+  local texts = {}
+  for i, word in ipairs(words) do
     if value == word then return value end
+    texts[i] = tostring(word)
   end
-  return check.fail("%s: argument %s is %s, expected one of %s%s", op, name, check.describe(value), table.concat(words, ", "),
-    check.hint(value, words))
+  return check.fail("%s: argument %s is %s, expected one of %s%s", op, name, check.describe(value), table.concat(texts, ", "),
+    check.hint(value, texts))
+end
+
+--- How much is printed: 0, 1 or 2; nil and false are 0, true is 1.
+---@return integer
+function check.verbosity(op, value)
+  if type(value) == "boolean" then return value and 1 or 0 end
+  return check.integer(op, "verbose", value == nil and 0 or value, 0, 2)
 end
 
 --- `value` must have the Lua type `expected`.

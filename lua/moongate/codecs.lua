@@ -1,4 +1,5 @@
--- Codecs of declared fields: { decode(value, where) -> what is kept, encode(kept) -> what a config shows, float = print 0 as 0.0 }.
+-- Codecs of declared fields: { decode(value, where) -> what is kept, encode(kept) -> what a config shows, float = print 0 as 0.0,
+-- plain = null is no value where the field has a default }.
 -- Reached as fields.integer, fields.text, ...
 local check = require "moongate.check"
 local json = require "moongate.json"
@@ -47,6 +48,8 @@ codecs.rate = codec(function(v, where)
 end)
 codecs.rate.float = true
 
+for _, name in ipairs { "boolean", "integer", "positive_integer", "number", "float", "rate" } do codecs[name].plain = true end
+
 local function sizes(v, where)
   if type(v) == "number" then v = { v } end
   check.type(where.op, where.name, v, "table")
@@ -67,6 +70,7 @@ codecs.axes = codec(function(v, where)
 end, function(v)
   return type(v) == "table" and array(v) or v
 end)
+codecs.axes.plain = true
 
 -- Options that Keras writes but that only have one value here.
 codecs.unused = codec(function(v, where)

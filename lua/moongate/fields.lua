@@ -1,10 +1,11 @@
 -- Declared fields. A class lists its options once (name, default, codec); the constructor, the properties, get_config and
 -- from_config are all made from that list. Source of names and order: keras 3.15 get_config.
 --
--- A field is { name, default =, codec =, required =, hidden =, when_set =, of = }:
+-- A field is { name, default =, codec =, required =, hidden =, when_set =, nullable =, of = }:
 --   default   the value of an option that is not given, or a function that makes it
 --   codec     { decode(value, where) -> what is kept, encode(kept) -> what a config shows, float = print 0 as 0.0 }
 --   hidden    not in the config;   when_set   in the config only when it is not nil
+--   nullable  null is a value of its own, though the field has a default
 --   of        name of the inner object that keeps the value ("cell"): the constructor passes it on, reading goes through
 --   own       of this class alone: its children do not have the field
 local check = require "moongate.check"
@@ -96,6 +97,9 @@ local function value_of(C, field, options)
   local value = options[name]
   if value == nil then value = default_of(field) end
   if field.codec then value = field.codec.decode(value, { op = C.name, name = name }) end
+  if value == nil and field.codec and field.codec.plain and field.default ~= nil and not field.nullable then
+    check.fail("%s: argument %s is null, expected a value; left out, it is %s", C.name, name, tostring(default_of(field)))
+  end
   if value == nil and field.required then
     check.fail("%s: argument %s is missing; %s { %s = ... }", C.name, name, C.name, name)
   end

@@ -132,7 +132,10 @@ describe("GRU", function()
     near(twin(layer, { 2, 3, 2 }, { unroll = true })(x), expected, 1e-14)
     assert.is_nil(layer:get_config().implementation)
     assert.is_nil(layer:get_config().use_cudnn)
-    assert.is_false(pcall(layers.GRU, 2, { use_cudnn = "maybe" }))
+    assert.matches('GRU: argument use_cudnn is "maybe", expected one of auto, true, false',
+      message_of(layers.GRU, 2, { use_cudnn = "maybe" }), 1, true)
+    assert.matches('GRU: argument implementation is "x", expected one of 0, 1, 2',
+      message_of(layers.GRU, 2, { implementation = "x" }), 1, true)
     assert.matches("no cuDNN", message_of(layers.GRU(2, { use_cudnn = true }), mg.ones(1, 2, 3)), 1, true)
     assert.is_true(pcall(layers.GRU(2, { use_cudnn = false }), mg.ones(1, 2, 3)))
     assert.is_false(pcall(layers.GRU, 2, { implementation = 3 }))

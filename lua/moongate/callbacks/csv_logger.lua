@@ -14,7 +14,8 @@ function CSVLogger:init(filename, options)
   if type(filename) == "table" then filename, options = filename.filename, filename end
   self.filename = check.type("CSVLogger", "filename", filename, "string")
   options = check.options("CSVLogger", options, { "filename", "separator", "append" })
-  self.separator, self.append = options.separator or ",", options.append or false
+  self.separator = check.type("CSVLogger", "separator", options.separator or ",", "string")
+  self.append = options.append or false
 end
 
 function CSVLogger:on_train_begin()

@@ -13,13 +13,15 @@ local OPTIONS = { "monitor", "min_delta", "patience", "verbose", "mode", "baseli
 ---@return Callback
 ---@example mg.callbacks.EarlyStopping { monitor = "val_loss", patience = 3, restore_best_weights = true }
 function EarlyStopping:init(options)
-  options = check.options("EarlyStopping", options, OPTIONS)
-  self.monitor, self.baseline = options.monitor or "val_loss", options.baseline
-  self.min_delta = math.abs(check.number("EarlyStopping", "min_delta", options.min_delta or 0))
-  self.patience = check.integer("EarlyStopping", "patience", options.patience or 0, 0)
-  self.verbose, self.restore_best_weights = options.verbose or 0, options.restore_best_weights or false
-  self.start_from_epoch = check.integer("EarlyStopping", "start_from_epoch", options.start_from_epoch or 0, 0)
-  self.direction = monitor.direction("EarlyStopping", self.monitor, options.mode or "auto")
+  local op = "EarlyStopping"
+  options = check.options(op, options, OPTIONS)
+  self.monitor = check.type(op, "monitor", options.monitor or "val_loss", "string")
+  self.baseline = options.baseline and check.number(op, "baseline", options.baseline)
+  self.min_delta = math.abs(check.number(op, "min_delta", options.min_delta or 0))
+  self.patience = check.integer(op, "patience", options.patience or 0, 0)
+  self.verbose, self.restore_best_weights = check.verbosity(op, options.verbose), options.restore_best_weights or false
+  self.start_from_epoch = check.integer(op, "start_from_epoch", options.start_from_epoch or 0, 0)
+  self.direction = monitor.direction(op, self.monitor, options.mode or "auto")
 end
 
 function EarlyStopping:on_train_begin()

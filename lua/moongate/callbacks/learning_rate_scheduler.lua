@@ -12,7 +12,8 @@ local LearningRateScheduler = Callback:extend("LearningRateScheduler")
 function LearningRateScheduler:init(schedule, options)
   if type(schedule) == "table" and schedule.schedule then schedule, options = schedule.schedule, schedule end
   self.schedule = check.type("LearningRateScheduler", "schedule", schedule, "function")
-  self.verbose = check.options("LearningRateScheduler", options, { "schedule", "verbose" }).verbose or 0
+  options = check.options("LearningRateScheduler", options, { "schedule", "verbose" })
+  self.verbose = check.verbosity("LearningRateScheduler", options.verbose)
 end
 
 function LearningRateScheduler:on_epoch_begin(epoch)

@@ -23,8 +23,8 @@ local function as_callback(value, i)
 end
 
 local function verbosity(value)
-  if value == nil or value == "auto" or value == true then return 1 end
-  return value == false and 0 or check.integer("fit", "verbose", value, 0, 2)
+  if value == nil or value == "auto" then return 1 end
+  return check.verbosity("fit", value)
 end
 
 --- The list for a run of `model`. `options`: callbacks and verbose as fit takes them; `params`: epochs and steps; `history`: a

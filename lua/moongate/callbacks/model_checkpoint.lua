@@ -28,10 +28,12 @@ function ModelCheckpoint:init(options)
   end
   self.save_freq = options.save_freq or "epoch"
   if self.save_freq ~= "epoch" then check.integer(op, "save_freq", self.save_freq, 1) end
-  self.monitor, self.verbose, self.save_state = options.monitor or "val_loss", options.verbose or 0, options.save_state or false
+  self.monitor = check.type(op, "monitor", options.monitor or "val_loss", "string")
+  self.verbose, self.save_state = check.verbosity(op, options.verbose), options.save_state or false
   self.save_best_only = options.save_best_only or false
   self.direction = monitor.direction(op, self.monitor, options.mode or "auto")
-  self.best = options.initial_value_threshold
+  local threshold = options.initial_value_threshold
+  self.best = threshold and check.number(op, "initial_value_threshold", threshold)
   self.batches, self.epoch = 0, 0
 end
 

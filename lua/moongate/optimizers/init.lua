@@ -19,7 +19,9 @@ end
 ---@param identifier string|table
 ---@return Optimizer
 function optimizers.get(identifier)
-  return registry:get(identifier) or check.fail("optimizers.get: argument identifier is nil, expected a name or an optimizer")
+  local optimizer = registry:get(identifier)
+  if type(optimizer) == "table" and optimizer.is and optimizer:is(optimizers.Optimizer) then return optimizer end
+  return check.fail("optimizers.get: argument identifier is %s, expected a name or an optimizer", check.describe(identifier))
 end
 
 --- The optimizer in Keras's object form.

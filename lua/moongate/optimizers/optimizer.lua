@@ -28,7 +28,7 @@ local rate = {
 local function base_fields(name, learning_rate, weight_decay)
   return {
     { "name", default = name, codec = fields.text }, { "learning_rate", default = learning_rate, codec = rate },
-    { "weight_decay", default = weight_decay, codec = fields.float }, { "clipnorm", codec = fields.float },
+    { "weight_decay", default = weight_decay, codec = fields.float, nullable = true }, { "clipnorm", codec = fields.float },
     { "global_clipnorm", codec = fields.float }, { "clipvalue", codec = fields.float },
     { "use_ema", default = false, codec = fields.boolean }, { "ema_momentum", default = 0.99, codec = fields.float },
     { "ema_overwrite_frequency", codec = fields.positive_integer }, { "loss_scale_factor", codec = fields.float },
