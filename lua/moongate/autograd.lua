@@ -1,18 +1,13 @@
 -- Gradients: what operations record, and the calls that walk the graph back.
-local core = require "moongate.ffi.core"
 local check = require "moongate.check"
 local graph = require "moongate.graph"
 local memory = require "moongate.memory"
+local raw = require "moongate.ops.raw"
 local tensors = require "moongate.tensor_core"
 local shapes = require "moongate.shape"
-local C = core.C
+local version = tensors.version
 
 local autograd = { accumulate = graph.accumulate }
-
---- The state of a tensor's memory as a number that grows with every write.
-function autograd.version(t)
-  return tonumber(C.mg_tensor_version(t.handle))
-end
 
 -- One table that the operations read, so that switching is one store.
 local state = { on = true }
@@ -64,7 +59,7 @@ end
 --- As record; backward reads both inputs.
 function autograd.record_inputs(y, backward, a, b)
   local node = { false, backward = backward, a = a, b = b, waiting = 0, done = false,
-    va = tonumber(C.mg_tensor_version(a.handle)), vb = tonumber(C.mg_tensor_version(b.handle)) }
+    va = version(a), vb = version(b) }
   y.node = node
   return node
 end
@@ -72,7 +67,7 @@ end
 --- As record; backward reads the first input.
 function autograd.record_input(y, backward, a)
   local node = { false, backward = backward, a = a, b = false, s = false, waiting = 0, done = false,
-    va = tonumber(C.mg_tensor_version(a.handle)) }
+    va = version(a) }
   y.node = node
   return node
 end
@@ -80,7 +75,7 @@ end
 --- As record; backward reads the output, as node.y.
 function autograd.record_output(y, backward, a)
   local node = { false, backward = backward, a = a, b = false, y = y, waiting = 0, done = false,
-    vy = tonumber(C.mg_tensor_version(y.handle)) }
+    vy = version(y) }
   y.node = node
   return node
 end
@@ -88,7 +83,7 @@ end
 --- Has backward fail when one of these tensors, which it reads, has been changed in place by then.
 function autograd.guard(node, tensors_read)
   local saved = {}
-  for i = 1, #tensors_read do saved[i] = { tensor = tensors_read[i], version = autograd.version(tensors_read[i]) } end
+  for i = 1, #tensors_read do saved[i] = { tensor = tensors_read[i], version = version(tensors_read[i]) } end
   node.saved = saved
 end
 
@@ -116,13 +111,12 @@ end
 
 -- A gradient as the caller may keep it: memory of its own, and zeros where none arrived.
 local function finished(g, v, seen)
-  if g and not seen[g] and C.mg_tensor_is_contiguous(g.handle) ~= 0 then
+  if g and not seen[g] and raw.is_contiguous(g) then
     seen[g] = true
     return g
   end
   local own = tensors.alloc_like(v, v.dtype)
-  core.check(g and C.mg_copy(own.handle, g.handle) or C.mg_fill(own.handle, 0))
-  return own
+  return g and raw.copy_to(own, g) or raw.fill(own, 0)
 end
 
 local function collect(nodes, variables, retain)
@@ -147,7 +141,7 @@ local function collect_leaves(nodes, retain)
     local v = leaf.tensor
     local old = rawget(v, "grad")
     if old then
-      core.check(C.mg_binary(C.MG_BINARY_ADD, old.handle, old.handle, leaf.gradient.handle))
+      raw.add_into(old, old, leaf.gradient)
     else
       v.grad = finished(leaf.gradient, v, { [leaf.gradient] = true }):keep()
     end
@@ -167,9 +161,7 @@ local function walk(loss, seed, f, ...)
 end
 
 local function ones(loss)
-  local seed = tensors.alloc_like(loss, loss.dtype)
-  core.check(C.mg_fill(seed.handle, 1))
-  return seed
+  return raw.full_like(loss, 1)
 end
 
 local function check_loss(op, loss, seed)

@@ -1,17 +1,12 @@
 -- The graph behind autograd, and how it is walked. Each recorded operation leaves a node { false, backward =, a, b, c or list = its
 -- inputs, what it saved }; a tensor's `node` and `slot` say which node made it and as which of its outputs. node[slot] is the
 -- gradient that has arrived there; node.waiting counts the uses that have not answered. A leaf's node has `leaf` = the tensor.
-local core = require "moongate.ffi.core"
 local check = require "moongate.check"
+local raw = require "moongate.ops.raw"
 local tensors = require "moongate.tensor_core"
-local C = core.C
+local version = tensors.version
 
 local graph = {}
-local ADD = C.MG_BINARY_ADD
-
-local function version(t)
-  return tonumber(C.mg_tensor_version(t.handle))
-end
 
 --- Adds `g` to the gradient of tensor `t`; nothing where `t` requires none. Backward functions call this for each input.
 function graph.accumulate(t, g)
@@ -22,10 +17,9 @@ function graph.accumulate(t, g)
   if not old then
     node[slot] = g
   elseif node.own == old then
-    if C.mg_binary(ADD, old.handle, old.handle, g.handle) ~= 0 then core.raise() end
+    raw.add_into(old, old, g)
   else
-    local sum = tensors.alloc_like(old, old.dtype)
-    if C.mg_binary(ADD, sum.handle, old.handle, g.handle) ~= 0 then core.raise() end
+    local sum = raw.add_into(tensors.alloc_like(old, old.dtype), old, g)
     node[slot], node.own = sum, sum
   end
 end

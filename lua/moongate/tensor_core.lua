@@ -104,6 +104,13 @@ function tensor.alloc_like(x, dtype)
   return wrap(handle, x.shape, dtype, count, bytes)
 end
 
+--- The state of a tensor's memory as a number that grows with every write.
+---@param t Tensor
+---@return integer
+function tensor.version(t)
+  return tonumber(C.mg_tensor_version(t.handle))
+end
+
 --- A tensor of the same memory as `x`, unconnected to the graph.
 function tensor.alias(x)
   local handle = memory.take()

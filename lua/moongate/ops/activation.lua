@@ -33,7 +33,7 @@ function M.activation(x, spec)
     node.struct = struct
     if not (FROM_OUTPUT[spec.kind] or (spec.kind == "relu" and struct.a == 0 and struct.c == 0)
             or (spec.kind == "elu" and struct.a >= 0)) then
-      node.x, node.va = x, autograd.version(x)
+      node.x, node.va = x, tensors.version(x)
     end
   end
   return y

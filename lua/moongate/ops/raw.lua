@@ -65,13 +65,22 @@ function raw.cast(x, dtype)
   return y
 end
 
+--- out = a + b, all of one shape and dtype; out may be a.
+function raw.add_into(out, a, b)
+  if C.mg_binary(C.MG_BINARY_ADD, out.handle, a.handle, b.handle) ~= 0 then raise() end
+  return out
+end
+
 function raw.copy_to(out, x)
   if C.mg_copy(out.handle, x.handle) ~= 0 then raise() end
+  return out
 end
+
+function raw.is_contiguous(x) return C.mg_tensor_is_contiguous(x.handle) ~= 0 end
 
 --- x itself, or a row-major copy of it.
 function raw.contiguous(x)
-  return C.mg_tensor_is_contiguous(x.handle) ~= 0 and x or raw.cast(x, x.dtype)
+  return raw.is_contiguous(x) and x or raw.cast(x, x.dtype)
 end
 
 local function view(handle, status, x, shape, count)
