@@ -65,6 +65,7 @@ outer()
     local link = os.tmpname()
     os.remove(link)
     local built = shell("ls " .. quote(where.root) .. "/build*/moongate/core.so")
+    if where.preload then return pending("it looks for a build of its own, with a sanitizer or without") end
     if not built:match("core%.so") then return pending("no build beside the checkout") end
     assert.equal(0, select(2, shell(("ln -s %s %s"):format(quote(command.path), link))))
     assert.equal("0\n", (shell(("cd / && unset MOONGATE_LIB; %s -e 'print(mg.zeros({ 1 }):item())'"):format(link))))

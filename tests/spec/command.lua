@@ -8,6 +8,10 @@ M.quote = quote
 
 M.path = where.root .. "/lua/bin/moongate"
 
+--- Shell text that starts `moongate` with the library of this build, and the sanitizer that it needs.
+M.moongate = ("MOONGATE_LIB=%s LD_PRELOAD=%s luajit %s"):format(quote(where.build .. "/moongate/core.so"),
+  quote(where.preload or ""), quote(M.path))
+
 --- Runs a shell command; its output (both streams), its exit status.
 function M.shell(command)
   local pipe = assert(io.popen("{ " .. command .. "\n} 2>&1; echo \"\nstatus $?\""))
@@ -19,10 +23,8 @@ end
 
 --- Runs `moongate` with the given shell text as its arguments.
 function M.run(arguments, input)
-  local library, preload = quote(where.build .. "/moongate/core.so"), quote(where.preload or "")
-  local before = ("MOONGATE_LIB=%s LD_PRELOAD=%s luajit "):format(library, preload)
   local feed = input and ("printf '%%s' %s | "):format(quote(input)) or ""
-  return M.shell(feed .. before .. quote(M.path) .. " " .. arguments .. (input and "" or " </dev/null"))
+  return M.shell(feed .. M.moongate .. " " .. arguments .. (input and "" or " </dev/null"))
 end
 
 --- Writes a file that is gone after the test.

@@ -14,8 +14,7 @@ end
 local function train(file, save, options, threads, begin)
   local arguments = ("%s --file %s --save %s --steps 8 --batch 8 --length 20 --units 16 %s"):format(
     begin or command.quote(EXAMPLES .. "text_generation.lua"), file, save, options)
-  local output, status = command.shell(("MOONGATE_THREADS=%d MOONGATE_LIB=%s LD_PRELOAD=%s luajit %s %s </dev/null"):format(threads,
-    command.quote(where.build .. "/moongate/core.so"), command.quote(where.preload or ""), command.quote(command.path), arguments))
+  local output, status = command.shell(("MOONGATE_THREADS=%d %s %s </dev/null"):format(threads, command.moongate, arguments))
   assert(status == 0, output)
   return (output:gsub("%- %d+s %- %d+[mu]?s/step", "")), output
 end
@@ -53,6 +52,7 @@ describe("examples", function()
   end)
 
   it("text_generation goes on after Ctrl-C with --resume, to the same bits", function()
+    if (where.preload or ""):find("tsan", 1, true) then return pending("the shell it starts does not run under ThreadSanitizer") end
     local file, whole, parts = command.file(text()), name(), name()
     files[#files + 1] = file
     local output = train(file, whole, "--epochs 3", 1)

@@ -126,7 +126,7 @@ end)
 
 describe("help at a terminal", function()
   local function at_width(columns, name)
-    local line = ("stty cols %d; %s help %s"):format(columns, command.path, name)
+    local line = ("stty cols %d; %s help %s"):format(columns, command.moongate, name)
     return (command.shell("script -qec " .. command.quote(line) .. " /dev/null"):gsub("\r", ""))
   end
 

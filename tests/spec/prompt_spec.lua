@@ -11,7 +11,7 @@ local function at_terminal(...)
   local home = os.tmpname()
   local text = command.shell(table.concat({
     "export HOME=" .. home, "XDG_STATE_HOME= TERM=xterm", "rm -f $HOME", "mkdir $HOME",
-    ("{ %s; sleep 0.3; } | script -qec %s /dev/null"):format(table.concat(typing, "; "), command.quote(command.path)),
+    ("{ %s; sleep 0.3; } | script -qec %s /dev/null"):format(table.concat(typing, "; "), command.quote(command.moongate)),
     "ls -A $HOME", "rm -r $HOME" }, "; "))
   return (text:gsub("\27%[[%d;?]*%a", ""):gsub("\r", ""))
 end
