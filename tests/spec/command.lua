@@ -27,6 +27,11 @@ function M.run(arguments, input)
   return M.shell(feed .. M.moongate .. " " .. arguments .. (input and "" or " </dev/null"))
 end
 
+--- Whether script(1) can make a terminal here.
+function M.has_terminal()
+  return select(2, M.shell("script -qec true /dev/null >/dev/null")) == 0
+end
+
 --- Writes a file that is gone after the test.
 function M.file(text)
   local path = os.tmpname()

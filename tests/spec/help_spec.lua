@@ -131,6 +131,7 @@ describe("help at a terminal", function()
   end
 
   it("breaks lines between words, at its width", function()
+    if not command.has_terminal() then return pending("no terminal can be made here") end
     local text, longest = at_width(50, "GRU"), 0
     for line in text:gmatch("[^\n]+") do longest = math.max(longest, #line) end
     assert.is_true(longest <= 50 and longest > 40)

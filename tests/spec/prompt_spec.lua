@@ -59,8 +59,7 @@ describe("the prompt", function()
   end)
 
   it("edits lines, completes names, drops a line at Ctrl-C and keeps its history", function()
-    local _, status = command.shell("script -qec true /dev/null >/dev/null")
-    if status ~= 0 then return pending("no terminal can be made here") end
+    if not command.has_terminal() then return pending("no terminal can be made here") end
     local text = at_terminal("1 + 1\n", "mg.set_random_s\t", "(4)\n", "broken(\3", "40 + 2\n", "\4")
     assert.matches("\n2\n", text)
     assert.matches("mg%.set_random_seed%(4%)", text)
