@@ -20,7 +20,7 @@ describe("a record", function()
       x = mg.tensor({ { 1, 2 }, { 3, 4 } }), ids = mg.tensor({ 5, -6 }, { dtype = "int32" }),
       turned = mg.tensor({ { 1, 2 }, { 3, 4 } }):transpose(1, 2), scalar = mg.tensor(2.5, { dtype = "float64" }),
     })
-    local back = record.load(path)
+    local back = record.load(path, "test")
     for key, value in pairs { number = 0.1, large = 2 ^ 53 - 1, negative = -3, infinite = math.huge, yes = true, no = false,
       text = "a\0b", empty = "" } do
       assert.equal(value, back[key])
@@ -35,19 +35,19 @@ describe("a record", function()
   end)
 
   it("takes nothing it could not give back, and leaves the old file then", function()
-    record.save(path, { old = 1 })
+    record.save(path, { old = 1 }, "test")
     local cases = { ["no place in a file"] = { f = print }, ["1..n without gaps"] = { [2.5] = 1 }, mixes = { 1, a = 2 } }
     for text, bad in pairs(cases) do
-      local ok, message = pcall(record.save, path, bad)
+      local ok, message = pcall(record.save, path, bad, "test")
       assert.is_false(ok)
       assert.matches(text, message, 1, true)
     end
-    assert.same({ old = 1 }, record.load(path))
+    assert.same({ old = 1 }, record.load(path, "test"))
   end)
 
   it("is refused when it is none, or of a later version", function()
     local function fails(text)
-      local ok, message = pcall(record.load, path)
+      local ok, message = pcall(record.load, path, "test")
       assert.is_false(ok)
       assert.matches(text, message, 1, true)
     end
@@ -152,6 +152,41 @@ describe("the state of a run", function()
     } })
     assert.same({ 2, 0, 1, 2 }, seen)
     assert.same(numbers(whole), numbers(second))
+  end)
+
+  it("is refused beside weights of another time, and names what was called", function()
+    local weights = path .. ".weights.h5"
+    local model = model_of()
+    train(model, 0, 1)
+    state.save(model, path)
+    train(model, 1, 2)
+    model:save_weights(weights) -- and the machine stops here
+    local other = model_of()
+    other:load_weights(weights)
+    other.optimizer:build(other.trainable_weights)
+    local before = numbers(other)
+    local ok, message = pcall(other.load_state, other, path)
+    os.remove(weights)
+    assert.is_false(ok)
+    assert.matches("load_state: " .. path .. " (after 3 updates) was saved with other weights", message, 1, true)
+    assert.equal(0, other.optimizer.iterations)
+    assert.same(before, numbers(other))
+    -- one bit of one weight
+    train(other, 0, 1)
+    state.save(other, path)
+    local bias = other.weights[#other.weights]
+    local list = bias:to_flat_table()
+    list[1] = list[1] + math.max(math.abs(list[1]), 1e-3) * 2 ^ -23
+    bias:assign(mg.tensor(list))
+    ok, message = pcall(other.load_state, other, path)
+    assert.is_false(ok)
+    assert.matches("was saved with other weights", message, 1, true)
+    for _, name in ipairs { "load_state", "save_state" } do
+      ok, message = pcall(other[name], other, "/nowhere/x.state.h5")
+      assert.is_false(ok)
+      assert.matches(": " .. name .. ": ", message, 1, true)
+      assert.matches("/nowhere/x.state.h5", message, 1, true)
+    end
   end)
 
   it("is loaded whole or not at all", function()

@@ -5,6 +5,8 @@ local bytes = {}
 
 local char_pointer = ffi.typeof("char *")
 local long_pointer = ffi.typeof("const int64_t *")
+local word_pointer = ffi.typeof("const int32_t *")
+local rol, tobit, xor = bit.rol, bit.tobit, bit.bxor
 
 --- Copies the bytes of `text` to `pointer` + `offset` bytes.
 ---@param pointer cdata
@@ -36,6 +38,20 @@ function bytes.narrow(pointer, first, text)
     pointer[first + i] = value
   end
   return true
+end
+
+-- Odd, so that no step loses anything, and below 2^20: a product with 32 bits is exact in a double, which tobit takes modulo 2^32.
+local FACTOR = 648053
+
+--- Mixes the words at `pointer` into `hash`: any one word that changes changes it.
+---@param hash integer
+---@param pointer cdata
+---@param count integer of bytes, a multiple of 4
+---@return integer of 32 bits, signed
+function bytes.hash(hash, pointer, count)
+  local words = ffi.cast(word_pointer, pointer)
+  for i = 0, count / 4 - 1 do hash = tobit(xor(rol(hash, 13), words[i]) * FACTOR) end
+  return hash
 end
 
 return bytes

@@ -80,15 +80,16 @@ local function write_group(file, path, kind, list)
   return made, message
 end
 
+-- The items in order and "list" or "table"; nil and what has no place in a file.
 local function items_of(value, path)
   local items, is_list = {}, #value > 0
   for key in pairs(value) do
     if type(key) ~= "string" then
       if not is_list or type(key) ~= "number" or key < 1 or key > #value or key ~= math.floor(key) then
-        check.fail("record.save: %s has the key %s; expected names, or 1..n without gaps", path, tostring(key))
+        return nil, ("%s has the key %s; expected names, or 1..n without gaps"):format(path, tostring(key))
       end
     elseif is_list then
-      check.fail("record.save: %s mixes names (%s) and positions", path, key)
+      return nil, ("%s mixes names (%s) and positions"):format(path, key)
     end
   end
   if is_list then
@@ -121,9 +122,10 @@ function write_value(file, path, value)
   if kind == "table" then
     if value.own_variables then value = record.variables(value) end
     local items, group_kind = items_of(value, path)
+    if not items then return nil, group_kind end
     return write_group(file, path, group_kind, items)
   end
-  if not WRITE[kind] then check.fail("record.save: %s is %s, which has no place in a file", path, check.describe(value)) end
+  if not WRITE[kind] then return nil, ("%s is %s, which has no place in a file"):format(path, check.describe(value)) end
   local written, message = WRITE[kind](file, path, value)
   if not written then return nil, message end
   return file:set_attribute(path, "kind", kind)
@@ -132,9 +134,10 @@ end
 --- Saves a tree. The file is complete or not there.
 ---@param path string
 ---@param values table numbers, strings, booleans, mg.null, tensors, objects with own_variables(), and tables of them
-function record.save(path, values)
-  check.type("record.save", "path", path, "string")
-  check.type("record.save", "values", values, "table")
+---@param op string what the user called, for messages
+function record.save(path, values, op)
+  check.type(op, "path", path, "string")
+  check.type(op, "values", values, "table")
   local saved, message = atomic.write(path, function(name)
     local file, reason = hdf5.create(name)
     if not file then return nil, reason end
@@ -145,7 +148,7 @@ function record.save(path, values)
     if not written then return nil, problem end
     return closed, late
   end)
-  if not saved then check.fail("record.save: %s cannot be written: %s", path, message) end
+  if not saved then check.fail("%s: %s cannot be written: %s", op, path, message) end
 end
 
 -- Reading -----------------------------------------------------------------------------------------------------------------------
@@ -207,16 +210,17 @@ end
 
 --- Reads a tree that `save` wrote. Objects come back as what `restore` takes.
 ---@param path string
+---@param op string what the user called, for messages
 ---@return table
-function record.load(path)
-  check.type("record.load", "path", path, "string")
+function record.load(path, op)
+  check.type(op, "path", path, "string")
   local file, message = hdf5.open(path)
-  if not file then check.fail("record.load: %s", message) end
-  local version = file:attribute("/", "moongate_record")
-  local read, values = false, version and "it is of the later version " .. version or "it holds no record"
+  if not file then check.fail("%s: %s", op, message) end
+  local version, why = file:attribute("/", "moongate_record")
+  local read, values = false, version and "it is of the later version " .. version or "it holds no record: " .. why
   if version == VERSION then read, values = read_value(file, "/", { left = MOST }, 1) end
   file:close()
-  if not read then check.fail("record.load: %s cannot be read: %s", path, values) end
+  if not read then check.fail("%s: %s cannot be read: %s", op, path, values) end
   return values
 end
 

@@ -1,6 +1,8 @@
 -- What weights leave out of a training run, in NAME.state.h5 beside NAME.weights.h5: optimizer with its step count, epochs and
 -- batches done, the seed of the shuffle order, every seed generator in full, the global random stream, and the states of stateful
--- layers. With both files training goes on bit for bit as if it had not stopped, within an epoch too.
+-- layers. With both files training goes on bit for bit as if it had not stopped, within an epoch too. A fingerprint of the weights
+-- tells a pair that was torn, as by a kill between the two files.
+local bytes = require "moongate.ffi.bytes"
 local check = require "moongate.check"
 local random = require "moongate.random"
 local record = require "moongate.files.record"
@@ -28,6 +30,16 @@ local function check_model(op, model)
   end
 end
 
+-- A number of 32 bits of every bit of the weights, in order; weights of bytes are not there.
+local function fingerprint(model)
+  local hash = 0
+  for _, value in ipairs(model.weights) do
+    local dense = value:is_contiguous() and value or value:copy()
+    hash = bytes.hash(hash, tensor.read(dense), dense:nbytes())
+  end
+  return hash
+end
+
 local function optimizer_name(model) return getmetatable(model.optimizer).class.name end
 
 --- Saves the state of a run
@@ -46,7 +58,8 @@ function state.save(model, path, extra)
     optimizer = model.optimizer, optimizer_name = optimizer_name(model), epochs_done = model.epochs_done or 0,
     batches_done = model.batches_done or 0,
     shuffle_seed = model.shuffle_seed, seeds = seeds, states = states, random = random.get_state(), extra = extra or {},
-  })
+    fingerprint = fingerprint(model),
+  }, "save_state")
 end
 
 local function check_seeds(saved, generators)
@@ -86,19 +99,28 @@ local function problem_of(saved, model, generators, layers)
     or check_states(saved.states, layers)
 end
 
---- Loads the state of a run into a model that is compiled and built as it was. When anything does not fit, nothing is loaded.
+local function check_fingerprint(saved, model, path)
+  if saved.fingerprint == fingerprint(model) then return end
+  check.fail("load_state: %s (after %d updates) was saved with other weights than %s has now; load the weights that were saved with "
+    .. "it first. If they are loaded, the two files do not belong together, as when a save was cut short between them: take an "
+    .. "older pair, or go on with the weights alone", path, saved.optimizer.values[1]:item(), tree.title(model))
+end
+
+--- Loads the state of a run into a model that is compiled and built as it was and has the weights of then. When anything does not
+--- fit, nothing is loaded.
 ---@param model table
 ---@param path string
 ---@return table extra as given to save
 function state.load(model, path)
   check_model("load_state", model)
-  local saved = record.load(path)
+  local saved = record.load(path, "load_state")
   local generators, layers = keepers(model)
   local problem = problem_of(saved, model, generators, layers)
   if problem then
     check.fail("load_state: %s does not fit %s: %s; compile and build the model as it was when this was saved", path,
       tree.title(model), problem)
   end
+  check_fingerprint(saved, model, path)
   record.restore(model.optimizer, saved.optimizer)
   for name, generator in pairs(generators) do generator:set_state(saved.seeds[name]) end
   for name, list in pairs(saved.states) do layers[name]:reset_state(list) end

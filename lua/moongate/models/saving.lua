@@ -19,8 +19,9 @@ return function(Sequential)
     return require("moongate.files.state").save(self, path, extra)
   end
 
-  --- Reads what save_state wrote, into a compiled and built model. Training then goes on as if it had not stopped: pass
-  --- initial_epoch = model.epochs_done to fit, which passes over the batches of that epoch that were done.
+  --- Reads what save_state wrote, into a compiled and built model that has the weights of then: load_weights comes first.
+  --- Training then goes on as if it had not stopped: pass initial_epoch = model.epochs_done to fit, which passes over the
+  --- batches of that epoch that were done.
   ---@param path string
   ---@return table extra as given to save_state
   function Sequential:load_state(path)
