@@ -101,7 +101,10 @@ end
 local function shape_and_options(op, first, ...)
   if type(first) ~= "number" then return shapes.of(op, first), options_of(op, (...)) end
   local sizes, n = { first, ... }, 1 + select("#", ...)
-  local options = type(sizes[n]) ~= "number" and table.remove(sizes, n) or nil
+  local options = sizes[n]
+  if type(options) == "number" then options, n = nil, n + 1 end
+  for i = 1, n - 1 do check.integer(op, ("shape[%d]"):format(i), sizes[i], 0) end -- nil too, which ends a table early
+  sizes[n] = nil
   return shapes.of(op, sizes), options_of(op, options)
 end
 
