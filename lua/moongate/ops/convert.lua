@@ -40,11 +40,14 @@ function convert.for_number(op, x, s, float)
   return convert.cast(x, tensors.floatx)
 end
 
+--- The higher of two dtypes.
+function convert.higher(a, b) return RANK[a] >= RANK[b] and a or b end
+
 --- Both tensors in the higher of their dtypes.
 function convert.same(op, a, b, float)
   if getmetatable(a) ~= meta then tensors.expect(op, "a", a) end
   if getmetatable(b) ~= meta then tensors.expect(op, "b", b) end
-  local dtype = RANK[a.dtype] >= RANK[b.dtype] and a.dtype or b.dtype
+  local dtype = convert.higher(a.dtype, b.dtype)
   if float and not FLOAT[dtype] then dtype = tensors.floatx end
   return convert.cast(a, dtype), convert.cast(b, dtype)
 end

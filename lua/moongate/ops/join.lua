@@ -61,8 +61,8 @@ local function joined(op, list, dim)
   if tensors.is(list) or #list == 0 then
     check.fail("%s: argument list is %s, expected a list of tensors", op, check.describe(list))
   end
-  local highest = tensors.expect(op, "list[1]", list[1])
-  for i = 2, #list do highest = convert.same(op, highest, tensors.expect(op, "list[" .. i .. "]", list[i])) end
+  local dtype = tensors.expect(op, "list[1]", list[1]).dtype
+  for i = 2, #list do dtype = convert.higher(dtype, tensors.expect(op, "list[" .. i .. "]", list[i]).dtype) end
   local out, first = {}, list[1].shape
   for i = 1, #list do
     local x = list[i]
@@ -72,7 +72,7 @@ local function joined(op, list, dim)
       check.fail("%s: list[%d] has shape %s and list[1] %s, expected equal sizes%s%s", op, i, tostring(x.shape), tostring(first),
         dim and " except in dimension " .. dim or "", differing(x.shape, first))
     end
-    out[i] = convert.cast(x, highest.dtype)
+    out[i] = convert.cast(x, dtype)
   end
   return out
 end
