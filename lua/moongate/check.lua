@@ -56,9 +56,8 @@ function check.describe(value)
   return "a table"
 end
 
--- Damerau-Levenshtein distance with adjacent swaps, upper and lower case alike.
+-- Damerau-Levenshtein distance with adjacent swaps.
 local function distance(a, b)
-  a, b = a:lower(), b:lower()
   local rows = {}
   for i = 0, #a do rows[i] = { [0] = i } end
   for j = 0, #b do rows[0][j] = j end
@@ -75,15 +74,18 @@ local function distance(a, b)
   return rows[#a][#b]
 end
 
---- The word of `words` most like `word`, or nil when none is near.
+--- The word of `words` most like `word`, or nil when none is near. Upper and lower case are alike, but of words equally near the
+--- one in the same case is it.
 ---@param word string
 ---@param words string[]
 ---@return string|nil
 function check.nearest(word, words)
   local best, least
   for _, candidate in ipairs(words) do
-    local d = distance(word, candidate)
-    if not least or d < least then best, least = candidate, d end
+    local d = distance(word:lower(), candidate:lower())
+    if not least or d < least or (d == least and distance(word, candidate) < distance(word, best)) then
+      best, least = candidate, d
+    end
   end
   if least and least <= math.max(1, floor(math.max(#word, #best) / 3)) then return best end
   return nil
@@ -94,6 +96,12 @@ end
 function check.hint(word, words)
   local near = type(word) == "string" and check.nearest(word, words)
   return near and ('; did you mean "%s"?'):format(near) or ""
+end
+
+--- Whether a value reads as options: a plain table without array part.
+---@return boolean
+function check.is_options(value)
+  return type(value) == "table" and getmetatable(value) == nil and value[1] == nil
 end
 
 --- Checks the option names of `given` against the list `known`; nil counts as an empty table. Returns the options.

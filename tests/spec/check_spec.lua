@@ -28,6 +28,8 @@ describe("check", function()
     assert.equal("GRU", check.nearest("gru", { "Dense", "GRU" }))
     assert.is_nil(check.nearest("zzzzzz", { "relu", "tanh" }))
     assert.is_nil(check.nearest("a", {}))
+    assert.equal("accuracy", check.nearest("acuracy", { "Accuracy", "accuracy" }))
+    assert.equal("Accuracy", check.nearest("Acuracy", { "accuracy", "Accuracy" }))
   end)
 
   it("checks numbers", function()
