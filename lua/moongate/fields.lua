@@ -55,10 +55,9 @@ end
 
 -- Constructing ---------------------------------------------------------------------------------------------------------------
 
--- A plain table without array part is options, unless the class takes it for a value (a cell); anything else is a value.
+-- Options, unless the class takes such a table for a value (a cell).
 local function is_options(C, value)
-  return type(value) == "table" and value ~= null and getmetatable(value) == nil and value[1] == nil
-    and not (C.takes_value and C.takes_value(value))
+  return check.is_options(value) and not (C.takes_value and C.takes_value(value))
 end
 
 --- One table of options from a constructor's arguments: leading positional values, then an options table.

@@ -1,5 +1,4 @@
 -- fit and evaluate: epochs over batches, validation, callbacks, Ctrl-C. Source: keras/src/trainers/trainer.py.
-local create = require "moongate.tensor_create"
 local CallbackList = require "moongate.callbacks.list"
 local check = require "moongate.check"
 local Dataset = require "moongate.data.dataset"
@@ -8,19 +7,17 @@ local random = require "moongate.random"
 local signal = require "moongate.ffi.signal"
 local tensor = require "moongate.tensor"
 
+local as_tensor = Dataset.as_tensor
+
 local FIT = {
   "batch_size", "epochs", "verbose", "callbacks", "validation_split", "validation_data", "shuffle", "class_weight", "sample_weight",
   "initial_epoch", "steps_per_epoch", "validation_steps", "validation_batch_size", "validation_freq",
 }
 local EVALUATE = { "batch_size", "verbose", "sample_weight", "steps", "callbacks", "return_dict" }
 
-local function is_options(value)
-  return type(value) == "table" and not tensor.is(value) and getmetatable(value) == nil and value[1] == nil and next(value) ~= nil
-end
-
 -- (dataset, options) is (dataset, nil, options).
 local function arguments(op, y, options, known)
-  if options == nil and is_options(y) then y, options = nil, y end
+  if options == nil and check.is_options(y) then y, options = nil, y end
   return y, check.options(op, options, known)
 end
 
@@ -32,11 +29,6 @@ local function split(op, x, y, w, part)
   if at < 1 or at >= rows then check.fail("%s: validation_split %g of %d rows leaves a part empty", op, part, rows) end
   local function cut(t, first, last) return t and t:slice(1, first, last) end
   return cut(x, 1, at), cut(y, 1, at), cut(w, 1, at), { cut(x, at + 1, rows), cut(y, at + 1, rows), cut(w, at + 1, rows) }
-end
-
-local function as_tensor(x)
-  if type(x) ~= "table" or tensor.is(x) or Dataset.is_dataset(x) then return x end
-  return create.tensor(x)
 end
 
 local function validation_set(op, data, batch_size)

@@ -6,11 +6,9 @@ local memory = require "moongate.memory"
 local ops = require "moongate.ops"
 local tensor = require "moongate.tensor"
 
-local OPTIONS = { "sample_weight", "class_weight", "return_dict" }
+local as_tensor = require("moongate.data.dataset").as_tensor
 
-local function as_tensor(x)
-  return x ~= nil and create.as_tensor(x) or nil
-end
+local OPTIONS = { "sample_weight", "class_weight", "return_dict" }
 
 -- Class ids (B) of labels (B), (B, 1) or one-hot (B, C).
 local function class_ids(y)
@@ -27,10 +25,8 @@ local function weights_of_classes(y, class_weight)
     check.number("class_weight", ("weight of class %s"):format(id), weight)
     most = math.max(most, tonumber(id))
   end
-  for id = 0, most do list[id + 1] = class_weight[id] or class_weight[tostring(id)] or 1 end
-  local largest = ids.count > 0 and ops.max(ids):item() or 0
-  for id = most + 1, largest do list[id + 1] = 1 end
-  return ops.gather(create.tensor(list, { dtype = tensor.floatx }), ids)
+  for id = 0, most + 1 do list[id + 1] = class_weight[id] or class_weight[tostring(id)] or 1 end
+  return ops.gather(create.tensor(list, { dtype = tensor.floatx }), ops.clip(ids, 0, most + 1))
 end
 
 local function check_rows(self, op, x, y, w)
