@@ -117,7 +117,6 @@ end
 
 local function class_ids(self, y_true, rows)
   if #y_true.shape == #rows + 1 and y_true.shape[#y_true.shape] == 1 then y_true = ops.squeeze(y_true, -1) end
-  y_true = ops.cast(y_true, "int32")
   if not shapes.equal(y_true.shape, rows) then
     check.fail("%s: y_true %s does not fit predictions of %s rows, expected one class id for each; likely fix: "
       .. "categorical_crossentropy for one-hot targets", self.name, shapes.text(y_true.shape), shapes.text(rows))

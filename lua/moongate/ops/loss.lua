@@ -6,6 +6,7 @@ local tensors = require "moongate.tensor_core"
 local shapes = require "moongate.shape"
 local convert = require "moongate.ops.convert"
 local raw = require "moongate.ops.raw"
+local reduce = require "moongate.ops.reduce"
 local C = core.C
 
 local M = {}
@@ -28,11 +29,26 @@ local function handle(x)
   return x and x.handle or nil
 end
 
+-- Float labels have to be whole numbers in every row that counts: a cast would make 0 of NaN and 0.5.
+local function check_whole(labels, ids, weights)
+  local wrong = raw.compare(C.MG_COMPARE_NE, raw.cast(ids, labels.dtype), labels, "cross_entropy")
+  if weights and shapes.equal(weights.shape, labels.shape) then
+    wrong = raw.mul(wrong, convert.truth("cross_entropy", "weights", weights))
+  end
+  if reduce.sum(wrong):item() == 0 then return end
+  local row = reduce.argmax(wrong, 1):item()
+  check.fail("cross_entropy: labels hold %s in row %d (0-based), expected whole class ids; likely fix: a loss for numbers "
+    .. "(mean_squared_error), or no rows without a label", tostring(raw.slice(labels, 0, row, 1, 1):item()), row)
+end
+
 -- Class ids in int32, or targets in the dtype of the logits.
-local function as_labels(labels, logits)
+local function as_labels(labels, logits, weights)
   tensors.expect("cross_entropy", "labels", labels)
   local dtype = #labels.shape == 1 and "int32" or logits.dtype
-  return labels.dtype == dtype and labels or raw.cast(labels, dtype)
+  if labels.dtype == dtype then return labels end
+  local cast = raw.cast(labels, dtype)
+  if dtype == "int32" and convert.FLOAT[labels.dtype] then check_whole(labels, cast, weights) end
+  return cast
 end
 
 local function cross_entropy_back(node, dy)
@@ -51,7 +67,8 @@ end
 function M.cross_entropy(logits, labels, weights)
   logits = convert.float("cross_entropy", "logits", logits)
   local n = rows("cross_entropy", "logits", logits)
-  labels, weights = as_labels(labels, logits), as_weights("cross_entropy", weights, logits)
+  weights = as_weights("cross_entropy", weights, logits)
+  labels = as_labels(labels, logits, weights)
   local recording = logits.node and autograd.state.on
   local y = tensors.alloc(shapes.own { n }, logits.dtype, logits)
   local probabilities = recording and tensors.alloc_like(logits, logits.dtype) or nil
