@@ -1,4 +1,5 @@
 -- What a newcomer writes wrong: each gets a message that names what is wrong, at their own line, and nothing crashes.
+local command = require "command"
 local mg = require "moongate"
 local layers = mg.layers
 
@@ -105,6 +106,38 @@ describe("training", function()
       has(part, function()
         model("sparse_categorical_crossentropy"):fit(x, ids, { verbose = 0, class_weight = weights })
       end)
+    end
+  end)
+
+  it("warns once when the data hold fewer batches than a limit asks for", function()
+    local path = command.file [[
+local mg = require "moongate"
+local model = mg.Sequential { mg.layers.Dense(1) }
+model:compile { loss = "mse", optimizer = "sgd" }
+local x = mg.ones(8, 2)
+model:fit(x, mg.ones(8, 1), { batch_size = 4, steps_per_epoch = 2, epochs = 2, verbose = 0 })
+model:fit(x, mg.ones(8, 1), { batch_size = 4, steps_per_epoch = 5, epochs = 3, verbose = 0 })
+]]
+    local text = command.run(path)
+    os.remove(path)
+    assert.equal("moongate: Your input ran out of data; interrupting training. It gave 2 of the 5 batches that steps_per_epoch "
+      .. "asks for.\n", text)
+  end)
+
+  it("refuses class ids that are no whole numbers, but in rows of weight 0", function()
+    local labels = mg.tensor { 0, 1, 0, 1, 0, 1 }
+    for _, options in ipairs { {}, { class_weight = { [0] = 2 } } } do
+      options.epochs, options.verbose = 1, 0
+      for _, bad in ipairs { 0 / 0, 0.5, 1 / 0, -1.5 } do
+        labels:slice(1, 3, 3):fill_(bad)
+        has(("labels hold %g in row"):format(bad), function()
+          model("sparse_categorical_crossentropy"):fit(x, labels, options)
+        end)
+        if not options.class_weight then
+          local weighted = { sample_weight = mg.tensor { 1, 1, 0, 1, 1, 1 }, verbose = 0 }
+          model("sparse_categorical_crossentropy"):fit(x, labels, weighted)
+        end
+      end
     end
   end)
 

@@ -72,6 +72,15 @@ local function reader(batches, span)
   end
 end
 
+-- What Keras says when there are fewer batches than were asked for; once for each call of fit or evaluate.
+local function ran_out(notice, done, limit)
+  if notice.said then return end
+  notice.said = true
+  io.stdout:flush()
+  io.stderr:write(("moongate: Your input ran out of data; interrupting training. It gave %d of the %d batches that %s asks for.\n")
+    :format(done, limit, notice.option))
+end
+
 -- Runs step(x, y, w) over the batches of a span, at most up to span.limit, each in a memory scope of its own. before(i) is called
 -- ahead of each (as in Keras also ahead of the end of data of unknown length), after(i) behind it; after may end the epoch with
 -- true.
@@ -90,9 +99,7 @@ local function each_batch(self, batches, span, step, before, after)
     done = done + 1
     if after(done) then return done, true end
   end
-  if limit and done < limit then
-    io.stderr:write(("moongate: the data ran out after %d of %d steps\n"):format(done, limit))
-  end
+  if limit and done < limit then ran_out(span.notice, done, limit) end
   return done, false
 end
 
@@ -104,11 +111,11 @@ local function prepare(self, batches)
   self:prepare(x)
 end
 
-local function evaluate_batches(self, batches, limit, list)
+local function evaluate_batches(self, batches, limit, list, notice)
   self:reset_metrics()
   list:on_test_begin()
   local function before(i) list:on_test_batch_begin(i, {}) end
-  each_batch(self, batches, { epoch = 0, limit = limit }, self.test_step, before, function(i)
+  each_batch(self, batches, { epoch = 0, limit = limit, notice = notice }, self.test_step, before, function(i)
     list:on_test_batch_end(i - 1, (self:figures()))
     return signal.pending()
   end)
@@ -133,7 +140,7 @@ end
 local function train_epoch(self, run, epoch)
   self:reset_metrics()
   run.list:on_epoch_begin(epoch, {})
-  local span = { epoch = epoch, passed = passed_batches(self, epoch), limit = run.steps }
+  local span = { epoch = epoch, passed = passed_batches(self, epoch), limit = run.limit, notice = run.notice }
   span.first = run.train:first_batch(epoch, run.steps)
   local batch, interrupted = each_batch(self, run.train, span, run.step, run.before, function(i)
     self.epochs_done, self.batches_done = epoch, i
@@ -143,7 +150,7 @@ local function train_epoch(self, run, epoch)
   if signal.pending() then return batch end
   local logs = self:figures()
   if run.validation and not (interrupted and signal.pending()) and run.validates(epoch + 1) then
-    local figures = evaluate_batches(self, run.validation, run.validation_steps, run.list)
+    local figures = evaluate_batches(self, run.validation, run.validation_steps, run.list, run.validation_notice)
     for name, value in pairs(figures) do logs["val_" .. name] = value end
     if signal.pending() then return batch end
   end
@@ -214,7 +221,9 @@ return function(Sequential)
     prepare(self, data)
     local run = { train = data, validation = validation, history = History(), validates = when(op, o.validation_freq) }
     run.validation_steps = count(op, "validation_steps", o.validation_steps)
-    run.steps, run.step = least(count(op, "steps_per_epoch", o.steps_per_epoch), data:steps()), class_weighted(self, o.class_weight)
+    run.limit, run.step = count(op, "steps_per_epoch", o.steps_per_epoch), class_weighted(self, o.class_weight)
+    run.steps = least(run.limit, data:steps())
+    run.notice, run.validation_notice = { option = "steps_per_epoch" }, { option = "validation_steps" }
     local epochs = check.integer(op, "epochs", o.epochs or 1, 0)
     local first = check.integer(op, "initial_epoch", o.initial_epoch or 0, 0)
     run.list = CallbackList(self, o, { epochs = epochs, steps = run.steps }, run.history)
@@ -240,7 +249,7 @@ return function(Sequential)
     local steps = count(op, "steps", o.steps)
     local list = CallbackList(self, o, { epochs = 1, steps = least(steps, data:steps()) })
     guarded(function()
-      evaluate_batches(self, data, steps, list)
+      evaluate_batches(self, data, steps, list, { option = "steps" })
       if signal.pending() then check.fail("%s: interrupted; the figures of a part of the data are not returned", op) end
     end)
     return self:flatten_figures(o.return_dict)
