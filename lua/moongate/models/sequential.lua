@@ -167,8 +167,10 @@ require "moongate.models.fit" (Sequential)
 require "moongate.models.predict" (Sequential)
 require "moongate.models.saving" (Sequential)
 
---- Prints the layers with their output shapes and numbers of parameters, as Keras does.
----@param options? table { write = function(text) }
+--- Prints the layers with their output shapes and numbers of parameters, as Keras does, in lines that fit the terminal. `print_fn`
+--- takes the text instead; `utf8 = false` draws with ASCII characters (the default follows the locale).
+---@param options? table line_length = up to 88, print_fn = function(text), show_trainable = false, utf8
+---@example model:summary { line_length = 60, show_trainable = true }
 function Sequential:summary(options) require("moongate.models.summary")(self, options) end
 
 --- Where each mask goes: the mask of every layer's output for an input. Prints as text.

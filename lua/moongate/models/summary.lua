@@ -1,10 +1,11 @@
--- The table of a model's layers, as Keras 3 prints it. Source: keras/src/utils/summary_utils.py, 80 columns.
+-- The table of a model's layers, as Keras 3 prints it. Source: keras/src/utils/summary_utils.py, rich.table.
 local check = require "moongate.check"
 local Layer = require "moongate.layers.layer"
 local terminal = require "moongate.terminal"
 
-local WIDTHS = { 31, 22, 13 }
-local HEAD = { "Layer (type)", "Output Shape", "Param #" }
+local HEAD = { "Layer (type)", "Output Shape", "Param #", "Trainable" }
+local POSITIONS = { 0.45, 0.80, 1.0 } -- where a column ends, as a part of the line
+local RIGHT, CENTRE = 3, 4 -- the columns that are not set to the left
 
 local BOX = {
   top = { "┏", "━", "┳", "┓" }, head = { "┃", "┃" }, under = { "┡", "━", "╇", "┩" }, row = { "│", "│" },
@@ -33,9 +34,27 @@ local function readable(bytes)
   return ("%.2f PB"):format(bytes)
 end
 
-local function rule(style, kind)
+-- The text widths of the columns of a line: their parts of it, and what lines and blanks take shared out evenly, halves to even,
+-- as rich.table does.
+local function widths_of(line_length, show_trainable)
+  local widths, taken, columns = {}, 0, show_trainable and 4 or 3
+  for i = 1, columns do
+    local position = show_trainable and (POSITIONS[i] and POSITIONS[i] * 0.90 or 1.0) or POSITIONS[i]
+    widths[i] = math.floor(position * line_length) - taken
+    taken = taken + widths[i]
+  end
+  local extra = 3 * columns + 1
+  for i = 1, columns do
+    local share = extra / (columns - i + 1)
+    share = share % 1 == 0.5 and 2 * math.floor(share / 2 + 0.5) or math.floor(share + 0.5)
+    widths[i], extra = widths[i] - share, extra - share
+  end
+  return widths
+end
+
+local function rule(style, kind, widths)
   local parts = {}
-  for i, width in ipairs(WIDTHS) do parts[i] = style[kind][2]:rep(width + 2) end
+  for i, width in ipairs(widths) do parts[i] = style[kind][2]:rep(width + 2) end
   return style[kind][1] .. table.concat(parts, style[kind][3]) .. style[kind][4]
 end
 
@@ -58,20 +77,21 @@ end
 
 local function characters(text) return #text:gsub("[\128-\191]", "") end
 
-local function pad(text, width, right)
-  local space = (" "):rep(width - characters(text))
-  return right and space .. text or text .. space
+local function pad(text, width, column)
+  local space = width - characters(text)
+  local before = column == RIGHT and space or column == CENTRE and math.floor(space / 2) or 0
+  return (" "):rep(before) .. text .. (" "):rep(space - before)
 end
 
-local function rows(style, kind, cells)
+local function rows(style, kind, widths, cells)
   local columns, most, out = {}, 0, {}
-  for i, cell in ipairs(cells) do
-    columns[i] = wrap(cell, WIDTHS[i], style.ellipsis)
+  for i, width in ipairs(widths) do
+    columns[i] = wrap(cells[i], width, style.ellipsis)
     most = math.max(most, #columns[i])
   end
   for k = 1, most do
     local parts = {}
-    for i, column in ipairs(columns) do parts[i] = " " .. pad(column[k] or "", WIDTHS[i], i == 3) .. " " end
+    for i, column in ipairs(columns) do parts[i] = " " .. pad(column[k] or "", widths[i], i) .. " " end
     out[k] = style[kind][1] .. table.concat(parts, style[kind][2]) .. style[kind][1]
   end
   return table.concat(out, "\n")
@@ -105,27 +125,40 @@ local function totals(model)
   return lines
 end
 
-local function text_of(model, style)
-  local lines = { ('Model: "%s"'):format(model.name), rule(style, "top"), rows(style, "head", HEAD), rule(style, "under") }
+local function trainable_of(layer)
+  return #layer.weights == 0 and "-" or layer.trainable and "Y" or "N"
+end
+
+local function text_of(model, style, widths)
+  local lines = { ('Model: "%s"'):format(model.name) }
+  local function add(line) lines[#lines + 1] = line end
+  add(rule(style, "top", widths))
+  add(rows(style, "head", widths, HEAD))
+  add(rule(style, "under", widths))
   local shape = model.built and model.build_shape or nil
   for i, layer in ipairs(model.layers) do
     shape = shape and layer:compute_output_shape(shape)
     local params = layer.built and thousands(layer:count_params()) or layer.build == Layer.build and "0" or "0 (unbuilt)"
     local name = ("%s (%s)"):format(layer.name, getmetatable(layer).class.name)
-    lines[#lines + 1] = rows(style, "row", { name, shape_of(layer, shape), params })
-    if i < #model.layers then lines[#lines + 1] = rule(style, "between") end
+    add(rows(style, "row", widths, { name, shape_of(layer, shape), params, trainable_of(layer) }))
+    if i < #model.layers then add(rule(style, "between", widths)) end
   end
-  lines[#lines + 1] = rule(style, "bottom")
-  for _, line in ipairs(totals(model)) do lines[#lines + 1] = line end
+  add(rule(style, "bottom", widths))
+  for _, line in ipairs(totals(model)) do add(line) end
   return table.concat(lines, "\n") .. "\n"
 end
 
---- Prints the table; `utf8 = false` draws it with ASCII characters (the default follows the locale).
+-- Characters of a line: those asked for, or what fits into the terminal, which is 80 columns where there is none.
+local function line_length_of(o)
+  local least, most = o.show_trainable and 44 or 24, o.show_trainable and 100 or 88
+  if o.line_length ~= nil then return check.integer("summary", "line_length", o.line_length, least) end
+  return math.max(least, math.min(most, (terminal.columns() or 80) - 4))
+end
+
 return function(model, options)
-  options = check.options("summary", options, { "write", "utf8" })
-  local utf8 = options.utf8
+  local o = check.options("summary", options, { "line_length", "print_fn", "show_trainable", "utf8" })
+  local utf8 = o.utf8
   if utf8 == nil then utf8 = terminal.is_utf8() end
-  local write = options.write or function(text) io.stdout:write(text) end
-  check.type("summary", "write", write, "function")
-  write(text_of(model, utf8 and BOX or PLAIN))
+  local print_fn = check.callable("summary", "print_fn", o.print_fn or function(text) io.stdout:write(text) end)
+  print_fn(text_of(model, utf8 and BOX or PLAIN, widths_of(line_length_of(o), o.show_trainable)))
 end
