@@ -1,5 +1,6 @@
 -- Writing whole files or none.
 local atomic = require "moongate.files.atomic"
+local command = require "command"
 local posix = require "moongate.ffi.posix"
 local lfs = require "lfs"
 
@@ -80,6 +81,37 @@ describe("atomic.write", function()
       end)
     end, "broken")
     assert.equal("old", content())
+    assert.same({ "file" }, names())
+  end)
+
+  it("takes another name beside the target each time, be it in a process of the same number", function()
+    local seen, count = {}, 0
+    for _ = 1, 2 do
+      package.loaded["moongate.files.atomic"] = nil
+      local fresh = require "moongate.files.atomic"
+      for _ = 1, 2 do
+        fresh.write(path, function(name)
+          count = count + (seen[name] and 0 or 1)
+          seen[name] = true
+        end)
+      end
+    end
+    package.loaded["moongate.files.atomic"] = atomic
+    assert.equal(4, count)
+  end)
+
+  it("keeps whole files when two programs write one at once", function()
+    local script = command.file [[
+local atomic = require "moongate.files.atomic"
+local text = arg[2]:rep(100000)
+for _ = 1, 10 do assert(atomic.write_text(arg[1], text)) end
+]]
+    local function writer(letter) return ("luajit %s %s %s %s"):format(command.path, script, path, letter) end
+    local said = command.shell(writer "a" .. " & " .. writer "b" .. "; wait")
+    os.remove(script)
+    assert.equal("", said)
+    local text = content()
+    assert.equal(text:sub(1, 1):rep(100000), text)
     assert.same({ "file" }, names())
   end)
 

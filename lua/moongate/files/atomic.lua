@@ -11,10 +11,21 @@ local function folder_of(path)
   return folder == "" and "/" or folder
 end
 
--- Beside the target, so that the rename stays on one disk; its own for each process and call.
+-- A dash and 16 hexadecimal digits, or "" where the system has no random ones.
+local function random_digits()
+  local source = io.open("/dev/urandom", "rb")
+  if not source then return "" end
+  source:setvbuf("no")
+  local bytes = source:read(8) or ""
+  source:close()
+  return "-" .. bytes:gsub(".", function(byte) return ("%02x"):format(byte:byte()) end)
+end
+
+-- Beside the target, so that the rename stays on one disk; its own for each process and call, and random since containers and
+-- machines that share a folder have processes of one number.
 local function temporary_name(path)
   count = count + 1
-  return ("%s.%d-%d.partial"):format(path, posix.getpid(), count)
+  return ("%s.%d-%d%s.partial"):format(path, posix.getpid(), count, random_digits())
 end
 
 local function finish(temporary, path)
