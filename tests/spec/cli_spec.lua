@@ -48,6 +48,24 @@ outer()
     assert.is_nil(text:find("[C]", 1, true))
   end)
 
+  it("names what was meant by a field that does not exist, or what there is", function()
+    local function said(code)
+      local path = command.file(code)
+      local text = run(quote(path))
+      os.remove(path)
+      assert.equal((text:gsub(path, "(-e)", nil)), (run("-e " .. quote(code))))
+      return text:match("^moongate: [^:]*:%d+: ([^\n]*)")
+    end
+    local mg = 'local mg = require "moongate"\n'
+    assert.equal("attempt to call field 'Gru' (a nil value); did you mean 'GRU'?", said(mg .. "return 1, mg.layers.Gru(3)"))
+    assert.equal("attempt to index field 'layrs' (a nil value); did you mean 'layers'?", said(mg .. "return 1, mg.layrs.GRU(3)"))
+    assert.equal("attempt to call method 'fitt' (a nil value); did you mean 'fit'?",
+      said(mg .. "local model = mg.Sequential()\nlocal function f()\n  model:fitt(\n    1)\nend\nf()"):match("^[^\n]*"))
+    local text = said(mg .. "local layers = mg.layers\nlayers.LSTM(3)")
+    assert.matches("^attempt to call field 'LSTM' %(a nil value%); layers has Activation, .*, GRU, ", text)
+    assert.equal("attempt to call field 'x' (a nil value)", said "local t = { other = 1 }\nt.x()")
+  end)
+
   it("says what it is", function()
     assert.matches("^usage: moongate", (run("--help")))
     assert.equal("moongate " .. require("moongate").version .. "\n", (run("--version")))

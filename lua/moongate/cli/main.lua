@@ -10,9 +10,10 @@ usage: moongate                      the prompt
 
 local FRAMES = 10
 
-local function describe(message)
+local function describe(message, code)
   if type(message) == "table" and getmetatable(message) and getmetatable(message).__tostring then message = tostring(message) end
   if type(message) ~= "string" then message = ("(error object is a %s value)"):format(type(message)) end
+  message = message .. require("moongate.cli.hints").of_error(message, code)
   local frames = require("moongate.check").frames(FRAMES)
   if #frames < 2 then return message end
   for i, frame in ipairs(frames) do frames[i] = "\n  " .. frame.place .. (frame.name and " in " .. frame.name or "") end
@@ -25,10 +26,12 @@ local function fail(message)
   return 1
 end
 
--- Runs a chunk with its arguments, as luajit would; the exit status.
-local function run(chunk, message, arguments)
+-- Runs a chunk with its arguments, as luajit would; the exit status. `code` is the text of a chunk without a file.
+local function run(chunk, message, arguments, code)
   if not chunk then return fail(message) end
-  local ok, trace = xpcall(function() chunk(unpack(arguments, 1, #arguments)) end, describe)
+  local ok, trace = xpcall(function() chunk(unpack(arguments, 1, #arguments)) end, function(raised)
+    return describe(raised, code)
+  end)
   return ok and 0 or fail(trace)
 end
 
@@ -54,7 +57,7 @@ local function execute(arguments)
   arg = shift(arguments, 2) -- luacheck: ignore
   offer_moongate()
   local chunk, message = loadstring(code, "=(-e)")
-  return run(chunk, message, arg)
+  return run(chunk, message, arg, code)
 end
 
 local function script(arguments)
