@@ -85,6 +85,34 @@ describe("help()", function()
     assert.equal("nothing is called Embeding; did you mean Embedding?\n", (command.run("help Embeding")))
   end)
 
+  it("takes the names of classes and methods, and looks for near ones where the path leads", function()
+    local function said(word) return table.concat(help.describe_word(word), "\n") end
+    assert.matches("^A tensor has the fields shape", said "Tensor")
+    assert.is_nil(said("Tensor"):find("\n  handle", 1, true))
+    assert.matches("^Sequential:fit%(x, y, options%)", said "fit")
+    assert.equal(said "Tensor.item", said "item")
+    assert.matches("^Tensor:item%(%)", said "item")
+    assert.equal("nothing is called layers.GRUU; did you mean layers.GRU?", said "layers.GRUU")
+    assert.equal("nothing is called Tensor.itm; did you mean Tensor.item?", said "Tensor.itm")
+    assert.equal("nothing is called layrs.GRU; did you mean GRU?", said "layrs.GRU")
+    assert.equal("nothing is called fitt; did you mean fit?", said "fitt")
+  end)
+
+  it("explains mg.null", function()
+    assert.matches("Python's None.*not given", text_of(mg.null))
+  end)
+
+  it("lists the methods of a class and its parents, but none that are for moongate itself", function()
+    local function methods(class) return text_of(class):match("\nMethods\n(.*)") end
+    for _, class in ipairs { mg.layers.GRU, mg.Sequential, mg.optimizers.Adam, mg.layers.Dense, mg.losses.Huber } do
+      for name in ("setup run declare define convert ensure_built own_variables children rows is init"):gmatch("%S+") do
+        assert.is_nil(methods(class):find("%f[%w_]" .. name .. "%f[^%w_]"), name)
+      end
+    end
+    assert.matches("%f[%w_]count_params%f[^%w_]", methods(mg.layers.GRU))
+    assert.matches("%f[%w_]reset_state%f[^%w_]", methods(mg.layers.GRU))
+  end)
+
   it("writes the whole reference", function()
     local text = require("moongate.cli.reference")()
     assert.matches("\n## moongate.layers.gru\n", text)

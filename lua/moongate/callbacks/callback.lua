@@ -32,10 +32,12 @@ function Callback.extend(parent, name) return class(name, parent) end
 
 --- The model that is trained, kept in `self.model`.
 ---@param model Sequential
+---@package
 function Callback:set_model(model) self.model = model end
 
 --- What the run is: epochs, steps, verbose, kept in `self.params`.
 ---@param params table
+---@package
 function Callback:set_params(params) self.params = params end
 
 return Callback

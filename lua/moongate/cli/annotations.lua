@@ -18,6 +18,9 @@ end
 
 TAGS["return"] = function(entry, rest) entry.returns[#entry.returns + 1] = rest end
 
+-- Of use to moongate's own files only: help() on a class leaves it out.
+function TAGS.package(entry) entry.internal = true end
+
 function TAGS.example(entry, rest)
   entry.in_example = true
   if rest ~= "" then entry.example[#entry.example + 1] = rest end

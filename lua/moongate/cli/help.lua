@@ -99,6 +99,18 @@ local function public_names(value, keep)
   return list
 end
 
+-- Whether a method is one that a user may want: described, and not marked as internal in this class or where it comes from.
+local function is_offered(class, name)
+  if name == "init" or name == "is" or not lookup.of_function(names.get(class, name)) then return false end
+  while class do
+    local member = rawget(class, name)
+    local entry = type(member) == "function" and lookup.of_function(member)
+    if entry and entry.internal then return false end
+    class = rawget(class, "parent")
+  end
+  return true
+end
+
 local function class_signature(class, entry)
   if entry and entry.arguments then return class.name .. entry.arguments end
   local first = class.positional and class.positional[1]
@@ -113,8 +125,7 @@ local function describe_class(class)
   put_example(lines, entry)
   put(lines, "Methods")
   wrap(lines, public_names(class, function(name)
-    local member = names.get(class, name)
-    return type(member) == "function" and name ~= "init" and lookup.of_function(member) ~= nil
+    return type(names.get(class, name)) == "function" and is_offered(class, name)
   end), "  ")
   if class.parent then put(lines, "A kind of ", class.parent.name, ".") end
   return lines
@@ -154,6 +165,15 @@ local function describe_table(value)
   return #lines > 0 and lines or { pretty(value) }
 end
 
+local function describe_tensor(value)
+  local lines = { "A tensor has the fields shape, dtype, device, requires_grad and grad, and these methods:" }
+  for _, name in ipairs(public_names(value)) do
+    local member = names.get(value, name)
+    if type(member) == "function" then put(lines, ("  %-22s %s"):format(name, first_sentence(member))) end
+  end
+  return lines
+end
+
 --- The lines help() prints for a value.
 ---@param value any
 ---@return string[]
@@ -162,15 +182,22 @@ function M.describe(value)
   if lookup.is_class(value) then return describe_class(value) end
   if type(value) == "function" then return describe_function(value) end
   if type(value) == "table" and meta and meta.class then return describe_class(meta.class) end
+  if lookup.is_tensor(value) then return describe_tensor(value) end
   if type(value) == "table" and (not (meta and meta.__tostring) or rawget(meta, "names")) then return describe_table(value) end
-  return { ("a %s: %s"):format(type(value), pretty(value)) }
+  local text = type(value) == "table" and lookup.of_module(value)
+  if not text then return { ("a %s: %s"):format(type(value), pretty(value)) } end
+  local lines = {}
+  put_text(lines, text)
+  return lines
 end
 
-local function describe_word(word)
+--- The lines help() prints for a name.
+---@param word string
+---@return string[]
+function M.describe_word(word)
   local found = lookup.find(word)
   if found ~= nil then return M.describe(found) end
-  local nearest = require("moongate.check").nearest(word, lookup.all_names())
-  return { ("nothing is called %s%s"):format(word, nearest and "; did you mean " .. nearest .. "?" or "") }
+  return { ("nothing is called %s%s"):format(word, lookup.hint(word)) }
 end
 
 --- Describes a value, or the name in a string; without argument, what moongate offers.
@@ -178,7 +205,7 @@ end
 ---@example help(mg.layers.GRU)
 function M.show(...)
   local value = ...
-  local describe = type(value) == "string" and describe_word or M.describe
+  local describe = type(value) == "string" and M.describe_word or M.describe
   if select("#", ...) == 0 then value = require "moongate" end
   local lines = value == nil and { "nil: there is nothing of that name; help() lists what there is" } or describe(value)
   print(table.concat(folded(lines), "\n"))

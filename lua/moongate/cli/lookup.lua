@@ -89,33 +89,87 @@ function M.of_module(module)
   return path and select(2, annotations.of_file(path))
 end
 
---- The value of `layers.GRU`, `mg.layers.GRU`, or GRU in whichever module has it; nil when there is none.
+--- Whether a value is a tensor.
+---@param value any
+---@return boolean
+function M.is_tensor(value)
+  local tensors = package.loaded["moongate.tensor_core"]
+  return tensors ~= nil and tensors.is(value)
+end
+
+local function without_mg(path) return (path:gsub("^mg%.", ""):gsub("^moongate%.", "")) end
+
+local function sorted(set)
+  local list = {}
+  for name in pairs(set) do list[#list + 1] = name end
+  table.sort(list)
+  return list
+end
+
+-- The modules of mg that hold names, by name.
+local function modules()
+  local mg, list = require "moongate", {}
+  for _, name in ipairs(sorted(names.of(mg))) do
+    local module = names.get(mg, name)
+    if type(module) == "table" and not M.is_class(module) then list[#list + 1] = module end
+  end
+  return list
+end
+
+-- What has methods: models and tensors first, then every class of the modules.
+local function owners()
+  local mg = require "moongate"
+  local list = { mg.Sequential, mg.zeros { 1 }, mg.layers.Layer, require "moongate.data.dataset" }
+  for _, module in ipairs(modules()) do
+    for _, name in ipairs(sorted(names.of(module))) do
+      local class = names.get(module, name)
+      if M.is_class(class) then list[#list + 1] = class end
+    end
+  end
+  return list
+end
+
+--- The value of `layers.GRU`, `mg.layers.GRU`, `Tensor`, `Tensor.sum`; GRU in whichever module has it; `fit` of the class that has
+--- it. nil when there is none.
 ---@param path string
 ---@return any
 function M.find(path)
   local mg = require "moongate"
-  path = path:gsub("^mg%.", ""):gsub("^moongate%.", "")
+  path = without_mg(path)
   local value = names.resolve(mg, path)
   if value ~= nil then return value end
-  for name in pairs(names.of(mg)) do
-    local module = names.get(mg, name)
-    local member = type(module) == "table" and not M.is_class(module) and names.get(module, path)
+  if path == "Tensor" then return mg.zeros { 1 } end
+  local method = path:match("^Tensor[%.:]([%w_]+)$")
+  if method then return names.get(mg.zeros { 1 }, method) end
+  for _, module in ipairs(modules()) do
+    local member = names.resolve(module, path)
     if member then return member end
+  end
+  for _, owner in ipairs(owners()) do
+    local member = names.get(owner, path)
+    if type(member) == "function" then return member end
   end
 end
 
---- Every name of mg and of its modules.
----@return string[]
-function M.all_names()
-  local mg, list = require "moongate", {}
-  for name in pairs(names.of(mg)) do
-    list[#list + 1] = name
-    local module = names.get(mg, name)
-    if type(module) == "table" and not M.is_class(module) then
-      for inner in pairs(names.of(module)) do list[#list + 1] = inner end
-    end
+--- "; did you mean layers.GRU?" for a path that leads to nothing, or "".
+---@param path string
+---@return string
+function M.hint(path)
+  path = without_mg(path)
+  local parent, last = path:match("^(.*)[%.:]([^%.:]+)$")
+  local value = parent and M.find(parent)
+  local known = {}
+  for _, owner in ipairs(value ~= nil and { value } or { require "moongate", unpack(modules()) }) do
+    for name in pairs(names.of(owner)) do known[name] = true end
   end
-  return list
+  if value == nil then
+    for _, owner in ipairs(owners()) do
+      for name in pairs(names.of(owner)) do known[name] = true end
+    end
+    known.Tensor = true
+  end
+  local nearest = require("moongate.check").nearest(last or path, sorted(known))
+  return nearest and ("; did you mean %s%s?"):format(value ~= nil and parent .. "." or "", nearest) or ""
 end
 
 return M

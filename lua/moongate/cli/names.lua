@@ -23,7 +23,7 @@ end
 function M.of(value)
   local names, meta = {}, debug.getmetatable(value)
   if type(value) == "table" then add_keys(names, value) end
-  if type(value) == "table" and rawget(value, "init") then add_class(names, value) end
+  if type(value) == "table" and (rawget(value, "init") or rawget(value, "getters")) then add_class(names, value) end
   if type(meta) ~= "table" then return names end
   if meta.class then add_class(names, meta.class) end
   for _, field in ipairs { "__index", "names" } do

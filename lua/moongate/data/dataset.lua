@@ -24,6 +24,7 @@ end
 
 --- Whether `value` is a dataset.
 ---@return boolean
+---@package
 function Dataset.is_dataset(value)
   return type(value) == "table" and not tensor.is(value) and type(value.is) == "function" and value:is(Dataset)
 end
@@ -31,6 +32,7 @@ end
 --- A table of numbers as a tensor; anything else as it is, for whoever uses it to check.
 ---@param value any
 ---@return any
+---@package
 function Dataset.as_tensor(value)
   if type(value) ~= "table" or value == null or tensor.is(value) or Dataset.is_dataset(value) then return value end
   return tensor.create.tensor(value)
@@ -75,6 +77,7 @@ end
 
 --- What fit takes as a dataset: one as it is, a function, or tensors.
 ---@return Dataset
+---@package
 function Dataset.of(op, x, y, w)
   if Dataset.is_dataset(x) then
     if y ~= nil then check.fail("%s: y is given beside a dataset, whose batches hold the targets already", op) end
@@ -122,6 +125,7 @@ end
 ---@param epoch integer from 0
 ---@param steps integer|nil
 ---@return integer
+---@package
 function Dataset:first_batch(epoch, steps)
   local all = self:steps()
   if self.settings.seed or not all or not steps or steps >= all then return 0 end
@@ -161,12 +165,14 @@ end
 
 --- Calls f, which takes a batch and works on it, and frees at once what it makes. A foreign generator may keep tensors of its own,
 --- so with it nothing is freed early.
+---@package
 function Dataset:scoped(f)
   if self.source.start then return f() end
   return memory.scope(f)
 end
 
 --- The first batch of epoch 0, for its shapes.
+---@package
 function Dataset:peek() return self:iterate(0)() end
 
 return Dataset

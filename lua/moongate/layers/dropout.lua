@@ -22,6 +22,7 @@ Dropout.supports_masking = true
 
 --- Sets the fields and what follows from them.
 ---@param options table
+---@package
 function Dropout:setup(options)
   Layer.setup(self, options)
   if self.rate > 0 then self.seed_generator = random.SeedGenerator(self.seed) end

@@ -31,6 +31,7 @@ Embedding.makes_mask = true
 
 --- Sets the fields and what follows from them.
 ---@param options table
+---@package
 function Embedding:setup(options)
   Layer.setup(self, options)
   self.supports_masking = self.mask_zero

@@ -37,6 +37,7 @@ RNN.declare(GRU, list, { "units" })
 
 --- Sets the fields and what follows from them.
 ---@param options table
+---@package
 function GRU:setup(options)
   local C = getmetatable(self).class
   local inner = fields.of(C, options, "cell")
@@ -59,6 +60,7 @@ end
 ---@param mask Tensor|nil
 ---@param training boolean
 ---@return table
+---@package
 function GRU:operation(x, states, mask, training)
   local input_masks, recurrent_masks = self.cell:step_masks(x.shape[1], x.shape[3], x.dtype, training)
   local arguments = self.cell:fused_arguments(input_masks, recurrent_masks)
@@ -73,6 +75,7 @@ end
 ---@param states Tensor[]|Tensor|nil
 ---@param mask Tensor|nil
 ---@param training boolean
+---@package
 function GRU:run(x, states, mask, training)
   if self.use_cudnn == true then
     check.fail('%s: use_cudnn = true, and there is no cuDNN for an input on the %s; use "auto"', self:title(), x.device)

@@ -48,6 +48,7 @@ GRUCell.input_spec = { ndim = 2, what = "(batch, features)" }
 
 --- Sets the fields and what follows from them.
 ---@param options table
+---@package
 function GRUCell:setup(options)
   Layer.setup(self, options)
   self.dropout_cache = {}

@@ -50,6 +50,7 @@ end
 
 --- Sets the fields of an options table. Classes with inner objects extend it.
 ---@param options table
+---@package
 function Layer:setup(options)
   local C = getmetatable(self).class
   self.variables_list, self.loss_list, self.built = {}, {}, false
@@ -58,11 +59,13 @@ function Layer:setup(options)
 end
 
 --- What tostring gives.
+---@package
 function Layer:to_text()
   return ("<%s name=%s, built=%s>"):format(getmetatable(self).class.name, self.name, tostring(self.built))
 end
 
 --- `Dense "dense_1"`: how messages call a layer.
+---@package
 function Layer:title()
   return ('%s "%s"'):format(getmetatable(self).class.name, self.name)
 end
@@ -73,6 +76,7 @@ Layer.shape_text = shapes.text
 
 --- Checks an input's shape against input_spec: ndim, min_ndim, last (size of the last axis), what (the axes in words).
 ---@param shape integer[]
+---@package
 function Layer:check_input(shape)
   local spec = self.input_spec
   if not spec then return end
@@ -93,6 +97,7 @@ end
 --- Checks that a value is a list of sizes, mg.null where unknown.
 ---@param shape integer[]
 ---@return integer[]
+---@package
 function Layer:checked_shape(shape)
   check.type(self:title(), "shape", shape, "table")
   for i = 1, #shape do
@@ -104,6 +109,7 @@ end
 --- The same for a shape without unknown sizes.
 ---@param shape integer[]
 ---@return integer[]
+---@package
 function Layer:known_shape(shape)
   for i, size in ipairs(self:checked_shape(shape)) do check.integer(self:title(), ("shape[%d]"):format(i), size, 0, 2 ^ 53) end
   return shape
@@ -112,6 +118,7 @@ end
 --- The size of the last axis of a shape to build for; it has to be known.
 ---@param shape integer[]
 ---@return integer
+---@package
 function Layer:known_features(shape)
   self:checked_shape(shape)
   local last = shape[#shape]
@@ -133,6 +140,7 @@ end
 
 --- Builds once: does nothing on a built layer.
 ---@param shape integer[]
+---@package
 function Layer:ensure_built(shape)
   if self.built then return end
   self:check_input(shape)
@@ -160,6 +168,7 @@ function Layer.call(_, x) return x end
 --- A tensor of the layer's dtype from a tensor, a number or nested tables.
 ---@param x Tensor
 ---@return Tensor
+---@package
 function Layer:convert(x)
   if x == nil then check.fail("%s: input is nil, expected a tensor", self:title()) end
   if not tensor.is(x) then
@@ -178,6 +187,7 @@ end
 --- A mask as a uint8 tensor of zeros and ones.
 ---@param mask Tensor|nil
 ---@return Tensor|nil
+---@package
 function Layer:convert_mask(mask)
   if type(mask) == "table" and not tensor.is(mask) then
     if tensor.is(mask[1]) or (mask[1] == nil) then mask = mask[1] else mask = create.tensor(mask, { dtype = "uint8" }) end
@@ -238,6 +248,7 @@ function Layer:get_config() return fields.config(self, getmetatable(self).class)
 
 --- The layer as Keras writes it into a model's config: module, class, config, and the shape it was built for.
 ---@return table
+---@package
 function Layer:serialize()
   local C = getmetatable(self).class
   local object = Registry.envelope("keras.layers", C.name, self:get_config())
@@ -251,6 +262,7 @@ end
 ---@param C table
 ---@param list? table[]
 ---@param positional? string[]
+---@package
 function Layer.declare(C, list, positional)
   fields.declare(C, list or {}, positional)
   --- A layer from a config (ordered object, plain table or JSON text), without weights.

@@ -47,6 +47,7 @@ function RNN.takes_value(value) return type(value.call) == "function" end
 RNN.input_spec = { ndim = 3, what = "(batch, time, features)" }
 
 --- Inner objects that a file holds in groups of their own.
+---@package
 function RNN:children()
   local cell = rawget(self, "cell")
   return cell and { { "cell", cell } } or {}
@@ -196,6 +197,7 @@ function RNN:reset_states(states) return self:reset_state(states) end
 ---@param states Tensor[]|Tensor|nil
 ---@param mask Tensor|nil
 ---@param training boolean
+---@package
 function RNN:run(x, states, mask, training)
   return loop(self, x, states or self:get_initial_state(x.shape[1]), mask, training)
 end

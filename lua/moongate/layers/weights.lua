@@ -64,9 +64,11 @@ function Weighted:add_weight(options)
 end
 
 --- The layer's own variables in order (Keras's vars/0, vars/1, ...).
+---@package
 function Weighted:own_variables() return self.variables_list end
 
 --- Inner objects that a file holds in groups of their own: { attribute name, object } in order.
+---@package
 function Weighted:children()
   if rawget(self, "seed_generator") then return { { "seed_generator", self.seed_generator } } end
   return {}
@@ -139,6 +141,7 @@ end
 function Weighted:add_loss(loss) self.loss_list[#self.loss_list + 1] = loss end
 
 --- Forgets the terms of the last call.
+---@package
 function Weighted:clear_losses()
   self.loss_list = {}
   for _, child in ipairs(self:children()) do
@@ -147,6 +150,7 @@ function Weighted:clear_losses()
 end
 
 --- The terms of the last call, of this layer and those in it.
+---@package
 function Weighted:call_losses()
   local list = append({}, self.loss_list)
   for _, child in ipairs(self:children()) do

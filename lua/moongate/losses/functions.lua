@@ -67,6 +67,7 @@ local function axis_of(self, y_pred)
 end
 
 --- Shape of the unreduced losses: predictions without their class axis.
+---@package
 function functions.rows_along_axis(self, y_pred)
   local axis, rows = axis_of(self, y_pred), {}
   for i, size in ipairs(y_pred.shape) do

@@ -30,6 +30,7 @@ end
 
 --- Shape of the unreduced losses: predictions without their last axis.
 ---@return integer[]
+---@package
 function reduction.rows_without_last(_, y_pred)
   local rows = {}
   for i = 1, #y_pred.shape - 1 do rows[i] = y_pred.shape[i] end

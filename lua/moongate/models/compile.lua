@@ -62,6 +62,7 @@ return function(Sequential)
   end
 
   --- An error unless `compile` was called.
+  ---@package
   function Sequential:expect_compiled(op)
     if not self.compiled_with then
       check.fail("%s: %s before compile; call model:compile { optimizer = \"adam\", loss = ... } first", self:title(), op)
@@ -78,6 +79,7 @@ return function(Sequential)
 
   --- The loss of a batch plus the layers' own (regularizers, activity).
   ---@return Tensor scalar
+  ---@package
   function Sequential:total_loss(y, y_pred, sample_weight)
     self:expect_compiled "total_loss"
     tensor.expect(self:title() .. ": total_loss", "y_pred", y_pred)
@@ -100,6 +102,7 @@ return function(Sequential)
   end
 
   --- Adds a batch to the running figures.
+  ---@package
   function Sequential:update_figures(loss, y, y_pred, sample_weight, rows)
     self:expect_compiled "update_figures"
     check.type(self:title() .. ": update_figures", "loss", loss, "number")
@@ -115,6 +118,7 @@ return function(Sequential)
 
   --- Loss and metrics since the last reset, by name, and the names in order.
   ---@return table figures, string[] names
+  ---@package
   function Sequential:figures()
     self:expect_compiled "figures"
     local values, names, seen = { loss = self.loss_tracker:result() }, { "loss" }, {}

@@ -49,6 +49,7 @@ return function(Sequential)
 
   --- The model in Keras's object form, as a layer of another model has it.
   ---@return table
+  ---@package
   function Sequential:serialize()
     local object = Registry.envelope("keras", "Sequential", self:get_config())
     if self.built then object.build_config = json.object { { "input_shape", json.array(self.build_shape) } } end

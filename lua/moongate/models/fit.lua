@@ -200,6 +200,7 @@ end
 
 return function(Sequential)
   --- The seed of the shuffle order; the order of an epoch follows from it and the epoch's number.
+  ---@package
   function Sequential:order_seed()
     self.shuffle_seed = self.shuffle_seed or random.make_seed()
     return self.shuffle_seed

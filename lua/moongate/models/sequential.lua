@@ -85,6 +85,7 @@ function Sequential:get_layer(key)
 end
 
 --- Groups of a file: Keras names them after the classes, in order: layers/gru, layers/gru_1.
+---@package
 function Sequential:children()
   local list, used = {}, {}
   for i, layer in ipairs(rawget(self, "layers") or {}) do
@@ -111,6 +112,7 @@ end
 
 --- Builds for batches like `x`, of any number of rows.
 ---@param x Tensor (B, ...)
+---@package
 function Sequential:build_for(x)
   local shape = { null }
   for i = 2, #x.shape do shape[i] = x.shape[i] end

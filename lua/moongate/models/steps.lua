@@ -48,6 +48,7 @@ return function(Sequential)
   ---@param w Tensor|nil
   ---@param class_weight table|nil { [0] = 1.0, [1] = 2.5 }
   ---@return Tensor|nil
+  ---@package
   function Sequential:sample_weights(op, y, w, class_weight)
     if class_weight == nil then return w end
     op = self:title() .. ": " .. op

@@ -51,6 +51,7 @@ end
 ---@param name string
 ---@param spec table
 ---@return table class
+---@package
 function Optimizer.define(name, spec)
   local C = class(name, Optimizer)
   local list = base_fields(spec.name, spec.learning_rate, spec.weight_decay)
@@ -135,6 +136,7 @@ end
 
 --- The state in Keras's order: iteration, learning rate, averages, accumulators, then what the formula needs. Each has `name`.
 ---@return Variable[]
+---@package
 function Optimizer:own_variables()
   local list = { self.iteration, rawget(self, "rate") }
   for _, variable in ipairs(self.built and self.memory.variables or {}) do list[#list + 1] = variable end
