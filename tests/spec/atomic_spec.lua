@@ -106,7 +106,7 @@ local atomic = require "moongate.files.atomic"
 local text = arg[2]:rep(100000)
 for _ = 1, 10 do assert(atomic.write_text(arg[1], text)) end
 ]]
-    local function writer(letter) return ("luajit %s %s %s %s"):format(command.path, script, path, letter) end
+    local function writer(letter) return ("%s %s %s %s"):format(command.moongate, script, path, letter) end
     local said = command.shell(writer "a" .. " & " .. writer "b" .. "; wait")
     os.remove(script)
     assert.equal("", said)
