@@ -101,9 +101,9 @@ end
 
 local function check_fingerprint(saved, model, path)
   if saved.fingerprint == fingerprint(model) then return end
-  check.fail("load_state: %s (after %d updates) was saved with other weights than %s has now; load the weights that were saved with "
-    .. "it first. If they are loaded, the two files do not belong together, as when a save was cut short between them: take an "
-    .. "older pair, or go on with the weights alone", path, saved.optimizer.values[1]:item(), tree.title(model))
+  check.fail("load_state: %s (after %d updates) was saved with other weights than %s has now; load the weights that were saved "
+    .. "with it first. If they are loaded, the two files do not belong together, as when a save was cut short between them: take "
+    .. "an older pair, or go on with the weights alone", path, saved.optimizer.values[1]:item(), tree.title(model))
 end
 
 --- Loads the state of a run into a model that is compiled and built as it was and has the weights of then. When anything does not
