@@ -3,14 +3,22 @@
 #include "io_hdf5.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
-enum { TEXT_SIZE = 1024, LONGEST_NAME = 1024 };
+enum { TEXT_SIZE = 1024, LONGEST_NAME = 1024, DEEPEST = 64 };
+
+/* The addresses from the root to where a walk is: none may come again. */
+typedef struct trail {
+  uint64_t at[DEEPEST];
+  int length;
+} trail;
 
 static _Thread_local char message[TEXT_SIZE];
 static _Thread_local char reason[256];
@@ -66,37 +74,50 @@ static mg_status check_readable(int64_t *bytes, const char *path) {
   return MG_OK;
 }
 
-static mg_status new_handle(mg_hdf5 **out, hid_t id, int64_t bytes, int writable) {
-  mg_hdf5 *file = malloc(sizeof *file);
-  if (!file) {
-    H5Fclose(id);
-    return hdf5_fail(MG_ENOMEM, "hdf5: out of memory");
-  }
-  *file = (mg_hdf5){id, bytes, writable};
-  *out = file;
+static mg_status new_handle(mg_hdf5 **out, int writable) {
+  *out = calloc(1, sizeof **out);
+  if (!*out) return hdf5_fail(MG_ENOMEM, "hdf5: out of memory");
+  **out = (mg_hdf5){.id = -1, .writable = writable, .descriptor = -1};
   return MG_OK;
+}
+
+static void drop(mg_hdf5 *file) {
+  if (file->descriptor >= 0) close(file->descriptor);
+  free(file);
+}
+
+static mg_status open_checked(mg_hdf5 *file, const char *path) {
+  HDF5_TRY(check_readable(&file->bytes, path));
+  file->descriptor = open(path, O_RDONLY | O_CLOEXEC);
+  if (file->descriptor < 0) return hdf5_fail(MG_EIO, "hdf5: %s: %s", path, strerror(errno));
+  HDF5_TRY(hdf5_check_start(file, path));
+  file->id = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
+  return file->id >= 0 ? MG_OK : hdf5_fail(MG_EIO, "hdf5: cannot read %s: %s", path, hdf5_reason());
 }
 
 mg_status mg_hdf5_open(mg_hdf5 **out, const char *path) {
   HDF5_LOCKED;
-  int64_t bytes = 0;
+  mg_hdf5 *file;
   if (!out || !path) return hdf5_fail(MG_EINVAL, "hdf5 open: out and path must not be NULL");
-  HDF5_TRY(check_readable(&bytes, path));
-  hid_t id = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
-  if (id < 0) {
-    hdf5_reason();
-    if (H5Fis_hdf5(path) == 0) return hdf5_fail(MG_EIO, "hdf5: %s is not an HDF5 file", path);
-    return hdf5_fail(MG_EIO, "hdf5: cannot read %s: %s", path, reason);
-  }
-  return new_handle(out, id, bytes, 0);
+  HDF5_TRY(new_handle(&file, 0));
+  mg_status status = open_checked(file, path);
+  if (status == MG_OK) *out = file;
+  else drop(file);
+  return status;
 }
 
 mg_status mg_hdf5_create(mg_hdf5 **out, const char *path) {
   HDF5_LOCKED;
   if (!out || !path) return hdf5_fail(MG_EINVAL, "hdf5 create: out and path must not be NULL");
-  hid_t id = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
-  if (id < 0) return hdf5_fail(MG_EIO, "hdf5: cannot create %s: %s", path, hdf5_reason());
-  return new_handle(out, id, 0, 1);
+  mg_hdf5 *file;
+  HDF5_TRY(new_handle(&file, 1));
+  file->id = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+  if (file->id >= 0) {
+    *out = file;
+    return MG_OK;
+  }
+  drop(file);
+  return hdf5_fail(MG_EIO, "hdf5: cannot create %s: %s", path, hdf5_reason());
 }
 
 mg_status mg_hdf5_close(mg_hdf5 *file) {
@@ -107,7 +128,7 @@ mg_status mg_hdf5_close(mg_hdf5 *file) {
     status = hdf5_fail(MG_EIO, "hdf5: cannot write the file out: %s", hdf5_reason());
   if (H5Fclose(file->id) < 0 && status == MG_OK)
     status = hdf5_fail(MG_EIO, "hdf5: cannot write the file out: %s", hdf5_reason());
-  free(file);
+  drop(file);
   return status;
 }
 
@@ -125,33 +146,43 @@ static int next_part(char *name, const char **path) {
   return 1;
 }
 
-static mg_status check_path(const mg_hdf5 *file, const char *path) {
+static mg_status check_path(mg_hdf5 *file, const char *path) {
   if (!file) return hdf5_fail(MG_EINVAL, "hdf5: file is NULL; it is closed already");
   if (!path || path[0] != '/') return hdf5_fail(MG_EINVAL, "hdf5: path \"%s\" must begin with /", path ? path : "NULL");
   return MG_OK;
 }
 
+static mg_status follow(trail *way, mg_hdf5 *file, uint64_t address, const char *path) {
+  if (file->writable) return MG_OK;
+  int known = way->length == DEEPEST;
+  for (int i = 0; i < way->length; i++) known |= way->at[i] == address;
+  if (known) return hdf5_fail(MG_EINVAL, "hdf5: %.200s is too deep, or a group that leads back into itself", path);
+  way->at[way->length++] = address;
+  return hdf5_check_object(file, address, path);
+}
+
 /* From *group, which is closed, to its child; made when missing and wanted. */
-static mg_status step_into(hid_t *group, const char *name, const char *path, int make) {
-  H5L_info_t link;
+static mg_status step_into(hid_t *group, mg_hdf5 *file, trail *way, const char *name, const char *path, int make) {
+  hdf5_link link;
   hid_t parent = *group, child = -1;
   htri_t exists = H5Iget_type(parent) == H5I_GROUP ? H5Lexists(parent, name, H5P_DEFAULT) : 0;
   mg_status status = MG_OK;
   if (exists < 0) status = hdf5_fail(MG_EIO, "hdf5: %s: %s", path, hdf5_reason());
   else if (exists == 0 && make) child = H5Gcreate2(parent, name, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
   else if (exists == 0) status = hdf5_fail(MG_ENOTFOUND, "hdf5: there is no %s in the file (\"%s\" is missing)", path, name);
-  else if (H5Lget_info(parent, name, &link, H5P_DEFAULT) < 0 || link.type != H5L_TYPE_HARD)
+  else if (hdf5_link_of(parent, name, &link, H5P_DEFAULT) < 0 || link.type != H5L_TYPE_HARD)
     status = hdf5_fail(MG_EINVAL, "hdf5: %s leads through a link (\"%s\"); a model file may not hold links", path, name);
-  else child = H5Oopen(parent, name, H5P_DEFAULT);
+  else if ((status = follow(way, file, link.u.address, path)) == MG_OK) child = H5Oopen(parent, name, H5P_DEFAULT);
   if (status == MG_OK && child < 0) status = hdf5_fail(MG_EIO, "hdf5: cannot open %s: %s", path, hdf5_reason());
   H5Oclose(parent);
   *group = child;
   return status;
 }
 
-static mg_status walk(hid_t *object, const mg_hdf5 *file, const char *path, const char *end, int make) {
+static mg_status walk(hid_t *object, mg_hdf5 *file, const char *path, const char *end, int make) {
   char name[LONGEST_NAME];
   const char *rest = path + 1;
+  trail way = {.at = {file->root}, .length = 1};
   hid_t at = H5Gopen2(file->id, "/", H5P_DEFAULT);
   if (at < 0) return hdf5_fail(MG_EIO, "hdf5: cannot open the root group: %s", hdf5_reason());
   while (!end || rest < end) {
@@ -161,23 +192,23 @@ static mg_status walk(hid_t *object, const mg_hdf5 *file, const char *path, cons
       H5Oclose(at);
       return hdf5_fail(MG_EINVAL, "hdf5: path \"%.200s\" has an empty, too long or \".\" part", path);
     }
-    HDF5_TRY(step_into(&at, name, path, make));
+    HDF5_TRY(step_into(&at, file, &way, name, path, make));
   }
   *object = at;
   return MG_OK;
 }
 
-mg_status hdf5_object(hid_t *object, const mg_hdf5 *file, const char *path) {
+mg_status hdf5_object(hid_t *object, mg_hdf5 *file, const char *path) {
   HDF5_TRY(check_path(file, path));
   return walk(object, file, path, NULL, 0);
 }
 
-mg_status hdf5_check_writable(const mg_hdf5 *file, const char *path) {
+mg_status hdf5_check_writable(mg_hdf5 *file, const char *path) {
   HDF5_TRY(check_path(file, path));
   return file->writable ? MG_OK : hdf5_fail(MG_EINVAL, "hdf5: the file is open for reading; %s cannot be written", path);
 }
 
-mg_status hdf5_parent(hid_t *group, const char **name, const mg_hdf5 *file, const char *path) {
+mg_status hdf5_parent(hid_t *group, const char **name, mg_hdf5 *file, const char *path) {
   HDF5_TRY(check_path(file, path));
   const char *last = strrchr(path, '/') + 1;
   if (!*last || strcmp(last, ".") == 0 || strlen(last) >= LONGEST_NAME)
@@ -219,15 +250,17 @@ mg_status mg_hdf5_children(int64_t *count, mg_hdf5 *file, const char *group) {
   return MG_OK;
 }
 
-static mg_status read_child(char *name, int64_t size, int32_t *is_group, hid_t group, const char *path, hsize_t index) {
+static mg_status read_child(char *name, int64_t size, int32_t *is_group, mg_hdf5 *file, hid_t group, const char *path,
+                            hsize_t index) {
   ssize_t length = H5Lget_name_by_idx(group, ".", H5_INDEX_NAME, H5_ITER_INC, index, NULL, 0, H5P_DEFAULT);
   if (length < 0) return hdf5_fail(MG_EIO, "hdf5: cannot list %s: %s", path, hdf5_reason());
   if (length + 1 > size)
     return hdf5_fail(MG_EINVAL, "hdf5: a name of %lld bytes in %s, room is for %lld", (long long)length, path, (long long)size - 1);
   H5Lget_name_by_idx(group, ".", H5_INDEX_NAME, H5_ITER_INC, index, name, (size_t)size, H5P_DEFAULT);
-  H5L_info_t link;
-  if (H5Lget_info_by_idx(group, ".", H5_INDEX_NAME, H5_ITER_INC, index, &link, H5P_DEFAULT) < 0 || link.type != H5L_TYPE_HARD)
+  hdf5_link link;
+  if (hdf5_link_at(group, ".", H5_INDEX_NAME, H5_ITER_INC, index, &link, H5P_DEFAULT) < 0 || link.type != H5L_TYPE_HARD)
     return hdf5_fail(MG_EINVAL, "hdf5: \"%s\" in %s is a link; a model file may not hold links", name, path);
+  HDF5_TRY(hdf5_check_object(file, link.u.address, name));
   hid_t child = H5Oopen_by_idx(group, ".", H5_INDEX_NAME, H5_ITER_INC, index, H5P_DEFAULT);
   if (child < 0) return hdf5_fail(MG_EIO, "hdf5: cannot open \"%s\" in %s: %s", name, path, hdf5_reason());
   *is_group = H5Iget_type(child) == H5I_GROUP;
@@ -241,7 +274,7 @@ mg_status mg_hdf5_child(char *name, int64_t size, int32_t *is_group, mg_hdf5 *fi
   int64_t count = 0;
   if (!name || size < 1 || !is_group) return hdf5_fail(MG_EINVAL, "hdf5 child: name, size or is_group is missing");
   HDF5_TRY(open_group(&id, &count, file, group));
-  mg_status status = index >= 0 && index < count ? read_child(name, size, is_group, id, group, (hsize_t)index)
+  mg_status status = index >= 0 && index < count ? read_child(name, size, is_group, file, id, group, (hsize_t)index)
                                                  : hdf5_fail(MG_EINVAL, "hdf5 child: %s has %lld children, none at %lld", group,
                                                              (long long)count, (long long)index);
   H5Oclose(id);

@@ -42,8 +42,8 @@ static mg_status read_text(char *text, int64_t capacity, int64_t *size, hid_t at
   if (H5Tget_class(type) != H5T_STRING || H5Sget_simple_extent_npoints(space) != 1)
     status = hdf5_fail(MG_EDTYPE, "hdf5: attribute %s is not one text", name);
   else if (H5Tis_variable_str(type) != 0)
-    status = hdf5_fail(MG_EUNSUPPORTED, "hdf5: attribute %s is text of variable length, which is not read since a damaged file could "
-                       "crash libhdf5 by it; save the file anew with text of fixed length", name);
+    status = hdf5_fail(MG_EUNSUPPORTED, "hdf5: attribute %s is text of variable length, which is not read since a damaged file "
+                       "could crash libhdf5 by it; save the file anew with text of fixed length", name);
   else status = read_fixed(text, capacity, size, attribute, type, name);
   H5Sclose(space);
   H5Tclose(type);

@@ -350,6 +350,8 @@ MG_API mg_status mg_gru_explain(mg_plan *plan /*[out]*/, const mg_gru_args *args
 
 /* ---- HDF5 files: in the library moongate/hdf5, which is loaded on first use; messages come from mg_hdf5_error ------------- */
 
+/* Read are files in the format of before HDF5 1.8, as h5py and Keras write them: whole datasets in one piece, hard links. Every
+ * structure is checked before libhdf5 sees it; damage is MG_EIO, chunks, filters and later formats are MG_EUNSUPPORTED. */
 typedef struct mg_hdf5 mg_hdf5;
 enum { MG_INT64 = 5, MG_UINT32 = 6, MG_STRING = 7 }; /* in files only */
 MG_API int32_t mg_hdf5_abi(void);
@@ -366,8 +368,8 @@ MG_API mg_status mg_hdf5_shape(int32_t *dtype, int32_t *ndim, int64_t *shape /*[
 MG_API mg_status mg_hdf5_read(void *data, int64_t bytes, mg_hdf5 *file, const char *dataset, int32_t dtype); /* converts to dtype */
 MG_API mg_status mg_hdf5_write(mg_hdf5 *file, const char *dataset, int32_t dtype, int32_t ndim, const int64_t *shape,
                                const void *data);
-/* String attributes: the text's size in bytes without the final NUL goes to *size; text may be NULL to ask for it. Texts are of fixed
- * length, UTF-8, at most 60000 bytes; one of variable length is MG_EUNSUPPORTED, since a damaged one can crash libhdf5. */
+/* String attributes: the text's size in bytes without the final NUL goes to *size; text may be NULL to ask for it. Texts are of
+ * fixed length, UTF-8, at most 60000 bytes; one of variable length is MG_EUNSUPPORTED, since a damaged one can crash libhdf5. */
 MG_API mg_status mg_hdf5_read_attribute(char *text /*[capacity][opt]*/, int64_t capacity, int64_t *size, mg_hdf5 *file,
                                         const char *object, const char *name);
 MG_API mg_status mg_hdf5_write_attribute(mg_hdf5 *file, const char *object, const char *name, const char *text);
