@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { TEXT_SIZE = 1024, LONGEST_NAME = 1024, DEEPEST = 64 };
+enum { TEXT_SIZE = 1024, DEEPEST = 64 };
 
 /* The addresses from the root to where a walk is: none may come again. */
 typedef struct trail {
@@ -138,7 +138,7 @@ mg_status mg_hdf5_close(mg_hdf5 *file) {
 static int next_part(char *name, const char **path) {
   size_t length = strcspn(*path, "/");
   if (length == 0) return **path == 0 ? 0 : -1;
-  if (length >= LONGEST_NAME || (length == 1 && **path == '.')) return -1;
+  if (length >= HDF5_LONGEST_NAME || (length == 1 && **path == '.')) return -1;
   memcpy(name, *path, length);
   name[length] = 0;
   *path += length;
@@ -180,7 +180,7 @@ static mg_status step_into(hid_t *group, mg_hdf5 *file, trail *way, const char *
 }
 
 static mg_status walk(hid_t *object, mg_hdf5 *file, const char *path, const char *end, int make) {
-  char name[LONGEST_NAME];
+  char name[HDF5_LONGEST_NAME];
   const char *rest = path + 1;
   trail way = {.at = {file->root}, .length = 1};
   hid_t at = H5Gopen2(file->id, "/", H5P_DEFAULT);
@@ -211,7 +211,7 @@ mg_status hdf5_check_writable(mg_hdf5 *file, const char *path) {
 mg_status hdf5_parent(hid_t *group, const char **name, mg_hdf5 *file, const char *path) {
   HDF5_TRY(check_path(file, path));
   const char *last = strrchr(path, '/') + 1;
-  if (!*last || strcmp(last, ".") == 0 || strlen(last) >= LONGEST_NAME)
+  if (!*last || strcmp(last, ".") == 0 || strlen(last) >= HDF5_LONGEST_NAME)
     return hdf5_fail(MG_EINVAL, "hdf5: path \"%.200s\" has no name at its end", path);
   HDF5_TRY(walk(group, file, path, last, 1));
   *name = last;

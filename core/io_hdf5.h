@@ -7,6 +7,11 @@
 
 #include "moongate.h"
 
+enum {
+  HDF5_LONGEST_NAME = 1024,
+  HDF5_NEVER_WRITTEN_BYTES = 1 << 20, /* what a dataset may claim that was never written and holds only its fill value */
+};
+
 struct mg_hdf5 {
   hid_t id;
   int64_t bytes; /* of the file when it was opened */

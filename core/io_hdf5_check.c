@@ -70,8 +70,9 @@ static mg_status check_dataset(const hdf5_header *header) {
   if (header->has_group || !header->has_type || !header->has_space) return hdf5_damaged(header->path, "a dataset");
   if (header->fill_size != 0 && header->fill_size != header->type_size) return hdf5_damaged(header->path, "a fill value");
   if (__builtin_mul_overflow(header->elements, header->type_size, &claimed)) claimed = UINT64_MAX;
-  return header->stored == HDF5_NOWHERE || claimed == header->stored || claimed > (uint64_t)header->file->bytes
-             ? MG_OK : hdf5_damaged(header->path, "the size of the data");
+  int refused_later = claimed > (uint64_t)header->file->bytes && claimed > HDF5_NEVER_WRITTEN_BYTES; /* with both sizes named */
+  return header->stored == HDF5_NOWHERE || claimed == header->stored || refused_later ? MG_OK
+                                                                                      : hdf5_damaged(header->path, "the size of the data");
 }
 
 mg_status hdf5_check_header(hdf5_header *header, uint64_t address) {
@@ -96,7 +97,7 @@ typedef struct group {
   const mg_hdf5 *file;
   const char *path;
   uint8_t *names;
-  uint64_t size;
+  uint64_t size, lists; /* bytes of the names; of the lists so far */
   uint64_t right[DEEPEST_TREE + 1], before[DEEPEST_TREE + 1]; /* by level: what the node seen last has at its right, and itself */
 } group;
 
@@ -127,14 +128,17 @@ static mg_status read_names(group *g, uint64_t address) {
 }
 
 static int is_name(const group *g, uint64_t offset) {
-  return offset < g->size && memchr(g->names + offset, 0, g->size - offset) != NULL;
+  if (offset >= g->size) return 0;
+  uint64_t rest = g->size - offset;
+  return memchr(g->names + offset, 0, rest < HDF5_LONGEST_NAME ? rest : HDF5_LONGEST_NAME) != NULL;
 }
 
-static mg_status check_list(const group *g, uint64_t address) {
+static mg_status check_list(group *g, uint64_t address) {
   uint64_t room = 2 * (uint64_t)g->file->leaf_k;
   uint8_t *list = hdf5_bytes(g->file, address, 8 + 40 * room);
   uint64_t count = list ? hdf5_number(list + 6, 2) : 0;
-  int good = list && memcmp(list, "SNOD\1", 5) == 0 && count <= room;
+  g->lists += 8 + 40 * room; /* more than the file holds: some list is in the tree more than once */
+  int good = list && memcmp(list, "SNOD\1", 5) == 0 && count <= room && g->lists <= (uint64_t)g->file->bytes;
   for (uint64_t i = 0; good && i < count; i++) {
     const uint8_t *entry = list + 8 + 40 * i;
     uint64_t cached = hdf5_number(entry + 16, 4);

@@ -5,9 +5,6 @@
 
 #include "io_hdf5.h"
 
-/* A dataset that was never written holds only its fill value. */
-enum { NEVER_WRITTEN_BYTES = 1 << 20 };
-
 static hid_t memory_type(int32_t dtype) {
   switch (dtype) {
     case MG_FLOAT32: return H5T_NATIVE_FLOAT;
@@ -91,7 +88,7 @@ static mg_status check_storage(const dataset *d, const mg_hdf5 *file, const char
   if (!file->writable && stored > (hsize_t)file->bytes)
     return hdf5_fail(MG_EIO, "hdf5: %s claims %llu bytes in a file of %lld; the file is damaged or cut short", path,
                      (unsigned long long)stored, (long long)file->bytes);
-  if (claimed > NEVER_WRITTEN_BYTES && (uint64_t)claimed > stored)
+  if (claimed > HDF5_NEVER_WRITTEN_BYTES && (uint64_t)claimed > stored)
     return hdf5_fail(MG_EINVAL, "hdf5: %s claims %lld bytes but the file holds only %llu of it", path, (long long)claimed,
                      (unsigned long long)stored);
   return MG_OK;

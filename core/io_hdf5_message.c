@@ -124,6 +124,7 @@ static mg_status check_fill(hdf5_header *header, int old, const uint8_t *body, u
   if (!given) return MG_OK;
   uint64_t length = at + 4 <= size ? hdf5_number(body + at, 4) : UINT64_MAX;
   if (length > size - at - 4 || at + 4 > size) return hdf5_damaged(header->path, "a fill value");
+  if (length != 0 && header->fill_size != 0 && header->fill_size != length) return hdf5_damaged(header->path, "a fill value");
   if (length != 0) header->fill_size = length;
   return MG_OK;
 }

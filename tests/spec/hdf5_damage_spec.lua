@@ -96,6 +96,23 @@ describe("a damaged file", function()
     refuses("not an HDF5 file", text:sub(1, 50))
   end)
 
+  it("is refused for data that are not what their shape or fill value says", function()
+    for name, expected in pairs { ["damaged_compact.h5"] = "the size of the data", ["damaged_fill.h5"] = "a fill value" } do
+      refuses(expected, read(DATA .. name), function(file) return file:read_numbers("/layers/dense/vars/0", 1e6) end)
+    end
+  end)
+
+  it("is refused for a list of names that many entries of a tree share", function()
+    local text = small()
+    local tree, list = text:find("TREE", 1, true), text:find("SNOD", 1, true)
+    local child, count = value(text, tree + 32, 8), 32
+    assert.equal(list - 1, child)
+    local entries = {}
+    for i = 1, count do entries[i] = number(0, 8) .. number(child, 8) end
+    local shared = put(put(text, tree + 6, number(count, 2)), tree + 24, table.concat(entries))
+    refuses("a list of names", shared)
+  end)
+
   -- A generator of its own (Lehmer's of Park and Miller, 1988), so that every run sees the same files.
   it("is read or refused, never a crash", function()
     local state = 2026
