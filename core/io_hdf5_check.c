@@ -71,8 +71,8 @@ static mg_status check_dataset(const hdf5_header *header) {
   if (header->fill_size != 0 && header->fill_size != header->type_size) return hdf5_damaged(header->path, "a fill value");
   if (__builtin_mul_overflow(header->elements, header->type_size, &claimed)) claimed = UINT64_MAX;
   int refused_later = claimed > (uint64_t)header->file->bytes && claimed > HDF5_NEVER_WRITTEN_BYTES; /* with both sizes named */
-  return header->stored == HDF5_NOWHERE || claimed == header->stored || refused_later ? MG_OK
-                                                                                      : hdf5_damaged(header->path, "the size of the data");
+  if (header->stored == HDF5_NOWHERE || claimed == header->stored || refused_later) return MG_OK;
+  return hdf5_damaged(header->path, "the size of the data");
 }
 
 mg_status hdf5_check_header(hdf5_header *header, uint64_t address) {
