@@ -16,6 +16,17 @@ local function append(list, more)
   return list
 end
 
+-- The layers directly in a layer: children that are layers, and those in children that are lists.
+local function inner_layers(layer)
+  local list = {}
+  for _, child in ipairs(layer:children()) do
+    for _, object in ipairs(child[2].is_layer and { child[2] } or child[2]) do
+      if object.is_layer then list[#list + 1] = object end
+    end
+  end
+  return list
+end
+
 -- The layer's own variables first, trainable ones before the others, then those of its children, as Keras orders them.
 local function all_variables(layer)
   local list = {}
@@ -24,9 +35,7 @@ local function all_variables(layer)
       if v.weight_kind == wanted then list[#list + 1] = v end
     end
   end
-  for _, child in ipairs(layer:children()) do
-    if child[2].is_layer then append(list, all_variables(child[2])) end
-  end
+  for _, inner in ipairs(inner_layers(layer)) do append(list, all_variables(inner)) end
   return list
 end
 
@@ -74,6 +83,11 @@ function Weighted:children()
   return {}
 end
 
+--- The layers directly in this one, in order.
+---@return table[]
+---@package
+function Weighted:inner_layers() return inner_layers(self) end
+
 function Weighted.getters:weights() return all_variables(self) end
 function Weighted.getters:variables() return all_variables(self) end
 function Weighted.getters:trainable_weights() return self.trainable and select_variables(all_variables(self), true) or {} end
@@ -89,9 +103,7 @@ function Weighted.setters:trainable(value)
   check.type(self:title(), "trainable", value, "boolean")
   rawset(self, "is_trainable", value)
   for _, v in ipairs(self.variables_list) do v:set_trainable(value and v.weight_kind) end
-  for _, child in ipairs(self:children()) do
-    if child[2].is_layer then child[2].trainable = value end
-  end
+  for _, inner in ipairs(inner_layers(self)) do inner.trainable = value end
 end
 
 --- Copies of all weights, in order.
@@ -144,18 +156,14 @@ function Weighted:add_loss(loss) self.loss_list[#self.loss_list + 1] = loss end
 ---@package
 function Weighted:clear_losses()
   self.loss_list = {}
-  for _, child in ipairs(self:children()) do
-    if child[2].is_layer then child[2]:clear_losses() end
-  end
+  for _, inner in ipairs(inner_layers(self)) do inner:clear_losses() end
 end
 
 --- The terms of the last call, of this layer and those in it.
 ---@package
 function Weighted:call_losses()
   local list = append({}, self.loss_list)
-  for _, child in ipairs(self:children()) do
-    if child[2].is_layer then append(list, child[2]:call_losses()) end
-  end
+  for _, inner in ipairs(inner_layers(self)) do append(list, inner:call_losses()) end
   return list
 end
 

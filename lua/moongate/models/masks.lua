@@ -27,9 +27,7 @@ end
 
 local function each_layer(layer, visit)
   visit(layer)
-  for _, child in ipairs(layer:children()) do
-    if child[2].is_layer then each_layer(child[2], visit) end
-  end
+  for _, inner in ipairs(layer:inner_layers()) do each_layer(inner, visit) end
 end
 
 -- Stored states of stateful layers, to be put back: looking changes nothing.
