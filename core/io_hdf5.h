@@ -16,7 +16,8 @@ struct mg_hdf5 {
   hid_t id;
   int64_t bytes; /* of the file when it was opened */
   int writable;
-  int descriptor; /* for looking at the file before libhdf5 does; -1 when writing */
+  int descriptor; /* for looking at the file before libhdf5 does; -1 when writing or in memory */
+  uint8_t *image; /* the bytes of a file that was opened in memory, or NULL */
   uint32_t leaf_k, internal_k; /* sizes of the groups' nodes */
   uint64_t root;
   uint64_t checked[256]; /* addresses of objects that were looked at, each in its slot */
@@ -54,6 +55,8 @@ typedef H5L_info_t hdf5_link;
 /* Opens the object at "/a/b" by hard links only: soft, external and user-defined links lead out of what this file says it holds.
  * Close with H5Oclose. */
 mg_status hdf5_object(hid_t *object, mg_hdf5 *file, const char *path);
+/* Where the header of the object is, in a file that is read. */
+mg_status hdf5_address(uint64_t *address, mg_hdf5 *file, const char *path);
 /* The group that holds the path's last part, made with its parents when missing; *name is that part. */
 mg_status hdf5_parent(hid_t *group, const char **name, mg_hdf5 *file, const char *path);
 mg_status hdf5_check_writable(mg_hdf5 *file, const char *path);

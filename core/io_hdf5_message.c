@@ -1,10 +1,10 @@
 /* io_hdf5_message.c: the messages of an object header, before libhdf5 decodes them. What is no part of a model file is refused. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "io_hdf5_check.h"
 
 enum { LARGEST_RANK = 32, LARGEST_ELEMENT = 1 << 16 };
-enum { KIND_INTEGER = 0, KIND_FLOAT = 1, KIND_STRING = 3, KIND_ENUM = 8, KIND_VARIABLE = 9 };
 
 static uint64_t padded(uint64_t size) { return (size + 7) & ~(uint64_t)7; }
 
@@ -61,7 +61,7 @@ static mg_status check_type(uint64_t *element, const char *path, const uint8_t *
       break;
     case KIND_FLOAT: good = size >= 20 && is_ieee(body); break;
     case KIND_VARIABLE: /* of text: of bytes or characters */
-      good = size >= 16 && *element == 16 && (body[1] & 15) == 1 && hdf5_number(body + 12, 4) == 1 &&
+      good = size >= 16 && *element == HDF5_REFERENCE_BYTES && (body[1] & 15) == 1 && hdf5_number(body + 12, 4) == 1 &&
              ((body[8] & 15) == KIND_STRING || ((body[8] & 15) == KIND_INTEGER && size >= 20));
       return good ? check_type(&(uint64_t){0}, path, body + 8, size - 8) : hdf5_damaged(path, "a type of variable length");
     default: break;
@@ -71,20 +71,34 @@ static mg_status check_type(uint64_t *element, const char *path, const uint8_t *
 
 /* ---- attributes: version, sizes of name, type and shape; then these and the value ---- */
 
-static mg_status check_attribute(const char *path, const uint8_t *body, uint64_t size) {
+mg_status hdf5_parse_attribute(hdf5_attribute *out, const char *path, const uint8_t *body, uint64_t size) {
   if (size < 16 || body[0] < 1 || body[0] > 3 || body[1] != 0) return hdf5_damaged(path, "an attribute");
-  uint64_t at = body[0] == 3 ? 9 : 8, element = 0, count = 0, bytes, part[3];
+  uint64_t at = body[0] == 3 ? 9 : 8, bytes, part[3];
   for (int i = 0; i < 3; i++) part[i] = hdf5_number(body + 2 + 2 * i, 2);
   uint64_t name = part[0];
   for (int i = 0; i < 3; i++)
     if (body[0] == 1) part[i] = padded(part[i]);
   if (at + part[0] + part[1] + part[2] > size || name < 2 || !memchr(body + at, 0, name))
     return hdf5_damaged(path, "an attribute");
-  HDF5_TRY(check_type(&element, path, body + at + part[0], part[1]));
-  HDF5_TRY(check_space(&count, path, body + at + part[0] + part[1], part[2]));
+  out->name = body + at;
+  out->type = body + at + part[0];
+  HDF5_TRY(check_type(&out->element, path, out->type, part[1]));
+  HDF5_TRY(check_space(&out->count, path, out->type + part[1], part[2]));
   at += part[0] + part[1] + part[2];
-  int misfit = __builtin_mul_overflow(element, count, &bytes) || bytes > size - at;
+  out->value = body + at;
+  int misfit = __builtin_mul_overflow(out->element, out->count, &bytes) || bytes > size - at;
   return misfit ? hdf5_damaged(path, "the value of an attribute") : MG_OK;
+}
+
+static mg_status check_attribute(hdf5_header *header, const uint8_t *body, uint64_t size) {
+  hdf5_attribute parsed;
+  HDF5_TRY(hdf5_parse_attribute(&parsed, header->path, body, size));
+  if (!header->wanted || header->attribute || strcmp((const char *)parsed.name, header->wanted) != 0) return MG_OK;
+  header->attribute = malloc(size);
+  if (!header->attribute) return hdf5_fail(MG_ENOMEM, "hdf5: out of memory");
+  memcpy(header->attribute, body, size);
+  header->attribute_size = size;
+  return MG_OK;
 }
 
 /* ---- where the data are, and what is there when nothing was written ---- */
@@ -151,7 +165,7 @@ mg_status hdf5_check_message(hdf5_header *header, unsigned kind, const uint8_t *
     case 0x0b:
       return hdf5_fail(MG_EUNSUPPORTED, "hdf5: %s is packed, which is not read; write it in one piece as it is (h5repack -f NONE "
                        "-l CONTI)", header->path);
-    case 0x0c: return check_attribute(header->path, body, size);
+    case 0x0c: return check_attribute(header, body, size);
     case 0x0e: return size >= 16 ? MG_OK : hdf5_damaged(header->path, "a time");
     case 0x12: return size >= 8 && body[0] == 1 ? MG_OK : hdf5_damaged(header->path, "a time");
     case 0x11:

@@ -1,7 +1,7 @@
 # The one list of Debian packages, and what installs them; sourced by examples/quickstart.sh, tests/run.sh and .ci/run.
 
 # to build and run; fortunes is the text that the main example learns
-BUILD_PACKAGES="gcc libc6-dev make cmake pkg-config libopenblas-dev libhdf5-dev libedit2 luajit fortunes"
+BUILD_PACKAGES="gcc libc6-dev make cmake pkg-config libopenblas-dev libhdf5-dev libzip-dev libedit2 luajit fortunes"
 # to run the specs
 TEST_PACKAGES="lua-busted lua-filesystem"
 # for the rest of .ci/run

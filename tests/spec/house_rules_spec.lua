@@ -168,14 +168,15 @@ end)
 -- ---- The libraries ------------------------------------------------------------------------------------------------------
 
 local function declared()
-  local core, hdf5 = {}, {}
+  local core, hdf5, zip = {}, {}, {}
   for name in read("core/moongate.h"):gmatch("\nMG_API[^;]-%f[%w_](mg_[%w_]+)%(") do
-    local list = name:match("^mg_hdf5_") and hdf5 or core
+    local list = name:match("^mg_hdf5_") and hdf5 or name:match("^mg_zip_") and zip or core
     list[#list + 1] = name
   end
   table.sort(core)
   table.sort(hdf5)
-  return core, hdf5
+  table.sort(zip)
+  return core, hdf5, zip
 end
 
 local function exported(library)
@@ -211,6 +212,10 @@ describe("the libraries", function()
 
   it("hdf5.so exports the mg_hdf5 functions of the header and nothing else", function()
     same_names(select(2, declared()), exported("hdf5.so"))
+  end)
+
+  it("zip.so exports the mg_zip functions of the header and nothing else", function()
+    same_names(select(3, declared()), exported("zip.so"))
   end)
 
   it("cdef.lua is the header's", function()

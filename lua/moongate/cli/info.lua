@@ -22,10 +22,10 @@ local function show(name, value)
   io.write(("%-12s %s\n"):format(name, value))
 end
 
-local function hdf5_line()
-  local found, message = pcall(require, "moongate.ffi.hdf5")
-  local path = package.searchpath("moongate.hdf5", package.cpath)
-  if not path then return "not built: Keras files cannot be read or written" end
+local function shim_line(name, files)
+  local found, message = pcall(require, "moongate.ffi." .. name)
+  local path = package.searchpath("moongate." .. name, package.cpath)
+  if not path then return ("not built: %s files cannot be read or written"):format(files) end
   return found and path or ("%s (%s)"):format(path, tostring(message):match("^[^\n]*"))
 end
 
@@ -39,7 +39,8 @@ return function()
   show("modules", package.searchpath("moongate", package.path) or "?")
   show("library", runtime.library or mapped("moongate/core"))
   show("compiler", runtime.compiler)
-  show("hdf5", hdf5_line())
+  show("hdf5", shim_line("hdf5", "Keras"))
+  show("zip", shim_line("zip", ".keras and .npz"))
   show("blas", ("%s (%s)"):format(runtime.blas, mapped("openblas") or mapped("blas") or "path unknown"))
   show("processor", ("%s, %d processors for this process"):format(runtime.cpu, runtime.processors))
   show("features", runtime.features)

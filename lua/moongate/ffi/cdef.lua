@@ -333,20 +333,38 @@ enum { MG_INT64 = 5, MG_UINT32 = 6, MG_STRING = 7 }; /* in files only */
 int32_t mg_hdf5_abi(void);
 const char *mg_hdf5_error(void);
 mg_status mg_hdf5_open(mg_hdf5 **out, const char *path);   /* for reading */
-mg_status mg_hdf5_create(mg_hdf5 **out, const char *path); /* for writing; replaces */
+mg_status mg_hdf5_open_image(mg_hdf5 **out, const void *data, int64_t bytes); /* a file in memory, which is copied */
+mg_status mg_hdf5_create(mg_hdf5 **out, const char *path /*[opt] in memory without*/); /* for writing; replaces */
+mg_status mg_hdf5_image(void *data /*[capacity][opt]*/, int64_t capacity, int64_t *bytes, mg_hdf5 *file); /* what was made */
 mg_status mg_hdf5_close(mg_hdf5 *file);                    /* writes out; the handle is gone whatever it returns */
 /* Paths are "/a/b". Children of a group in name order: index from 0, MG_EINVAL past the end. */
 mg_status mg_hdf5_children(int64_t *count, mg_hdf5 *file, const char *group);
-mg_status mg_hdf5_child(char *name /*[size]; MG_EINVAL when too short*/, int64_t size, int32_t *is_group, mg_hdf5 *file,
-                               const char *group, int64_t index);
+mg_status mg_hdf5_child(char *name /*[size]; MG_EINVAL when too short*/, int64_t size, int32_t *is_group, uint64_t *address,
+                               mg_hdf5 *file, const char *group, int64_t index);
 mg_status mg_hdf5_make_group(mg_hdf5 *file, const char *group); /* parents too; an existing one is fine */
 mg_status mg_hdf5_shape(int32_t *dtype, int32_t *ndim, int64_t *shape /*[MG_MAX_DIMS]*/, mg_hdf5 *file, const char *dataset);
 mg_status mg_hdf5_read(void *data, int64_t bytes, mg_hdf5 *file, const char *dataset, int32_t dtype); /* converts to dtype */
 mg_status mg_hdf5_write(mg_hdf5 *file, const char *dataset, int32_t dtype, int32_t ndim, const int64_t *shape,
                                const void *data);
-/* String attributes: the text's size in bytes without the final NUL goes to *size; text may be NULL to ask for it. Texts are of
- * fixed length, UTF-8, at most 60000 bytes; one of variable length is MG_EUNSUPPORTED, since a damaged one can crash libhdf5. */
-mg_status mg_hdf5_read_attribute(char *text /*[capacity][opt]*/, int64_t capacity, int64_t *size, mg_hdf5 *file,
-                                        const char *object, const char *name);
+/* Attributes of text: *count texts, each ended by 0, *size bytes together; text may be NULL to ask for them. An empty list of any
+ * kind is no texts. Written is one text, UTF-8, at most 60000 bytes. */
+mg_status mg_hdf5_read_texts(char *text /*[capacity][opt]*/, int64_t capacity, int64_t *size, int64_t *count, mg_hdf5 *file,
+                                    const char *object, const char *name);
 mg_status mg_hdf5_write_attribute(mg_hdf5 *file, const char *object, const char *name, const char *text);
+
+/* ---- Zip archives: in the library moongate/zip, which is loaded on first use; messages come from mg_zip_error -------------- */
+
+/* Read are stored and deflated entries; sizes are checked against the file's before they are believed. */
+typedef struct mg_zip mg_zip;
+int32_t mg_zip_abi(void);
+const char *mg_zip_error(void);
+mg_status mg_zip_open(mg_zip **out, const char *path);   /* for reading */
+mg_status mg_zip_create(mg_zip **out, const char *path); /* for writing; replaces */
+mg_status mg_zip_close(mg_zip *file);                    /* writes out; the handle is gone whatever it returns */
+mg_status mg_zip_discard(mg_zip *file);                  /* the same without writing */
+mg_status mg_zip_count(int64_t *count, mg_zip *file);
+mg_status mg_zip_entry(char *name /*[capacity]*/, int64_t capacity, int64_t *bytes, mg_zip *file, int64_t index);
+mg_status mg_zip_read(void *data, int64_t bytes, mg_zip *file, int64_t index); /* whole; the checksum must fit */
+/* `data` must stay as they are until the file is closed. packed: deflated instead of stored. */
+mg_status mg_zip_add(mg_zip *file, const char *name, const void *data, int64_t bytes, int32_t packed);
 ]==]

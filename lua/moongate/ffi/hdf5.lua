@@ -42,12 +42,13 @@ local function answer(status)
 end
 
 local handle = ffi.new("mg_hdf5 *[1]")
+local function own()
+  -- A file that nobody closed is closed with its handle.
+  return setmetatable({ handle = ffi.gc(handle[0], function(h) library.mg_hdf5_close(h) end) }, File)
+end
 local function start(operation, path)
   if library[operation](handle, path) ~= 0 then return failure() end
-  local file = setmetatable({ path = path }, File)
-  -- A file that nobody closed is closed with its handle.
-  file.handle = ffi.gc(handle[0], function(h) library.mg_hdf5_close(h) end)
-  return file
+  return own()
 end
 
 --- Opens a file for reading
@@ -68,6 +69,35 @@ function hdf5.create(path)
   return start("mg_hdf5_create", path)
 end
 
+--- Opens a file that is in memory, which is copied
+---@param data cdata
+---@param bytes integer
+---@return table|nil file, string? message
+function hdf5.open_image(data, bytes)
+  local found, message = load()
+  if not found then return nil, message end
+  if library.mg_hdf5_open_image(handle, data, bytes) ~= 0 then return failure() end
+  return own()
+end
+
+--- Makes a file in memory; `image` tells what it holds
+---@return table|nil file, string? message
+function hdf5.create_image()
+  local found, message = load()
+  if not found then return nil, message end
+  return start("mg_hdf5_create", nil)
+end
+
+--- The bytes of a file that was made in memory: an array for writing out, and its length
+---@return cdata|nil, integer|string
+function File:image()
+  local size = ffi.new("int64_t[1]")
+  if library.mg_hdf5_image(nil, 0, size, self.handle) ~= 0 then return failure() end
+  local data = ffi.new("uint8_t[?]", size[0])
+  if library.mg_hdf5_image(data, size[0], size, self.handle) ~= 0 then return failure() end
+  return data, tonumber(size[0])
+end
+
 --- Writes out and closes. The file is gone whatever this says.
 ---@return boolean|nil, string?
 function File:close()
@@ -77,20 +107,21 @@ function File:close()
   return answer(library.mg_hdf5_close(h))
 end
 
---- The names in a group, sorted, and which of them are groups
+--- The names in a group, sorted, which of them are groups, and what tells one object from another
 ---@param group string "/a/b"
 ---@return string[]|nil names, table|string is_group by name, or the message
+---@return table identities by name; two names of one object have the same
 function File:children(group)
   local count, is_group = ffi.new("int64_t[1]"), ffi.new("int32_t[1]")
-  local text = ffi.new("char[?]", NAME_BYTES)
+  local text, address = ffi.new("char[?]", NAME_BYTES), ffi.new("uint64_t[1]")
   if library.mg_hdf5_children(count, self.handle, group) ~= 0 then return failure() end
-  local names, groups = {}, {}
+  local names, groups, identities = {}, {}, {}
   for i = 0, tonumber(count[0]) - 1 do
-    if library.mg_hdf5_child(text, NAME_BYTES, is_group, self.handle, group, i) ~= 0 then return failure() end
+    if library.mg_hdf5_child(text, NAME_BYTES, is_group, address, self.handle, group, i) ~= 0 then return failure() end
     local name = ffi.string(text)
-    names[i + 1], groups[name] = name, is_group[0] ~= 0
+    names[i + 1], groups[name], identities[name] = name, is_group[0] ~= 0, tonumber(address[0])
   end
-  return names, groups
+  return names, groups, identities
 end
 
 --- Makes a group and its parents; one that is there is fine
@@ -166,14 +197,29 @@ function File:write_bytes(dataset, text)
   return self:write(dataset, "uint8", { #text }, ffi.cast("const uint8_t *", text))
 end
 
+--- The texts in an attribute of a group or dataset: a list of one for a single text
+---@return string[]|nil, string?
+function File:texts(object, name)
+  local size, count = ffi.new("int64_t[1]"), ffi.new("int64_t[1]")
+  if library.mg_hdf5_read_texts(nil, 0, size, count, self.handle, object, name) ~= 0 then return failure() end
+  local room = size[0]
+  local text = ffi.new("char[?]", room + 1)
+  if library.mg_hdf5_read_texts(text, room, size, count, self.handle, object, name) ~= 0 then return failure() end
+  local list, at = {}, 0
+  for i = 1, tonumber(count[0]) do
+    list[i] = ffi.string(text + at)
+    at = at + #list[i] + 1
+  end
+  return list
+end
+
 --- A text attribute of a group or dataset
 ---@return string|nil, string?
 function File:attribute(object, name)
-  local size = ffi.new("int64_t[1]")
-  if library.mg_hdf5_read_attribute(nil, 0, size, self.handle, object, name) ~= 0 then return failure() end
-  local text = ffi.new("char[?]", size[0] + 1)
-  if library.mg_hdf5_read_attribute(text, size[0] + 1, size, self.handle, object, name) ~= 0 then return failure() end
-  return ffi.string(text, size[0])
+  local list, message = self:texts(object, name)
+  if not list then return nil, message end
+  if #list ~= 1 then return nil, ("hdf5: attribute %s is not one text but %d"):format(name, #list) end
+  return list[1]
 end
 
 --- Sets a text attribute of a group or dataset
