@@ -4,6 +4,7 @@
 local check = require "moongate.check"
 local class = require "moongate.class"
 local create = require "moongate.tensor_create"
+local defaults = require "moongate.compat.defaults"
 local json = require "moongate.json"
 local null = require "moongate.null"
 local ops = require "moongate.ops"
@@ -95,6 +96,9 @@ elementwise("gelu", "gelu", { { "approximate", false } }, function(o)
   return { kind = o.approximate and "gelu_tanh" or "gelu" }
 end)
 elementwise("hard_sigmoid", "hard_sigmoid", nil, function() return { kind = "hard_sigmoid", a = 1 / 6, b = 0.5 } end)
+-- Keras 1 and 2 call this one hard_sigmoid: clip(0.2 x + 0.5, 0, 1). Configs and files of those versions mean it.
+activations.keras2_hard_sigmoid = registry:register("keras2_hard_sigmoid", Activation("hard_sigmoid", { options = {},
+  spec = function() return { kind = "hard_sigmoid", a = 0.2, b = 0.5 } end }))
 for _, name in ipairs { "hard_shrink", "soft_shrink" } do
   elementwise(name, name, { { "threshold", 0.5 } }, function(o) return { kind = name, a = o.threshold } end)
 end
@@ -143,9 +147,17 @@ define("sparsemax", { options = AXIS, apply = sparsemax })
 
 local NONE = activations.linear
 
---- The activation of a name, config, object or function; nil and null are linear.
+--- The activation of a name, config, object or function; nil and null are linear. dialect: that of the config which has the name;
+--- without one, mg.compat.use says what hard_sigmoid is.
 ---@param identifier any
-function activations.get(identifier) return registry:get(identifier) or NONE end
+---@param dialect? string "keras3", "tf2" or "compat.v1"
+function activations.get(identifier, dialect)
+  if identifier == "hard_sigmoid" then
+    local old = dialect and dialect ~= "keras3" or not dialect and defaults.get("hard_sigmoid") == "keras2"
+    return old and activations.keras2_hard_sigmoid or activations.hard_sigmoid
+  end
+  return registry:get(identifier) or NONE
+end
 
 --- An activation as configs carry it: its name, or an object when it has options of its own.
 ---@param activation table|function
@@ -178,9 +190,9 @@ end
 ---@param f function
 function activations.register(name, f) return registry:register(name, f) end
 
-activations.codec = { decode = function(value)
+activations.codec = { decode = function(value, where)
   if type(value) == "table" and value ~= null and not value.is and value.class_name then return activations.deserialize(value) end
-  return activations.get(value)
+  return activations.get(value, where and where.dialect)
 end, encode = activations.serialize }
 
 return activations

@@ -16,8 +16,20 @@ local function fits(entry, shape, dtype, rate, count, training)
   return shapes.equal(entry.shape, shape)
 end
 
-local function draw(cell, shape, dtype, rate, count, training)
-  local masks = {}
+-- Given masks (set_dropout_masks) stand in once for drawn ones that they fit.
+local function given(cell, slot, shape, dtype, count, training)
+  local masks = cell.dropout_preset[slot]
+  if not (masks and training and #masks == count and masks[1].dtype == dtype and shapes.equal(masks[1].shape, shape)) then
+    return nil
+  end
+  cell.dropout_preset[slot] = nil
+  return masks
+end
+
+local function draw(cell, slot, shape, dtype, rate, count, training)
+  local masks = given(cell, slot, shape, dtype, count, training)
+  if masks then return masks end
+  masks = {}
   for i = 1, count do
     masks[i] = training and cell:draw_dropout(shape, dtype, rate) or create.ones(shape, { dtype = dtype })
   end
@@ -30,7 +42,7 @@ local function masks_of(cell, slot, rate, shape, dtype, training, count)
   local cache = cell.dropout_cache
   if not fits(cache[slot], shape, dtype, rate, count, training) then
     cache[slot] = { shape = shape, dtype = dtype, rate = rate, count = count, training = training,
-      masks = draw(cell, shape, dtype, rate, count, training) }
+      masks = draw(cell, slot, shape, dtype, rate, count, training) }
   end
   return cache[slot].masks
 end
@@ -53,7 +65,7 @@ local function for_cell(cell, slot, rate, inputs, training, count)
 end
 
 -- Puts given masks where drawn ones would be.
-local function preset(cell, slot, rate, masks)
+local function preset(cell, slot, masks)
   if not masks then return end
   if tensor.is(masks) then masks = { masks } end
   for i = 1, math.max(1, type(masks) == "table" and #masks or 1) do
@@ -62,9 +74,7 @@ local function preset(cell, slot, rate, masks)
       check.fail("%s: set_dropout_masks: %s[%d] is %s, expected a tensor", cell:title(), slot, i, check.describe(mask))
     end
   end
-  local first = masks[1]
-  cell.dropout_cache[slot] = { shape = first.shape, dtype = first.dtype, rate = rate, count = #masks, training = true,
-    masks = masks }
+  cell.dropout_preset[slot], cell.dropout_cache[slot] = masks, nil
 end
 
 local methods = {}
@@ -106,13 +116,13 @@ function methods:reset_dropout_mask() self.dropout_cache.input = nil end
 --- Forgets the mask of the state.
 function methods:reset_recurrent_dropout_mask() self.dropout_cache.recurrent = nil end
 
---- Uses these masks, already scaled by 1/(1-rate), in training calls of their shape until the next reset; a whole-sequence layer
---- resets after each call.
+--- Uses these masks, already scaled by 1/(1-rate), in place of the next ones drawn for training calls of their shape: for one call
+--- of a whole-sequence layer, or for the steps of a cell until the next reset.
 ---@param masks table input = list of (B,F), recurrent = list of (B,U)
 function methods:set_dropout_masks(masks)
   masks = check.options(self:title() .. ": set_dropout_masks", masks, { "input", "recurrent" })
-  preset(self, "input", self.dropout, masks.input)
-  preset(self, "recurrent", self.recurrent_dropout, masks.recurrent)
+  preset(self, "input", masks.input)
+  preset(self, "recurrent", masks.recurrent)
 end
 
 --- The lists of masks for inputs of (batch, features) and states of (batch, units); nil where nothing is dropped.

@@ -73,13 +73,13 @@ function fields.arguments(C, ...)
       for name, v in pairs(value) do options[name] = v end
       if i < count then check.fail("%s: argument %d is %s, and nothing may follow the options", C.name, i + 1,
         check.describe((select(i + 1, ...)))) end
-    elseif value ~= nil then
+    else
       at = at + 1
-      if not C.positional[at] then
+      if value ~= nil and not C.positional[at] then
         check.fail("%s: argument %d is %s, expected a table of options; known options: %s", C.name, i, check.describe(value),
           table.concat(fields.names(C), ", "))
       end
-      options[C.positional[at]] = value
+      if value ~= nil then options[C.positional[at]] = value end
     end
   end
   return options

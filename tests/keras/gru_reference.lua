@@ -10,6 +10,7 @@ local ACTIVATIONS = {
   end,
   sigmoid = function(x) return 1 / (1 + math.exp(-x)) end,
   hard_sigmoid = function(x) return math.max(0, math.min(1, x / 6 + 0.5)) end,
+  keras2_hard_sigmoid = function(x) return math.max(0, math.min(1, 0.2 * x + 0.5)) end,
   relu = function(x) return math.max(0, x) end,
   softsign = function(x) return x / (1 + math.abs(x)) end,
   softplus = function(x) return math.max(x, 0) + math.log(1 + math.exp(-math.abs(x))) end,

@@ -28,12 +28,21 @@ end } }
 --- recurrent_initializer = "orthogonal", bias_initializer = "zeros", kernel_regularizer, recurrent_regularizer, bias_regularizer,
 --- activity_regularizer, kernel_constraint, recurrent_constraint, bias_constraint, dropout = 0, recurrent_dropout = 0, seed,
 --- return_sequences = false, return_state = false, go_backwards = false, stateful = false, unroll = false, zero_output_for_mask =
---- false, reset_after = true, implementation = 2, use_cudnn = "auto", name, dtype, trainable.
+--- false, time_major = false, reset_after = true, implementation = 2, use_cudnn = "auto", name, dtype, trainable.
 ---@param units integer
 ---@param options? table
 ---@example local sequence, state = mg.layers.GRU(4, { return_sequences = true, return_state = true })(x)
 local GRU = class("GRU", RNN)
-RNN.declare(GRU, list, { "units" })
+RNN.declare(GRU, list, { "units", "activation", "recurrent_activation", "use_bias", "kernel_initializer", "recurrent_initializer",
+  "bias_initializer", "kernel_regularizer", "recurrent_regularizer", "bias_regularizer", "activity_regularizer",
+  "kernel_constraint", "recurrent_constraint", "bias_constraint", "dropout", "recurrent_dropout", "seed", "return_sequences",
+  "return_state", "go_backwards", "stateful", "unroll", "reset_after", "use_cudnn" })
+
+-- A config in a positional place is a value, not the options.
+function GRU.takes_value(value) return value.class_name ~= nil end
+
+--- The class of the cell that a layer makes.
+GRU.cell_class = GRUCell
 
 --- Sets the fields and what follows from them.
 ---@param options table
@@ -42,7 +51,7 @@ function GRU:setup(options)
   local C = getmetatable(self).class
   local inner = fields.of(C, options, "cell")
   inner.name, inner.dtype, inner.trainable = "gru_cell", options.dtype, options.trainable
-  self.cell = GRUCell(inner)
+  self.cell = C.cell_class(inner)
   RNN.setup(self, options)
 end
 
@@ -62,11 +71,11 @@ end
 ---@return table
 ---@package
 function GRU:operation(x, states, mask, training)
-  local input_masks, recurrent_masks = self.cell:step_masks(x.shape[1], x.shape[3], x.dtype, training)
+  local input_masks, recurrent_masks = self.cell:step_masks(self:batch_of(x.shape), x.shape[3], x.dtype, training)
   local arguments = self.cell:fused_arguments(input_masks, recurrent_masks)
   arguments.x, arguments.initial_state, arguments.mask = x, states and states[1], mask
   arguments.go_backwards, arguments.return_sequences = self.go_backwards, self.return_sequences
-  arguments.zero_output_for_mask, arguments.packed = self.zero_output_for_mask, self.packed
+  arguments.zero_output_for_mask, arguments.time_major, arguments.packed = self.zero_output_for_mask, self.time_major, self.packed
   return arguments
 end
 

@@ -5,6 +5,7 @@ local check = require "moongate.check"
 local class = require "moongate.class"
 local constraints = require "moongate.constraints"
 local create = require "moongate.tensor_create"
+local defaults = require "moongate.compat.defaults"
 local dropout_mask = require "moongate.dropout_mask"
 local fields = require "moongate.fields"
 local initializers = require "moongate.initializers"
@@ -25,7 +26,7 @@ local GRUCell = class("GRUCell", Layer)
 Layer.declare(GRUCell, {
   { "units", required = true, codec = fields.positive_integer },
   { "activation", default = "tanh", codec = activations.codec },
-  { "recurrent_activation", default = "sigmoid", codec = activations.codec },
+  { "recurrent_activation", default = defaults.of "recurrent_activation", codec = activations.codec },
   { "use_bias", default = true, codec = fields.boolean },
   { "kernel_initializer", default = "glorot_uniform", codec = initializers.codec },
   { "recurrent_initializer", default = "orthogonal", codec = initializers.codec },
@@ -38,10 +39,15 @@ Layer.declare(GRUCell, {
   { "bias_constraint", codec = constraints.codec },
   { "dropout", default = 0, codec = fields.rate },
   { "recurrent_dropout", default = 0, codec = fields.rate },
-  { "reset_after", default = true, codec = fields.boolean },
+  { "reset_after", default = defaults.of "reset_after", codec = fields.boolean },
   { "seed", codec = fields.seed },
-  { "implementation", default = 2, codec = fields.choice(0, 1, 2), hidden = true },
-}, { "units" })
+  { "implementation", default = defaults.of "implementation", codec = fields.choice(0, 1, 2), hidden = true },
+}, { "units", "activation", "recurrent_activation", "use_bias", "kernel_initializer", "recurrent_initializer", "bias_initializer",
+  "kernel_regularizer", "recurrent_regularizer", "bias_regularizer", "kernel_constraint", "recurrent_constraint",
+  "bias_constraint", "dropout", "recurrent_dropout", "reset_after", "seed" })
+
+-- A config in a positional place is a value, not the options.
+function GRUCell.takes_value(value) return value.class_name ~= nil end
 
 dropout_mask.mixin(GRUCell)
 GRUCell.input_spec = { ndim = 2, what = "(batch, features)" }
@@ -51,7 +57,9 @@ GRUCell.input_spec = { ndim = 2, what = "(batch, features)" }
 ---@package
 function GRUCell:setup(options)
   Layer.setup(self, options)
-  self.dropout_cache = {}
+  self.dropout_cache, self.dropout_preset = {}, {}
+  -- As in every version of Keras: three state masks cannot go through one product.
+  if self.recurrent_dropout > 0 then self.implementation = 1 end
   self.state_size, self.output_size = self.units, self.units
   if self.dropout > 0 or self.recurrent_dropout > 0 then self.seed_generator = random.SeedGenerator(self.seed) end
 end
@@ -73,9 +81,8 @@ function GRUCell:build(shape)
 end
 
 --- How many dropout masks a step uses: three in implementation 1 (which recurrent dropout needs), else one.
-function GRUCell:mask_count()
-  return (self.implementation == 1 or self.recurrent_dropout > 0) and 3 or 1
-end
+---@package
+function GRUCell:mask_count() return self.implementation == 1 and 3 or 1 end
 
 --- A list with the zero state (batch_size, units).
 ---@param batch_size integer
@@ -93,36 +100,41 @@ function GRUCell:is_fused() return is_elementwise(self.activation) and is_elemen
 -- Columns [first, last] of gate blocks of U.
 local function blocks(weight, U, first, last) return ops.slice(weight, -1, (first - 1) * U + 1, last * U) end
 
--- The three products x_g W_g + b_g, x_g = x * masks[g].
-local function project(x, weight, bias, masks, U)
-  if not masks or #masks == 1 then
-    local all = ops.linear(masks and ops.mul(x, masks[1]) or x, weight, bias)
-    return blocks(all, U, 1, 1), blocks(all, U, 2, 2), blocks(all, U, 3, 3)
-  end
+-- The products x_g W_g + b_g of the first `gates` gates, x_g = x * masks[g]: one by one, or all in one where they share x.
+local function project(x, weight, bias, masks, U, gates, separate)
   local out = {}
-  for g = 1, 3 do out[g] = ops.linear(ops.mul(x, masks[g]), blocks(weight, U, g, g), bias and blocks(bias, U, g, g)) end
-  return out[1], out[2], out[3]
+  if separate or masks and #masks > 1 then
+    for g = 1, gates do
+      out[g] = ops.linear(masks and ops.mul(x, masks[g]) or x, blocks(weight, U, g, g), bias and blocks(bias, U, g, g))
+    end
+    return unpack(out)
+  end
+  local all = ops.linear(masks and ops.mul(x, masks[1]) or x, blocks(weight, U, 1, gates), bias and blocks(bias, U, 1, gates))
+  for g = 1, gates do out[g] = blocks(all, U, g, g) end
+  return unpack(out)
 end
 
 local function bias_row(bias, row) return bias and ops.squeeze(ops.slice(bias, 1, row, row), 1) end
 
---- One step on the tape, for activations that the fused kernel does not know. x (B,F), h (B,U) -> (B,U).
+--- One step on the tape: in implementation 1 a product for each gate, otherwise one for x and one for h, for activations that
+--- the fused kernel does not know. x (B,F), h (B,U) -> (B,U).
 ---@param x Tensor
 ---@param h Tensor (B, U)
 ---@param input_masks Tensor[]|nil
 ---@param recurrent_masks Tensor[]|nil
 ---@return Tensor
+---@package
 function GRUCell:plain_step(x, h, input_masks, recurrent_masks)
-  local U, R, after = self.units, self.recurrent_kernel, self.reset_after
+  local U, R, after, separate = self.units, self.recurrent_kernel, self.reset_after, self.implementation == 1
   local s, a = self.recurrent_activation, self.activation
-  local xz, xr, xh = project(x, self.kernel, after and bias_row(self.bias, 1) or self.bias, input_masks, U)
+  local xz, xr, xh = project(x, self.kernel, after and bias_row(self.bias, 1) or self.bias, input_masks, U, 3, separate)
   local z, c
   if after then
-    local mz, mr, mh = project(h, R, bias_row(self.bias, 2), recurrent_masks, U)
+    local mz, mr, mh = project(h, R, bias_row(self.bias, 2), recurrent_masks, U, 3, separate)
     z = s(ops.add(xz, mz))
     c = a(ops.add(xh, ops.mul(s(ops.add(xr, mr)), mh)))
   else
-    local mz, mr = project(h, R, nil, recurrent_masks, U)
+    local mz, mr = project(h, R, nil, recurrent_masks, U, 2, separate)
     z = s(ops.add(xz, mz))
     local kept = ops.mul(s(ops.add(xr, mr)), recurrent_masks and ops.mul(h, recurrent_masks[3]) or h)
     c = a(ops.add(xh, ops.matmul(kept, blocks(R, U, 3, 3))))
@@ -175,7 +187,7 @@ function GRUCell:call(x, states, options)
   dropout_mask.kept(input_masks)
   dropout_mask.kept(recurrent_masks)
   local output
-  if self:is_fused() then
+  if self.implementation ~= 1 and self:is_fused() then
     local arguments = self:fused_arguments(input_masks, recurrent_masks)
     arguments.x, arguments.initial_state = ops.expand_dims(x, 2), h
     output = ops.gru(arguments)

@@ -27,7 +27,7 @@ end }
 --- Runs a cell over the steps of (B, T, F): any layer with call(x, states, options) -> output, list of new states, and
 --- state_size; a plain table with these two will do where there are no weights.
 --- Options: return_sequences = false, return_state = false, go_backwards = false, stateful = false, unroll = false,
---- zero_output_for_mask = false.
+--- zero_output_for_mask = false, time_major = false (true, as in TensorFlow 2: inputs, masks and sequences are (T, B, ...)).
 ---@param cell table
 ---@param options? table
 ---@example local layer = mg.layers.RNN(mg.layers.GRUCell(4), { return_sequences = true })
@@ -38,6 +38,7 @@ Layer.declare(RNN, {
   { "go_backwards", default = false, codec = fields.boolean },
   { "stateful", default = false, codec = fields.boolean },
   { "unroll", default = false, codec = fields.boolean },
+  { "time_major", default = false, codec = fields.boolean, hidden = true },
   { "zero_output_for_mask", default = false, codec = fields.boolean },
   { "cell", required = true, codec = cell_codec, own = true },
 }, { "cell" })
@@ -53,11 +54,17 @@ function RNN:children()
   return cell and { { "cell", cell } } or {}
 end
 
+--- The batch size out of an input's shape: (B, T, F), or with time_major (T, B, F).
+---@param shape integer[]
+---@return integer
+---@package
+function RNN:batch_of(shape) return shape[self.time_major and 2 or 1] end
+
 --- Makes the weights.
 ---@param shape integer[]
 function RNN:build(shape)
   local F = self:known_features(shape)
-  if self.cell.ensure_built then self.cell:ensure_built { shape[1], F } end
+  if self.cell.ensure_built then self.cell:ensure_built { self:batch_of(shape), F } end
   self.input_spec = { ndim = 3, last = F, what = RNN.input_spec.what }
   Layer.build(self, shape)
 end
@@ -76,14 +83,15 @@ end
 function RNN:compute_output_shape(shape)
   check.type(self:title() .. ".compute_output_shape", "shape", shape, "table")
   local units = self.cell.output_size or state_sizes(self)[1]
-  local output = self.return_sequences and { shape[1], shape[2], units } or { shape[1], units }
+  local batch = self:batch_of(shape)
+  local output = self.return_sequences and { shape[1], shape[2], units } or { batch, units }
   if not self.return_state then return output end
   local states = {}
-  for i, size in ipairs(state_sizes(self)) do states[i] = { shape[1], size } end
+  for i, size in ipairs(state_sizes(self)) do states[i] = { batch, size } end
   return output, unpack(states)
 end
 
--- (B,T) out of (B,T) or (B,T,1).
+-- (B,T) out of (B,T) or (B,T,1); with time_major (T,B) out of (T,B) or (T,B,1).
 local function time_mask(self, mask, shape)
   if mask == nil then return nil end
   local s = mask.shape
@@ -91,7 +99,7 @@ local function time_mask(self, mask, shape)
   local fits = (n == 2 or (n == 3 and s[3] == 1)) and (not shape or (s[1] == shape[1] and s[2] == shape[2]))
   if not fits then
     check.fail("%s: mask has shape %s, expected %s: one value for every step", self:title(), self.shape_text(s),
-      shape and self.shape_text { shape[1], shape[2] } or "(batch, time)")
+      shape and self.shape_text { shape[1], shape[2] } or self.time_major and "(time, batch)" or "(batch, time)")
   end
   return n == 3 and ops.squeeze(mask, 3) or mask
 end
@@ -192,14 +200,18 @@ function RNN:reset_states(states) return self:reset_state(states) end
 
 -- Calling --------------------------------------------------------------------------------------------------------------------
 
---- The sequence or the last output, and the list of last states. x (B,T,F), states a list or nil, mask (B,T) or nil.
+--- The sequence or the last output, and the list of last states. x (B,T,F), states a list or nil, mask (B,T) or nil; with
+--- time_major x, mask and sequence are (T,B,...).
 ---@param x Tensor
 ---@param states Tensor[]|Tensor|nil
 ---@param mask Tensor|nil
 ---@param training boolean
 ---@package
 function RNN:run(x, states, mask, training)
-  return loop(self, x, states or self:get_initial_state(x.shape[1]), mask, training)
+  states = states or self:get_initial_state(self:batch_of(x.shape))
+  if not self.time_major then return loop(self, x, states, mask, training) end
+  local output, new = loop(self, ops.transpose(x, 1, 2), states, mask and ops.transpose(mask, 1, 2), training)
+  return self.return_sequences and ops.transpose(output, 1, 2) or output, new
 end
 
 local function forget_masks(cell)
@@ -216,9 +228,11 @@ function RNN:call(x, options)
   self:check_input(x.shape)
   options = options or {}
   local mask = time_mask(self, options.mask, x.shape)
-  local output, states = self:run(x, first_states(self, x.shape[1], options.initial_state), mask, options.training)
-  forget_masks(self.cell)
-  if self.stateful then store(self, states, x.shape[1]) end
+  local batch = self:batch_of(x.shape)
+  if self.keeps_dropout_masks then forget_masks(self.cell) end
+  local output, states = self:run(x, first_states(self, batch, options.initial_state), mask, options.training)
+  if not self.keeps_dropout_masks then forget_masks(self.cell) end
+  if self.stateful then store(self, states, batch) end
   if self.return_state then return output, unpack(states) end
   return output
 end
