@@ -45,10 +45,11 @@ function check.describe(value)
   if kind == "string" then return ("%q"):format(#value > 40 and value:sub(1, 40) .. "..." or value) end
   if kind == "number" or kind == "boolean" or kind == "nil" then return tostring(value) end
   if kind ~= "table" then return "a " .. kind end
+  local meta = getmetatable(value)
+  if meta and meta.is_symbolic then return tostring(value) .. ", which only layers take (mg.layers.Add, Multiply, Lambda, ...)" end
   if rawget(value, "shape") and rawget(value, "dtype") then
     return ("tensor %s %s"):format(tostring(value.shape), value.dtype)
   end
-  local meta = getmetatable(value)
   if meta and meta.__tostring then
     local ok, text = pcall(tostring, value)
     if ok and #text <= 100 then return text end

@@ -34,7 +34,8 @@ for module, members in pairs(MEMBERS) do
   end
 end
 sources.Sequential = { "models.sequential" }
-sources.Input, names.Input = { "layers.input" }, true
+sources.Input, names.Input = { "layers.input_tensor" }, true
+sources.Model, names.Model = { "models.functional" }, true
 
 -- Those that work on tensors need them complete, with methods and operators.
 local COMPLETE = { autograd = true, operation = true, tensor_create = true, ops = true, memory = true, tensor_core = true }

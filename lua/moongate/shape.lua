@@ -55,6 +55,11 @@ function shape.text(sizes)
   return "(" .. table.concat(words, ", ") .. (#words == 1 and ",)" or ")")
 end
 
+--- Whether a value is a list of shapes, as a layer with several inputs has them.
+---@param sizes table
+---@return boolean
+function shape.is_list(sizes) return type(sizes[1]) == "table" and sizes[1] ~= null end
+
 --- Number of elements.
 ---@return number
 function shape.count(s)

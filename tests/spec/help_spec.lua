@@ -89,7 +89,7 @@ describe("help()", function()
     local function said(word) return table.concat(help.describe_word(word), "\n") end
     assert.matches("^A tensor has the fields shape", said "Tensor")
     assert.is_nil(said("Tensor"):find("\n  handle", 1, true))
-    assert.matches("^Sequential:fit%(x, y, options%)", said "fit")
+    assert.matches("^Model:fit%(x, y, options%)", said "fit")
     assert.equal(said "Tensor.item", said "item")
     assert.matches("^Tensor:item%(%)", said "item")
     assert.equal("nothing is called layers.GRUU; did you mean layers.GRU?", said "layers.GRUU")

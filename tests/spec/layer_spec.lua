@@ -196,12 +196,12 @@ end)
 
 describe("Input", function()
   it("holds a batch shape and checks what goes in", function()
-    local input = mg.Input { shape = { 3, 2 }, dtype = "int32", name = "ids" }
+    local input = layers.InputLayer { shape = { 3, 2 }, dtype = "int32", name = "ids" }
     assert.are.equal('{"batch_shape": [null, 3, 2], "dtype": "int32", "sparse": false, "ragged": false, "name": "ids", '
       .. '"optional": false}', tostring(input:get_config()))
     assert.are.equal(tostring(input:get_config()), tostring(layers.InputLayer.from_config(input:get_config()):get_config()))
     assert.is_false(pcall(input, mg.ones(2, 3, 3)))
-    assert.are.same({ 4, 3 }, mg.Input({ shape = { 3 }, batch_size = 4 }).batch_shape)
+    assert.are.same({ 4, 3 }, mg.Input({ shape = { 3 }, batch_size = 4 }).shape)
     assert.is_false(pcall(mg.Input, {}))
   end)
 end)

@@ -51,6 +51,10 @@ end
 ---@return Tensor
 function Embedding:call(x) return ops.gather(self.embeddings, x) end
 
+--- Vectors are of the layer's dtype, whatever the ids are.
+---@package
+function Embedding:output_dtype() return self.dtype end
+
 --- The output's mask.
 ---@param x Tensor
 ---@return Tensor|nil

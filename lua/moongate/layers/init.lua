@@ -5,7 +5,8 @@ local json = require "moongate.json"
 local layers = {}
 
 local FILES = {
-  Layer = "layer", InputLayer = "input", Input = "input", Embedding = "embedding", RNN = "rnn", GRUCell = "gru_cell", GRU = "gru",
+  Layer = "layer", InputLayer = "input", Input = "input_tensor", Embedding = "embedding", RNN = "rnn",
+  GRUCell = "gru_cell", GRU = "gru",
   Dense = "dense", Dropout = "dropout", Activation = "activation", Masking = "masking", Flatten = "flatten", Reshape = "reshape",
 }
 

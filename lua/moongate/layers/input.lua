@@ -6,6 +6,7 @@ local json = require "moongate.json"
 local Layer = require "moongate.layers.layer"
 local names = require "moongate.layers.names"
 local null = require "moongate.null"
+local symbolic = require "moongate.symbolic"
 local tensor = require "moongate.tensor"
 
 local DTYPES = { "float32", "float64", "int32", "uint8" }
@@ -14,9 +15,10 @@ local plain_dtype = { decode = function(value, where)
   return check.one_of(where.op, where.name, value, DTYPES)
 end }
 
---- What a model takes: `shape` without the batch axis (mg.null: any size), or `batch_shape` with it.
+--- The layer behind mg.Input: `shape` without the batch axis (mg.null: any size), or `batch_shape` with it. Its `output` is the
+--- symbolic tensor.
 ---@param options table shape, batch_size, dtype, name, batch_shape
----@example local model = mg.Sequential { mg.Input { shape = { 28, 8 } }, mg.layers.GRU(4) }
+---@example local model = mg.Sequential { mg.layers.InputLayer { shape = { 28, 8 } }, mg.layers.GRU(4) }
 local InputLayer = class("InputLayer", Layer)
 Layer.declare(InputLayer, {
   { "shape", codec = fields.shape, hidden = true },
@@ -41,6 +43,7 @@ function InputLayer:setup(options)
   end
   if not options.name then self.name = rawget(self, "name") or names.unique "input_layer" end
   Layer.build(self, self.batch_shape)
+  symbolic.record(self, nil, nil, { symbolic.tensor(self.batch_shape, self.dtype, self.name) })
 end
 
 --- Checks an input's shape.

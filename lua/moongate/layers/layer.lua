@@ -7,12 +7,10 @@
 --   function Scale:call(x) return (x * self.factor) ^ self.power end
 local check = require "moongate.check"
 local class = require "moongate.class"
-local create = require "moongate.tensor_create"
 local fields = require "moongate.fields"
 local json = require "moongate.json"
 local names = require "moongate.layers.names"
 local null = require "moongate.null"
-local ops = require "moongate.ops"
 local Registry = require "moongate.registry"
 local regularizers = require "moongate.regularizers"
 local shapes = require "moongate.shape"
@@ -53,7 +51,7 @@ end
 ---@package
 function Layer:setup(options)
   local C = getmetatable(self).class
-  self.variables_list, self.loss_list, self.built = {}, {}, false
+  self.variables_list, self.loss_list, self.inbound_nodes, self.built = {}, {}, {}, false
   fields.assign(self, C, options)
   if not rawget(self, "name") then self.name = names.unique(C.name) end
 end
@@ -79,7 +77,7 @@ Layer.shape_text = shapes.text
 ---@package
 function Layer:check_input(shape)
   local spec = self.input_spec
-  if not spec then return end
+  if not spec or shapes.is_list(shape) then return end
   local n, what = #shape, spec.what and (": " .. spec.what) or ""
   local wanted = spec.ndim or spec.min_ndim or n
   if n < wanted or (spec.ndim and n > wanted) then
@@ -129,13 +127,20 @@ function Layer:known_features(shape)
   return last
 end
 
---- Makes the weights for an input shape (mg.null: unknown). Classes with weights extend it and end with this.
+-- A copy of a checked shape, or of a list of them.
+local function own_shape(self, shape)
+  local own, listed = {}, shapes.is_list(shape)
+  if not listed then self:checked_shape(shape) end
+  for i = 1, #shape do own[i] = listed and own_shape(self, shape[i]) or shape[i] end
+  return own
+end
+
+--- Makes the weights for an input shape (mg.null: unknown), or a list of them where the layer takes a list of inputs. Classes with
+--- weights extend it and end with this.
 ---@param shape integer[]
 function Layer:build(shape)
-  self:checked_shape(shape)
-  local own = {}
-  for i = 1, #shape do own[i] = shape[i] end
-  self.build_shape, self.built = own, true
+  check.type(self:title(), "shape", shape, "table")
+  self.build_shape, self.built = own_shape(self, shape), true
 end
 
 --- Builds once: does nothing on a built layer.
@@ -163,82 +168,7 @@ function Layer:compute_mask(_, mask) return self.supports_masking and mask or ni
 ---@return Tensor
 function Layer.call(_, x) return x end
 
--- Calling --------------------------------------------------------------------------------------------------------------------
-
---- A tensor of the layer's dtype from a tensor, a number or nested tables.
----@param x Tensor
----@return Tensor
----@package
-function Layer:convert(x)
-  if x == nil then check.fail("%s: input is nil, expected a tensor", self:title()) end
-  if not tensor.is(x) then
-    if type(x) ~= "table" and type(x) ~= "number" then
-      check.fail("%s: input is %s, expected a tensor", self:title(), check.describe(x))
-    end
-    x = create.tensor(x, { dtype = self.keeps_integers and "int32" or self.dtype })
-  end
-  if x.dtype == self.dtype or (self.keeps_integers and (x.dtype == "int32" or x.dtype == "uint8")) then return x end
-  local mask = x.keras_mask
-  x = ops.cast(x, self.dtype)
-  x.keras_mask = mask
-  return x
-end
-
---- A mask as a uint8 tensor of zeros and ones.
----@param mask Tensor|nil
----@return Tensor|nil
----@package
-function Layer:convert_mask(mask)
-  if type(mask) == "table" and not tensor.is(mask) then
-    if tensor.is(mask[1]) or (mask[1] == nil) then mask = mask[1] else mask = create.tensor(mask, { dtype = "uint8" }) end
-  end
-  if mask == nil then return nil end
-  if not tensor.is(mask) then check.fail("%s: mask is %s, expected a tensor", self:title(), check.describe(mask)) end
-  return mask.dtype == "uint8" and mask or ops.ne(mask, 0)
-end
-
-local warned = setmetatable({}, { __mode = "k" })
-local function warn_mask(self)
-  if warned[self] then return end
-  warned[self] = true
-  io.stderr:write(("moongate: %s was given a mask and does not pass it on: layers behind it see every step\n"):format(self:title()))
-end
-
--- Adds the activity regularizer's term for one output: its mean over the batch.
-local function regularize(self, output)
-  local batch = output.shape[1] or 1
-  self:add_loss(ops.div(self.activity_regularizer(output), math.max(batch, 1)))
-end
-
-local function finish(self, x, mask, output, ...)
-  if self.activity_regularizer then
-    for _, each in ipairs { output, ... } do regularize(self, each) end
-  end
-  if mask or self.makes_mask then
-    local own = self:compute_mask(x, mask)
-    if own then output.keras_mask = own elseif mask and not self.supports_masking then warn_mask(self) end
-  end
-  return output, ...
-end
-
---- Calls the layer: builds it for the first input, checks the shape, takes the mask that rides on the input unless one is given,
---- and puts the output's mask on the output.
----@param x Tensor
----@param options? table mask, training, initial_state
----@return Tensor
-function Layer:__call(x, options)
-  if options == nil then options = {} else check.options(self:title(), options, self.call_options) end
-  x = self:convert(x)
-  self:ensure_built(x.shape)
-  self:check_input(x.shape)
-  local mask = options.mask
-  if mask == nil then mask = x.keras_mask end
-  if mask == null then mask = nil end
-  if mask ~= nil then mask = self:convert_mask(mask) end
-  if #self.loss_list > 0 then self:clear_losses() end
-  local call = { mask = mask, training = options.training == true, initial_state = options.initial_state }
-  return finish(self, x, mask, self:call(x, call))
-end
+require "moongate.layers.call" (Layer)
 
 -- Configs --------------------------------------------------------------------------------------------------------------------
 

@@ -44,6 +44,7 @@ Layer.declare(RNN, {
 }, { "cell" })
 
 RNN.supports_masking = true
+RNN.takes_states = true
 function RNN.takes_value(value) return type(value.call) == "function" end
 RNN.input_spec = { ndim = 3, what = "(batch, time, features)" }
 

@@ -45,11 +45,11 @@ local function check_list(name, value)
   return value
 end
 
-return function(Sequential)
+return function(Model)
   --- Sets optimizer, loss and metrics for fit, evaluate and the _on_batch methods.
   ---@param options table optimizer = "rmsprop", loss, metrics (a list, unweighted), weighted_metrics (a list, with sample weights)
   ---@example model:compile { optimizer = "adam", loss = "sparse_categorical_crossentropy", metrics = { "accuracy" } }
-  function Sequential:compile(options)
+  function Model:compile(options)
     options = check.options(self:title() .. ": compile", options, OPTIONS)
     local loss = options.loss
     if loss ~= nil and not is_by_shape(loss) then losses.get(loss) end
@@ -63,7 +63,7 @@ return function(Sequential)
 
   --- An error unless `compile` was called.
   ---@package
-  function Sequential:expect_compiled(op)
+  function Model:expect_compiled(op)
     if not self.compiled_with then
       check.fail("%s: %s before compile; call model:compile { optimizer = \"adam\", loss = ... } first", self:title(), op)
     end
@@ -80,7 +80,7 @@ return function(Sequential)
   --- The loss of a batch plus the layers' own (regularizers, activity).
   ---@return Tensor scalar
   ---@package
-  function Sequential:total_loss(y, y_pred, sample_weight)
+  function Model:total_loss(y, y_pred, sample_weight)
     self:expect_compiled "total_loss"
     tensor.expect(self:title() .. ": total_loss", "y_pred", y_pred)
     if self.compiled_with.loss and y == nil then
@@ -103,7 +103,7 @@ return function(Sequential)
 
   --- Adds a batch to the running figures.
   ---@package
-  function Sequential:update_figures(loss, y, y_pred, sample_weight, rows)
+  function Model:update_figures(loss, y, y_pred, sample_weight, rows)
     self:expect_compiled "update_figures"
     check.type(self:title() .. ": update_figures", "loss", loss, "number")
     resolve(self, y, y_pred)
@@ -119,7 +119,7 @@ return function(Sequential)
   --- Loss and metrics since the last reset, by name, and the names in order.
   ---@return table figures, string[] names
   ---@package
-  function Sequential:figures()
+  function Model:figures()
     self:expect_compiled "figures"
     local values, names, seen = { loss = self.loss_tracker:result() }, { "loss" }, {}
     for i, list in ipairs { self.metric_objects or {}, self.weighted_objects or {} } do
@@ -133,7 +133,7 @@ return function(Sequential)
   end
 
   --- Starts the running figures again.
-  function Sequential:reset_metrics()
+  function Model:reset_metrics()
     self:expect_compiled "reset_metrics"
     self.loss_tracker:reset_state()
     for _, list in ipairs { self.metric_objects or {}, self.weighted_objects or {} } do

@@ -198,10 +198,10 @@ local function guarded(f, ...)
   if not ok then error(message, 0) end
 end
 
-return function(Sequential)
+return function(Model)
   --- The seed of the shuffle order; the order of an epoch follows from it and the epoch's number.
   ---@package
-  function Sequential:order_seed()
+  function Model:order_seed()
     self.shuffle_seed = self.shuffle_seed or random.make_seed()
     return self.shuffle_seed
   end
@@ -213,7 +213,7 @@ return function(Sequential)
   ---@param options? table batch_size = 32, epochs = 1, verbose = 1, callbacks, validation_split, validation_data = { x, y, w }, ...
   ---@return History
   ---@example local history = model:fit(x, y, { epochs = 5, batch_size = 64, validation_split = 0.1 })
-  function Sequential:fit(x, y, options)
+  function Model:fit(x, y, options)
     local op = self:title() .. ": fit"
     self:expect_compiled "fit"
     local o
@@ -239,7 +239,7 @@ return function(Sequential)
   ---@param y Tensor|table|nil
   ---@param options? table batch_size = 32, verbose = 1, sample_weight, steps, callbacks, return_dict = false
   ---@return number loss, number ... metrics; or a table by name with return_dict
-  function Sequential:evaluate(x, y, options)
+  function Model:evaluate(x, y, options)
     local op = self:title() .. ": evaluate"
     self:expect_compiled "evaluate"
     local o

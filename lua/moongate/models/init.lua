@@ -1,2 +1,2 @@
 -- Models. Keras: keras.models.
-return { Sequential = require "moongate.models.sequential" }
+return { Sequential = require "moongate.models.sequential", Model = require "moongate.models.functional" }

@@ -35,13 +35,13 @@ local function run(self, data, steps, list)
   return outputs
 end
 
-return function(Sequential)
+return function(Model)
   --- The model's output for all rows, without gradients.
   ---@param x Tensor|table|Dataset (N, ...)
   ---@param options? table batch_size = 32, verbose = 1, steps, callbacks
   ---@return Tensor (N, ...)
   ---@example local y = model:predict(x, { verbose = 0 })
-  function Sequential:predict(x, options)
+  function Model:predict(x, options)
     local op = self:title() .. ": predict"
     local o = check.options(op, options, OPTIONS)
     if not tensor.is(x) and type(x) == "table" and not Dataset.is_dataset(x) then x = self:convert(x) end

@@ -1,20 +1,20 @@
 -- Weights and the state of a run in files; the formats are in files/.
-return function(Sequential)
+return function(Model)
   --- Writes the weights in Keras 3's format.
   ---@param path string ending in .weights.h5
   ---@example model:save_weights "best.weights.h5"
-  function Sequential:save_weights(path) return require("moongate.files.weights").save(self, path) end
+  function Model:save_weights(path) return require("moongate.files.weights").save(self, path) end
 
   --- Reads weights that Keras 3 or save_weights wrote; the model has to be built.
   ---@param path string
   ---@param options? table { skip_mismatch = false }
-  function Sequential:load_weights(path, options) return require("moongate.files.weights").load(self, path, options) end
+  function Model:load_weights(path, options) return require("moongate.files.weights").load(self, path, options) end
 
   --- Writes what weights leave out of a training run: optimizer, step count, shuffle order, random streams, epochs and
   --- batches done.
   ---@param path string ending in .state.h5
   ---@param extra? table what else the run needs: numbers, strings, booleans, tensors, tables of them
-  function Sequential:save_state(path, extra)
+  function Model:save_state(path, extra)
     self:expect_compiled "save_state"
     return require("moongate.files.state").save(self, path, extra)
   end
@@ -24,7 +24,7 @@ return function(Sequential)
   --- batches of that epoch that were done.
   ---@param path string
   ---@return table extra as given to save_state
-  function Sequential:load_state(path)
+  function Model:load_state(path)
     self:expect_compiled "load_state"
     if not self.optimizer.built then self.optimizer:build(self.trainable_weights) end
     return require("moongate.files.state").load(self, path)

@@ -1,20 +1,20 @@
--- A stack of layers. Source: keras.Sequential. Training, configs and the summary are in the files beside this one.
+-- A stack of layers. Source: keras.Sequential. What all models share is in model.lua.
 local check = require "moongate.check"
+local class = require "moongate.class"
 local fields = require "moongate.fields"
+local InputLayer = require "moongate.layers.input"
 local Layer = require "moongate.layers.layer"
+local Model = require "moongate.models.model"
 local null = require "moongate.null"
-local Registry = require "moongate.registry"
+local symbolic = require "moongate.symbolic"
 local tensor = require "moongate.tensor"
 
 --- Layers one after the other, as one model: mg.Sequential { layer, ... }, or mg.Sequential() and add.
 ---@param layers? table[] layers in order; the first may be an Input
 ---@param options? table { name =, trainable = true }
 ---@example local model = mg.Sequential { mg.layers.Embedding(96, 64), mg.layers.GRU(256), mg.layers.Dense(1) }
-local Sequential = Layer.extend("Sequential", { { "layers", codec = fields.any, hidden = true } }, { "layers" })
-
-Sequential.supports_masking = true
-Sequential.call_options = { "mask", "training" }
-Sequential.stop_training = false
+local Sequential = class("Sequential", Model)
+Layer.declare(Sequential, { { "layers", codec = fields.any, hidden = true } }, { "layers" })
 
 function Sequential:setup(options)
   local given, own = options.layers, {}
@@ -41,10 +41,18 @@ local function take_input(self, layer)
   Layer.build(self, layer.batch_shape)
 end
 
+-- The layer of an element: itself, or the InputLayer of an mg.Input.
+local function layer_of(value)
+  if not symbolic.is(value) then return value end
+  local layer = value.history.layer
+  return getmetatable(layer).class.name == "InputLayer" and layer or value
+end
+
 --- Adds a layer at the end.
 ---@param layer Layer
 ---@return Sequential self
 function Sequential:add(layer)
+  layer = layer_of(layer)
   if type(layer) ~= "table" or not layer.is_layer or rawget(layer, "init") or not getmetatable(layer).class then
     check.fail("%s: add: argument layer is %s, expected a layer; likely fix: mg.layers.Dense(10), called, not the class",
       self:title(), check.describe(layer))
@@ -67,36 +75,6 @@ end
 ---@return Layer|nil
 function Sequential:pop() return table.remove(self.layers) end
 
---- The layer of a name, or at a position from 1 (negative from the end).
----@param key string|integer
----@return Layer
-function Sequential:get_layer(key)
-  if type(key) == "number" then
-    local layer = self.layers[key < 0 and #self.layers + 1 + key or key]
-    return layer or check.fail("%s: get_layer: index %d, expected 1..%d", self:title(), key, #self.layers)
-  end
-  local names = {}
-  for i, layer in ipairs(self.layers) do
-    if layer.name == key then return layer end
-    names[i] = layer.name
-  end
-  return check.fail("%s: get_layer: no layer %s%s; layers: %s", self:title(), check.describe(key), check.hint(key, names),
-    table.concat(names, ", "))
-end
-
---- Groups of a file: Keras names them after the classes, in order: layers/gru, layers/gru_1.
----@package
-function Sequential:children()
-  local list, used = {}, {}
-  for i, layer in ipairs(rawget(self, "layers") or {}) do
-    local name = Registry.snake_case(getmetatable(layer).class.name)
-    local count = used[name] or 0
-    used[name] = count + 1
-    list[i] = { "layers/" .. name .. (count > 0 and "_" .. count or ""), layer }
-  end
-  return list
-end
-
 --- Makes the weights of all layers for an input shape with the batch axis (mg.null: any size).
 ---@param shape integer[]
 ---@example model:build { mg.null, 100 }
@@ -109,6 +87,22 @@ function Sequential:build(shape)
   end
   Layer.build(self, shape)
 end
+
+-- The symbolic input and output of a built model; the layers' own, which are those of their first call, come into being here.
+local function ends(self)
+  if not self.built or #self.layers == 0 then
+    check.fail("%s: input and output: the model is not built; likely fix: an mg.Input as its first element", self:title())
+  end
+  if not self.input_layer then self.input_layer = InputLayer { batch_shape = self.build_shape } end
+  local path = self.symbolic_path or { self.input_layer.output }
+  for i = #path, #self.layers do path[i + 1] = self.layers[i](path[i]) end
+  self.symbolic_path = path
+  return path
+end
+function Sequential.getters:inputs() return { ends(self)[1] } end
+function Sequential.getters:outputs() return { ends(self)[#self.layers + 1] } end
+function Sequential.getters:input() return self.inputs[1] end
+function Sequential.getters:output() return self.outputs[1] end
 
 --- Builds for batches like `x`, of any number of rows.
 ---@param x Tensor (B, ...)
@@ -127,13 +121,10 @@ function Sequential:compute_output_shape(shape)
   return shape
 end
 
---- The output's mask is the last layer's, and rides on it already.
-function Sequential.compute_mask() return nil end
-
 -- Ids stay integers, tables become what the first layer takes.
 function Sequential:convert(x)
   if #self.layers == 0 then check.fail("%s: the model has no layers; add some first", self:title()) end
-  if tensor.is(x) then return x end
+  if tensor.is(x) or symbolic.is(x) then return x end
   return self.layers[1]:convert(x)
 end
 
@@ -154,31 +145,7 @@ function Sequential:call(x, options)
   return unpack(results)
 end
 
---- Forgets the stored states of all stateful layers.
-function Sequential:reset_state()
-  for _, layer in ipairs(self.layers) do
-    if layer.stateful and layer.reset_state then layer:reset_state() end
-  end
-end
-
 require("moongate.layers").register(Sequential)
 require "moongate.models.config" (Sequential)
-require "moongate.models.compile" (Sequential)
-require "moongate.models.steps" (Sequential)
-require "moongate.models.fit" (Sequential)
-require "moongate.models.predict" (Sequential)
-require "moongate.models.saving" (Sequential)
-
---- Prints the layers with their output shapes and numbers of parameters, as Keras does, in lines that fit the terminal. `print_fn`
---- takes the text instead; `utf8 = false` draws with ASCII characters (the default follows the locale).
----@param options? table line_length = up to 88, print_fn = function(text), show_trainable = false, utf8
----@example model:summary { line_length = 60, show_trainable = true }
-function Sequential:summary(options) require("moongate.models.summary")(self, options) end
-
---- Where each mask goes: the mask of every layer's output for an input. Prints as text.
----@param x Tensor|table (B, ...)
----@return table[] { layer =, mask = Tensor|nil } in order
----@example print(model:masks(ids))
-function Sequential:masks(x) return require("moongate.models.masks")(self, x) end
 
 return Sequential

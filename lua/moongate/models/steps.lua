@@ -41,7 +41,7 @@ local function check_rows(self, op, x, y, w)
   end
 end
 
-return function(Sequential)
+return function(Model)
   --- The weights of a batch's samples: those given, or those of their classes.
   ---@param op string
   ---@param y Tensor labels
@@ -49,7 +49,7 @@ return function(Sequential)
   ---@param class_weight table|nil { [0] = 1.0, [1] = 2.5 }
   ---@return Tensor|nil
   ---@package
-  function Sequential:sample_weights(op, y, w, class_weight)
+  function Model:sample_weights(op, y, w, class_weight)
     if class_weight == nil then return w end
     op = self:title() .. ": " .. op
     if w then check.fail("%s: class_weight and sample_weight are both given, expected one of them", op) end
@@ -66,7 +66,7 @@ return function(Sequential)
   end
 
   --- Forward, loss, gradients, update, figures. The caller provides the memory scope.
-  function Sequential:train_step(x, y, w)
+  function Model:train_step(x, y, w)
     check_rows(self, "fit", x, y, w)
     local y_pred = self(x, { training = true })
     local loss = self:total_loss(y, y_pred, w)
@@ -75,7 +75,7 @@ return function(Sequential)
   end
 
   --- Forward, loss, figures, without gradients.
-  function Sequential:test_step(x, y, w)
+  function Model:test_step(x, y, w)
     check_rows(self, "evaluate", x, y, w)
     autograd.no_grad(function()
       local y_pred = self(x)
@@ -84,7 +84,7 @@ return function(Sequential)
   end
 
   -- Builds model and optimizer outside the step's memory scope.
-  function Sequential:prepare(x)
+  function Model:prepare(x)
     self:build_for(x)
     if not self.optimizer.built and #self.trainable_weights > 0 then self.optimizer:build(self.trainable_weights) end
   end
@@ -96,7 +96,7 @@ return function(Sequential)
     for i, name in ipairs(names) do list[i] = values[name] end
     return unpack(list)
   end
-  Sequential.flatten_figures = flatten
+  Model.flatten_figures = flatten
 
   local function on_batch(self, op, step, x, y, options)
     self:expect_compiled(op)
@@ -116,19 +116,19 @@ return function(Sequential)
   ---@param y Tensor (B, ...)
   ---@param options? table { sample_weight =, class_weight =, return_dict = false }
   ---@return number loss, number ... metrics
-  function Sequential:train_on_batch(x, y, options) return on_batch(self, "train_on_batch", self.train_step, x, y, options) end
+  function Model:train_on_batch(x, y, options) return on_batch(self, "train_on_batch", self.train_step, x, y, options) end
 
   --- Loss and metrics of one batch.
   ---@param x Tensor (B, ...)
   ---@param y Tensor (B, ...)
   ---@param options? table { sample_weight =, return_dict = false }
   ---@return number loss, number ... metrics
-  function Sequential:test_on_batch(x, y, options) return on_batch(self, "test_on_batch", self.test_step, x, y, options) end
+  function Model:test_on_batch(x, y, options) return on_batch(self, "test_on_batch", self.test_step, x, y, options) end
 
   --- The model's output for one batch, without gradients.
   ---@param x Tensor (B, ...)
   ---@return Tensor
-  function Sequential:predict_on_batch(x)
+  function Model:predict_on_batch(x)
     x = as_tensor(x)
     tensor.expect(self:title() .. ": predict_on_batch", "x", x)
     self:build_for(x)

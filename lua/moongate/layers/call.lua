@@ -1,0 +1,263 @@
+-- Calling a layer: tensors and masks made fit, building at the first call, the mask on the outputs; and calls on symbolic tensors,
+-- which record a node of a functional model's graph. Source: keras/src/layers/layer.py, __call__.
+local check = require "moongate.check"
+local create = require "moongate.tensor_create"
+local null = require "moongate.null"
+local ops = require "moongate.ops"
+local symbolic = require "moongate.symbolic"
+local tensor = require "moongate.tensor"
+local Weighted = require "moongate.layers.weights"
+
+local warned = setmetatable({}, { __mode = "k" })
+local function warn_mask(self)
+  if warned[self] then return end
+  warned[self] = true
+  io.stderr:write(("moongate: %s was given a mask and does not pass it on: layers behind it see every step\n"):format(self:title()))
+end
+
+local function is_plain_list(x) return type(x) == "table" and x ~= null and getmetatable(x) == nil end
+
+local function is_tensor(x) return tensor.is(x) or symbolic.is(x) end
+
+-- Inputs ----------------------------------------------------------------------------------------------------------------------
+
+-- { x, state1, ... } of a recurrent layer as x and the option initial_state.
+local function split_states(self, x, options)
+  if not self.takes_states or not is_plain_list(x) or not is_tensor(x[1]) then return x, options end
+  local more = {}
+  for key, value in pairs(options) do more[key] = value end
+  if #x > 1 then
+    if more.initial_state ~= nil then
+      check.fail("%s: states are given in the list of inputs and as initial_state, expected one of them", self:title())
+    end
+    more.initial_state = { unpack(x, 2) }
+  end
+  return x[1], more
+end
+
+local function shapes_of(x)
+  if x.shape then return x.shape end
+  local list = {}
+  for i, each in ipairs(x) do list[i] = each.shape end
+  return list
+end
+
+-- The masks that ride on the inputs: one, or a list with false for none; nil when no input has one.
+local function riding_mask(x)
+  if x.shape then return x.keras_mask end
+  local list, any = {}, false
+  for i, each in ipairs(x) do
+    list[i] = each.keras_mask or false
+    any = any or list[i] ~= false
+  end
+  return any and list or nil
+end
+
+local function given_mask(self, x, mask)
+  if mask == nil then return riding_mask(x) end
+  if mask == null then return nil end
+  if x.shape then return self:convert_mask(mask) end
+  check.type(self:title(), "mask", mask, "table")
+  local list = {}
+  for i = 1, #x do list[i] = mask[i] and mask[i] ~= null and self:convert_mask(mask[i]) or false end
+  return list
+end
+
+-- Outputs ---------------------------------------------------------------------------------------------------------------------
+
+-- Adds the activity regularizer's term for one output: its mean over the batch.
+local function regularize(self, output)
+  local batch = output.shape[1] or 1
+  self:add_loss(ops.div(self.activity_regularizer(output), math.max(batch, 1)))
+end
+
+local function give_masks(self, outputs, mask, ...)
+  local any = false
+  for i, output in ipairs(outputs) do
+    local own = select(i, ...)
+    if own and is_tensor(output) then output.keras_mask, any = own, true end
+  end
+  if mask and not any and not self.supports_masking then warn_mask(self) end
+end
+
+local function finish(self, x, mask, output, ...)
+  if self.activity_regularizer then
+    for _, each in ipairs { output, ... } do regularize(self, each) end
+  end
+  if mask or self.makes_mask then give_masks(self, { output, ... }, mask, self:compute_mask(x, mask)) end
+  return output, ...
+end
+
+-- Losses of a call are forgotten when the next one begins; calls inside another layer's call belong to that one.
+local depth = 0
+
+local function leave(ok, ...)
+  depth = depth - 1
+  if not ok then error((...), 0) end
+  return ...
+end
+
+local function run(self, x, call)
+  local has_children = self.children ~= Weighted.children
+  if depth == 0 and (has_children or #self.loss_list > 0) then self:clear_losses() end
+  if not has_children then return finish(self, x, call.mask, self:call(x, call)) end
+  depth = depth + 1
+  return leave(pcall(function() return finish(self, x, call.mask, self:call(x, call)) end))
+end
+
+-- The shapes of the tensors among a call's options but the mask, for which Keras builds too: { "initial_state", shape }.
+local function option_shapes(self, options)
+  local list = {}
+  for _, name in ipairs(self.call_options) do
+    local value = options[name]
+    if name ~= "mask" and type(value) == "table" and value ~= null then
+      local shape = is_tensor(value) and value.shape or is_plain_list(value) and is_tensor(value[1]) and shapes_of(value)
+      if shape then list[#list + 1] = { name, shape } end
+    end
+  end
+  return list
+end
+
+local function ensure_built(self, shape, options)
+  if not self.built then
+    self:ensure_built(shape)
+    self.build_options = option_shapes(self, options)
+  end
+  self:check_input(shape)
+end
+
+-- Symbolic calls --------------------------------------------------------------------------------------------------------------
+
+local function check_symbolic(self, x)
+  if x.shape then return end
+  if not self.takes_list then
+    check.fail("%s: input is a list of %d tensors, expected one tensor; likely fix: mg.layers.Concatenate first", self:title(), #x)
+  end
+end
+
+-- What Keras writes down of a call besides its arguments: for one tensor of the layer's own dtype and nothing else, the mask that
+-- rode on it.
+local function recorded_mask(self, x, options)
+  return x.shape and next(options) == nil and x.dtype == self.dtype and x.keras_mask or nil
+end
+
+return function(Layer)
+  --- A tensor of the layer's dtype from a tensor, a number or nested tables.
+  ---@param x Tensor
+  ---@return Tensor
+  ---@package
+  function Layer:convert(x)
+    if symbolic.is(x) then return x end
+    if x == nil then check.fail("%s: input is nil, expected a tensor", self:title()) end
+    if not tensor.is(x) then
+      if type(x) ~= "table" and type(x) ~= "number" then
+        check.fail("%s: input is %s, expected a tensor", self:title(), check.describe(x))
+      end
+      x = create.tensor(x, { dtype = self.keeps_integers and "int32" or self.dtype })
+    end
+    if x.dtype == self.dtype or (self.keeps_integers and (x.dtype == "int32" or x.dtype == "uint8")) then return x end
+    local mask = x.keras_mask
+    x = ops.cast(x, self.dtype)
+    x.keras_mask = mask
+    return x
+  end
+
+  --- What the layer was called on as it goes to `call`: a tensor, or a list of them where the layer takes a list.
+  ---@param x any
+  ---@return Tensor|Tensor[]
+  ---@package
+  function Layer:convert_inputs(x)
+    if not self.takes_list or not is_plain_list(x) then return self:convert(x) end
+    local list = {}
+    for i = 1, #x do list[i] = self:convert(x[i]) end
+    return list
+  end
+
+  --- A mask as a uint8 tensor of zeros and ones.
+  ---@param mask Tensor|nil
+  ---@return Tensor|nil
+  ---@package
+  function Layer:convert_mask(mask)
+    if symbolic.is(mask) then return mask end
+    if type(mask) == "table" and not tensor.is(mask) then
+      if tensor.is(mask[1]) or (mask[1] == nil) then mask = mask[1] else mask = create.tensor(mask, { dtype = "uint8" }) end
+    end
+    if mask == nil then return nil end
+    if not tensor.is(mask) then check.fail("%s: mask is %s, expected a tensor", self:title(), check.describe(mask)) end
+    return mask.dtype == "uint8" and mask or ops.ne(mask, 0)
+  end
+
+  --- The dtype of the outputs of a call on symbolic tensors.
+  ---@param x table
+  ---@return string
+  ---@package
+  function Layer:output_dtype(x)
+    return self.keeps_integers and x.dtype or self.dtype
+  end
+
+  --- The symbolic mask of the outputs for the inputs' one. Classes whose compute_mask computes write this.
+  ---@param x table
+  ---@param mask table|nil
+  ---@return table|nil
+  ---@package
+  function Layer:symbolic_mask(x, mask)
+    if mask and self.supports_masking then return self:compute_mask(x, mask) end
+  end
+
+  --- Records a call on symbolic tensors as a node of a model's graph, builds the layer for their shapes, and returns the symbolic
+  --- outputs. Calling the layer on symbolic tensors does this.
+  ---@param x table a symbolic tensor, or a list of them
+  ---@param options? table as in a call on tensors; those may be symbolic too
+  ---@return table
+  function Layer:symbolic_call(x, options)
+    options = check.options(self:title(), options, self.call_options)
+    local given, given_options = x, options
+    x, options = split_states(self, x, options)
+    x = self:convert_inputs(x)
+    check_symbolic(self, x)
+    local shape = shapes_of(x)
+    ensure_built(self, shape, options)
+    local outputs, dtype = {}, self:output_dtype(x)
+    for i, each in ipairs { self:compute_output_shape(shape) } do
+      outputs[i] = symbolic.tensor(each, dtype, self.name)
+    end
+    local mask = options.mask
+    if mask == nil then mask = riding_mask(x) elseif mask == null then mask = nil end
+    if mask or self.makes_mask then give_masks(self, outputs, mask, self:symbolic_mask(x, mask)) end
+    local node = symbolic.record(self, given, given_options, outputs)
+    node.mask = recorded_mask(self, x, options)
+    return unpack(outputs)
+  end
+
+  --- Calls the layer: builds it for the first input, checks the shape, takes the mask that rides on the input unless one is given,
+  --- and puts the output's mask on the output. On symbolic tensors it is symbolic_call.
+  ---@param x Tensor|Tensor[]
+  ---@param options? table mask, training, initial_state
+  ---@return Tensor
+  function Layer:__call(x, options)
+    if symbolic.any(x) or symbolic.any(options) then return self:symbolic_call(x, options) end
+    if options == nil then options = {} else check.options(self:title(), options, self.call_options) end
+    x, options = split_states(self, x, options)
+    x = self:convert_inputs(x)
+    ensure_built(self, x.shape or shapes_of(x), options)
+    local call = {}
+    for name, value in pairs(options) do call[name] = value end
+    call.mask, call.training = given_mask(self, x, options.mask), options.training == true
+    return run(self, x, call)
+  end
+
+  local function first_node(self, what)
+    local node = self.inbound_nodes[1]
+    if not node then
+      check.fail("%s: %s: the layer has not been called on a symbolic tensor; likely fix: call it on mg.Input { shape = ... }",
+        self:title(), what)
+    end
+    return node
+  end
+
+  local function one_or_list(list) return #list == 1 and list[1] or list end
+
+  --- The symbolic tensors of the first call on symbolic tensors: what it was called on, and what came out.
+  function Layer.getters:input() return one_or_list(first_node(self, "input").input_tensors) end
+  function Layer.getters:output() return one_or_list(first_node(self, "output").outputs) end
+end

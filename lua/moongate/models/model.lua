@@ -1,0 +1,74 @@
+-- What all models share: Sequential and the functional model extend it. Training, configs and the summary are in the files beside
+-- this one. Source: keras/src/models/model.py.
+local check = require "moongate.check"
+local class = require "moongate.class"
+local Layer = require "moongate.layers.layer"
+local Registry = require "moongate.registry"
+
+--- A layer made of layers, which can be trained: mg.Sequential, mg.Model.
+local Model = class("Model", Layer)
+Layer.declare(Model)
+
+Model.supports_masking = true
+Model.call_options = { "mask", "training" }
+Model.stop_training = false
+
+--- The layer of a name, or at a position from 1 (negative from the end).
+---@param key string|integer
+---@return Layer
+function Model:get_layer(key)
+  if type(key) == "number" then
+    local layer = self.layers[key < 0 and #self.layers + 1 + key or key]
+    return layer or check.fail("%s: get_layer: index %d, expected 1..%d", self:title(), key, #self.layers)
+  end
+  local names = {}
+  for i, layer in ipairs(self.layers) do
+    if layer.name == key then return layer end
+    names[i] = layer.name
+  end
+  return check.fail("%s: get_layer: no layer %s%s; layers: %s", self:title(), check.describe(key), check.hint(key, names),
+    table.concat(names, ", "))
+end
+
+--- Groups of a file: Keras names them after the classes, in order: layers/gru, layers/gru_1.
+---@package
+function Model:children()
+  local list, used = {}, {}
+  for i, layer in ipairs(rawget(self, "layers") or {}) do
+    local name = Registry.snake_case(getmetatable(layer).class.name)
+    local count = used[name] or 0
+    used[name] = count + 1
+    list[i] = { "layers/" .. name .. (count > 0 and "_" .. count or ""), layer }
+  end
+  return list
+end
+
+--- The output's mask is the last layer's, and rides on it already.
+function Model.compute_mask() return nil end
+
+--- Forgets the stored states of all stateful layers.
+function Model:reset_state()
+  for _, layer in ipairs(self.layers) do
+    if (layer.stateful or layer:is(Model)) and layer.reset_state then layer:reset_state() end
+  end
+end
+
+require "moongate.models.compile" (Model)
+require "moongate.models.steps" (Model)
+require "moongate.models.fit" (Model)
+require "moongate.models.predict" (Model)
+require "moongate.models.saving" (Model)
+
+--- Prints the layers with their output shapes and numbers of parameters, as Keras does, in lines that fit the terminal. `print_fn`
+--- takes the text instead; `utf8 = false` draws with ASCII characters (the default follows the locale).
+---@param options? table line_length = up to 88, print_fn = function(text), show_trainable = false, utf8
+---@example model:summary { line_length = 60, show_trainable = true }
+function Model:summary(options) require("moongate.models.summary")(self, options) end
+
+--- Where each mask goes: the mask of every layer's output for an input. Prints as text.
+---@param x Tensor|table (B, ...)
+---@return table[] { layer =, mask = Tensor|nil } in order
+---@example print(model:masks(ids))
+function Model:masks(x) return require("moongate.models.masks")(self, x) end
+
+return Model
