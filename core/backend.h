@@ -71,24 +71,26 @@ typedef struct mg_backend {
   mg_status (*random_categorical)(mg_tensor *ids, const mg_tensor *logits, const mg_random_key *key);
   mg_status (*random_permutation)(mg_tensor *out, const mg_random_key *key);
 
-  /* GRU, from the fastest kernel to the most general one. The first that takes a call runs; one without a backward is for inference
-   * and is passed over when `saved` is set or asked for. op_gru.c answers B = 0 and T = 0 itself, checks `saved` against the kernel
-   * in both directions, and lets backward run the kernel that kernel_used names. The last one refuses nothing. */
-  const struct mg_gru_kernel *gru_kernels;
-  int32_t gru_kernel_count;
+  /* GRU, LSTM and SimpleRNN, from the fastest kernel to the most general one. The first that takes a call runs; one without a
+   * backward is for inference and is passed over when `saved` is set or asked for. op_rnn.c answers B = 0 and T = 0 itself, checks
+   * `saved` against the kernel in both directions, and lets backward run the kernel that kernel_used names. The last one refuses
+   * nothing. */
+  const struct mg_rnn_kernel *rnn_kernels;
+  int32_t rnn_kernel_count;
 } mg_backend;
 
 /* private status of a forward: this data needs a more general kernel; only output, gates and saved may have been touched, since
  * state may be the memory of initial_state */
 enum { MG_NEXT_KERNEL = 1 };
 
-typedef struct mg_gru_kernel {
+struct mg_rnn_kind; /* rnn.h: which of the three layers */
+typedef struct mg_rnn_kernel {
   const char *name;
-  mg_status (*refuses)(const char **reason /*NULL: it takes the call*/, const mg_gru_args *args);
-  mg_status (*saved_size)(int64_t *elements, const mg_gru_args *args);
-  mg_status (*forward)(const mg_gru_args *args);
-  mg_status (*backward)(const mg_gru_args *args); /* NULL: inference only */
-} mg_gru_kernel;
+  mg_status (*refuses)(const char **reason /*NULL: it takes the call*/, const struct mg_rnn_kind *kind, const mg_rnn_args *args);
+  mg_status (*saved_size)(int64_t *elements, const struct mg_rnn_kind *kind, const mg_rnn_args *args);
+  mg_status (*forward)(const struct mg_rnn_kind *kind, const mg_rnn_args *args);
+  mg_status (*backward)(const struct mg_rnn_kind *kind, const mg_rnn_args *args); /* NULL: inference only */
+} mg_rnn_kernel;
 
 /* Packed weights, of any layer kind. The key names the caller's tensors, before any contiguous copy of them. */
 struct mg_packed {
@@ -96,6 +98,7 @@ struct mg_packed {
   int64_t buffer[3], offset[3], version[3];          /* kernel, recurrent_kernel, bias (buffer 0: none) */
   int64_t strides[3][2];
   int64_t units, features, precision;
+  const struct mg_rnn_kind *kind;
   uint32_t variant;                                  /* flags that change the layout */
   uint32_t parts;                                    /* 1: forward's panels are there, 2: backward's */
   void *data[2];                                     /* the two parts, from memory_alloc of `backend` */

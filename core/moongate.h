@@ -24,7 +24,7 @@
 #define MG_API __attribute__((visibility("default")))
 
 /* cdef begin */
-enum { MG_ABI = 1, MG_MAX_DIMS = 8 };
+enum { MG_ABI = 2, MG_MAX_DIMS = 8 };
 
 typedef int32_t mg_status;
 enum {
@@ -291,62 +291,79 @@ enum { /* of every recurrent layer; 1 << 16 and above: one kind's own */
   MG_RNN_RETURN_SEQUENCES = 2,
   MG_RNN_ZERO_OUTPUT_FOR_MASK = 4, /* masked outputs are 0 instead of the previous output; ignored without RETURN_SEQUENCES */
   MG_RNN_TIME_MAJOR = 8,           /* x, mask, gates, a sequence output and their gradients are (T,B,...) */
-  MG_RNN_RECOMPUTE = 16,           /* `saved` keeps the states, a fifth; backward computes all steps' gates again, in scratch */
+  MG_RNN_RECOMPUTE = 16,           /* `saved` keeps the states alone; backward computes all steps' gates again, in scratch */
   MG_GRU_RESET_AFTER = 1 << 16,
 };
 
-/* One struct for both directions: backward takes what forward took, unchanged, with the gradient fields filled in. g stands for a
- * gate z, r or n (n: Keras's block "h"); x_g = x * dropout_mask of g, h_g = h * recurrent_dropout_mask of g (absent masks: 1); K,
- * R, b their columns of kernel, recurrent_kernel, bias (row 0); b2 = bias row 1 (reset_after only); s = recurrent_activation:
+/* One struct for GRU, LSTM and SimpleRNN, with G = 3, 4 and 1 gates, and for both directions: backward takes what forward took,
+ * unchanged, with the gradient fields filled in. g stands for a gate; x_g = x * dropout_mask of g, h_g = h * recurrent_dropout_mask
+ * of g (absent masks: 1); K, R, b its columns of kernel, recurrent_kernel, bias; s = recurrent_activation, a = activation.
+ * GRU, gates z, r, n (n: Keras's block "h"); b row 0, b2 row 1 of bias (reset_after only):
  *   z = s(x_z Kz + bz + h_z Rz + b2z)      r = s(x_r Kr + br + h_r Rr + b2r)
  *   n = a(x_n Kn + bn + r * (h_n Rn + b2n))   reset_after, else   n = a(x_n Kn + bn + (r * h_n) Rn)
- *   h_new = z * h + (1 - z) * n;   state = mask ? h_new : h;   output = mask ? h_new : the previous output (zeros at first)
+ *   h_new = z * h + (1 - z) * n
+ * LSTM, gates i, f, g, o (g: Keras's block "c"), with a second state, the carry c:
+ *   i = s(x_i Ki + bi + h_i Ri), f and o likewise, g likewise with a;   c_new = f * c + i * g;   h_new = o * a(c_new)
+ * SimpleRNN, the one gate h_new = a(x_1 K + b + h_1 R).
+ * state = mask ? h_new : h;   output = mask ? h_new : the previous output (zeros at first);   carry = mask ? c_new : c
  * A masked step is as if absent: whatever x holds there, NaN included, reaches no output, state, gate or gradient; gates and dx are
  * 0 there; doutput goes to the row's last valid step, and nowhere before the first or with ZERO_OUTPUT_FOR_MASK. The last output is
- * always the last valid one. A row masked throughout, or T = 0: output 0, state = initial_state, dinitial_state = dstate.
- * Backward reads neither output, state nor gates: they may be NULL, freed or overwritten by then. Everything else must hold what
- * forward read. Gate order z, r, n; Keras's layouts. float32 or float64. Source: Cho et al. 2014; keras.layers.GRU. */
-typedef struct mg_gru_args {
+ * always the last valid one. A row masked throughout, or T = 0: output 0, states = initial ones, their gradients likewise.
+ * Backward reads neither output, state, carry nor gates: they may be NULL, freed or overwritten by then. Everything else must hold
+ * what forward read. Keras's layouts. float32 or float64. Sources: Cho et al. 2014; Gers et al. 2000; keras.layers. */
+typedef struct mg_rnn_args {
   const mg_tensor *x;                          /* (B,T,F) */
-  const mg_tensor *kernel;                     /* (F,3U) */
-  const mg_tensor *recurrent_kernel;           /* (U,3U) */
-  const mg_tensor *bias;                       /* (2,3U) reset_after, else (3U) [opt: none] */
+  const mg_tensor *kernel;                     /* (F,GU) */
+  const mg_tensor *recurrent_kernel;           /* (U,GU) */
+  const mg_tensor *bias;                       /* (2,3U) with reset_after, else (GU) [opt: none] */
   const mg_tensor *initial_state;              /* (B,U) [opt: zeros] */
+  const mg_tensor *initial_carry;              /* (B,U), LSTM only [opt: zeros] */
   const mg_tensor *mask;                       /* uint8 (B,T), nonzero: use the step [opt: all] */
-  const mg_tensor *dropout_masks[3];           /* (B,F), scaled: [0] alone for all gates, or z, r, n [opt] */
-  const mg_tensor *recurrent_dropout_masks[3]; /* (B,U), scaled: z, r, n, all or none [opt] */
+  const mg_tensor *dropout_masks[4];           /* (B,F), scaled: [0] alone for all gates, or one a gate [opt] */
+  const mg_tensor *recurrent_dropout_masks[4]; /* (B,U), scaled: as dropout_masks; GRU: one a gate or none [opt] */
   mg_activation activation, recurrent_activation;
   uint32_t flags;      /* MG_RNN_*, MG_GRU_* */
   int32_t kernel_used; /* [save] number of the kernel that filled `saved` */
   mg_tensor *output;   /* (B,T,U) return_sequences, else (B,U) [out] */
   mg_tensor *state;    /* (B,U), the last valid one [out][opt]; without `saved` it may be the view initial_state */
-  mg_tensor *gates;    /* (B,T,3U): z, r and n of every step [out][opt] */
-  mg_tensor *saved;    /* (mg_gru_saved_size) elements of x's dtype [save][opt: inference]; backward uses it up: one a forward */
+  mg_tensor *carry;    /* (B,U), LSTM only, likewise [out][opt]; without `saved` it may be the view initial_carry */
+  mg_tensor *gates;    /* (B,T,GU): the gates of every step [out][opt] */
+  mg_tensor *saved;    /* (mg_*_saved_size) elements of x's dtype [save][opt: inference]; backward uses it up: one a forward */
   mg_packed *packed;   /* [io][opt: packed anew in each call] */
   /* backward */
   const mg_tensor *doutput;     /* as output [opt: zeros] */
   const mg_tensor *dstate;      /* as state [opt: zeros] */
+  const mg_tensor *dcarry;      /* as carry [opt: zeros] */
   mg_tensor *dx;                /* as x [out][opt] */
   mg_tensor *dkernel;           /* as kernel [out][opt] */
   mg_tensor *drecurrent_kernel; /* as recurrent_kernel [out][opt] */
   mg_tensor *dbias;             /* as bias [out][opt] */
   mg_tensor *dinitial_state;    /* (B,U) [out][opt] */
+  mg_tensor *dinitial_carry;    /* (B,U) [out][opt] */
   void *reserved[6];            /* NULL */
-} mg_gru_args;
+} mg_rnn_args;
 
-/* Enough for whichever kernel forward takes with `saved` given. Outputs, saved and gradients may still be NULL. 0: empty work. */
-MG_API mg_status mg_gru_saved_size(int64_t *elements /*[out]*/, const mg_gru_args *args);
-MG_API mg_status mg_gru_forward(mg_gru_args *args);
-MG_API mg_status mg_gru_backward(const mg_gru_args *args);
-
-/* What forward would do with these arguments; `saved` set: in training. Texts are static. */
 typedef struct mg_plan {
   const char *kernel; /* the one it takes */
   const char *faster; /* the fastest one it cannot take, NULL: none */
   const char *reason; /* why not */
   int64_t reserved[8];
 } mg_plan;
-MG_API mg_status mg_gru_explain(mg_plan *plan /*[out]*/, const mg_gru_args *args);
+
+/* saved_size: enough for whichever kernel forward takes with `saved` given; outputs, saved and gradients may still be NULL. 0:
+ * empty work. explain: what forward would do with these arguments; `saved` set: in training. Texts are static. */
+MG_API mg_status mg_gru_saved_size(int64_t *elements /*[out]*/, const mg_rnn_args *args);
+MG_API mg_status mg_gru_forward(mg_rnn_args *args);
+MG_API mg_status mg_gru_backward(const mg_rnn_args *args);
+MG_API mg_status mg_gru_explain(mg_plan *plan /*[out]*/, const mg_rnn_args *args);
+MG_API mg_status mg_lstm_saved_size(int64_t *elements /*[out]*/, const mg_rnn_args *args);
+MG_API mg_status mg_lstm_forward(mg_rnn_args *args);
+MG_API mg_status mg_lstm_backward(const mg_rnn_args *args);
+MG_API mg_status mg_lstm_explain(mg_plan *plan /*[out]*/, const mg_rnn_args *args);
+MG_API mg_status mg_simple_rnn_saved_size(int64_t *elements /*[out]*/, const mg_rnn_args *args);
+MG_API mg_status mg_simple_rnn_forward(mg_rnn_args *args);
+MG_API mg_status mg_simple_rnn_backward(const mg_rnn_args *args);
+MG_API mg_status mg_simple_rnn_explain(mg_plan *plan /*[out]*/, const mg_rnn_args *args);
 
 /* ---- HDF5 files: in the library moongate/hdf5, which is loaded on first use; messages come from mg_hdf5_error ------------- */
 

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "error.h"
-#include "gru.h"
+#include "rnn.h"
 
 mg_status mg_packed_create(mg_packed **out) {
   if (out == NULL) return mg_fail(MG_EINVAL, "packed_create: argument out is NULL");
@@ -35,7 +35,7 @@ static void set_source(mg_packed *key, int i, const mg_tensor *t) {
 
 static int same_key(const mg_packed *a, const mg_packed *b) {
   int same = a->kernel == b->kernel && a->units == b->units && a->features == b->features && a->precision == b->precision &&
-             a->variant == b->variant && a->backend == b->backend;
+             a->kind == b->kind && a->variant == b->variant && a->backend == b->backend;
   for (int i = 0; i < 3; i++) {
     same = same && a->buffer[i] == b->buffer[i] && a->offset[i] == b->offset[i] && a->version[i] == b->version[i] &&
            a->strides[i][0] == b->strides[i][0] && a->strides[i][1] == b->strides[i][1];
@@ -43,12 +43,13 @@ static int same_key(const mg_packed *a, const mg_packed *b) {
   return same;
 }
 
-void mg_packed_match(mg_packed *packed, const mg_gru_args *args, const void *kernel) {
+void mg_packed_match(mg_packed *packed, const mg_rnn_kind *kind, const mg_rnn_args *args, const void *kernel) {
   mg_packed key = {
     .kernel = kernel,
     .units = args->recurrent_kernel->shape[0],
     .features = args->kernel->shape[0],
     .precision = mg_get_matmul_precision(),
+    .kind = kind,
     .variant = args->flags & MG_GRU_RESET_AFTER,
     .backend = args->x->buffer->backend,
   };

@@ -38,6 +38,6 @@ const mg_backend mg_cpu_backend = {
   .random_fill = mg_cpu_random_fill,
   .random_categorical = mg_cpu_random_categorical,
   .random_permutation = mg_cpu_random_permutation,
-  .gru_kernels = mg_cpu_gru_kernels,
-  .gru_kernel_count = MG_CPU_GRU_KERNELS,
+  .rnn_kernels = mg_cpu_rnn_kernels,
+  .rnn_kernel_count = MG_CPU_RNN_KERNELS,
 };

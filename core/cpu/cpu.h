@@ -70,8 +70,8 @@ mg_status mg_cpu_random_fill(int32_t kind, mg_tensor *out, const mg_random_key *
 mg_status mg_cpu_random_categorical(mg_tensor *ids, const mg_tensor *logits, const mg_random_key *key);
 mg_status mg_cpu_random_permutation(mg_tensor *out, const mg_random_key *key);
 
-/* gru: fastest first */
-enum { MG_CPU_GRU_KERNELS = 2 };
-extern const mg_gru_kernel mg_cpu_gru_kernels[MG_CPU_GRU_KERNELS];
+/* recurrent layers: fastest first */
+enum { MG_CPU_RNN_KERNELS = 2 };
+extern const mg_rnn_kernel mg_cpu_rnn_kernels[MG_CPU_RNN_KERNELS];
 
 #endif

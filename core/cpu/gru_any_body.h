@@ -1,4 +1,4 @@
-/* gru_any_body.h: the elementwise part of a step for any pair of activations, for one instruction set. Included by gru_body.h.
+/* gru_any_body.h: the elementwise part of a step for any pair of activations, for one instruction set. Included by rnn_body.h.
  *
  * Activations run over whole rows through the float32 loops. A slot keeps the activated value, or its input where the slope needs
  * that; the activated z, r and n of the step are left in `sums`. */
@@ -20,7 +20,7 @@ static const float *activated(const mg_activation *a, int64_t n, const float *sl
 }
 
 /* Slots z and r, neighbours, from their sums. */
-static void any_reset_gates(const gru_cell *c, float *g, float *sum) {
+static void any_reset_gates(const rnn_cell *c, float *g, float *sum) {
   const int64_t P = c->P;
   for (int64_t u = P; u < 3 * P; u += MG_VW) vstore(sum + u, vload(g + u) + vload(sum + u) + vload(c->bias + u));
   activate(c->recurrent_activation, 2 * P, g + SLOT_Z * P, sum + SLOT_Z * P);
@@ -30,13 +30,13 @@ static void any_reset_gates(const gru_cell *c, float *g, float *sum) {
 MG_INLINE vf mix(vf z, vf h, vf n) { return vfma(z, h, (vset(1.0f) - z) * n); }
 
 /* sum slot n holds the input of a(): n and the new state. */
-static void any_new_state(const gru_cell *c, int64_t i, float *g, float *sum) {
+static void any_new_state(const rnn_cell *c, int64_t i, float *g, float *sum) {
   const int64_t P = c->P;
   activate(c->activation, P, g, sum);
   MG_EACH_VECTOR(c, u) vstore(c->h_new + i * P + u, mix(vload(sum + SLOT_Z * P + u), vload(c->h + i * P + u), vload(sum + u)));
 }
 
-static void any_forward_after(const gru_cell *c) {
+static void any_forward_after(const rnn_cell *c) {
   const int64_t P = c->P;
   MG_EACH_ROW(c, i) {
     float *g = c->gates + i * SLOTS * P, *sum = c->sums + i * SLOTS * P;
@@ -50,7 +50,7 @@ static void any_forward_after(const gru_cell *c) {
   }
 }
 
-static void any_forward_reset(const gru_cell *c) {
+static void any_forward_reset(const rnn_cell *c) {
   const int64_t P = c->P;
   MG_EACH_ROW(c, i) {
     float *g = c->gates + i * SLOTS * P, *sum = c->sums + i * SLOTS * P;
@@ -59,7 +59,7 @@ static void any_forward_reset(const gru_cell *c) {
   }
 }
 
-static void any_forward_state(const gru_cell *c) {
+static void any_forward_state(const rnn_cell *c) {
   const int64_t P = c->P;
   MG_EACH_ROW(c, i) {
     float *g = c->gates + i * SLOTS * P, *sum = c->sums + i * SLOTS * P;
@@ -69,7 +69,7 @@ static void any_forward_state(const gru_cell *c) {
 }
 
 /* da_z, da_n and dh = z dh. scratch: 4P, of which the first two slots hold z and n where they had to be computed again. */
-static void any_state_gradients(const gru_cell *c, int64_t i, float *g, float *scratch) {
+static void any_state_gradients(const rnn_cell *c, int64_t i, float *g, float *scratch) {
   const int64_t P = c->P;
   float *dn = scratch + 2 * P, *dz = scratch + 3 * P, *dh = c->dh + i * P;
   const float *z = activated(c->recurrent_activation, P, g + SLOT_Z * P, scratch), *n = activated(c->activation, P, g, scratch + P);
@@ -83,7 +83,7 @@ static void any_state_gradients(const gru_cell *c, int64_t i, float *g, float *s
   LOOPS->activation_slope(c->activation, P, g, dn, g);
 }
 
-static void any_backward_after(const gru_cell *c) {
+static void any_backward_after(const rnn_cell *c) {
   const int64_t P = c->P;
   MG_EACH_ROW(c, i) {
     float *g = c->gates + i * SLOTS * P, *scratch = c->sums + i * SLOTS * P, *dr = scratch + P;
@@ -98,11 +98,11 @@ static void any_backward_after(const gru_cell *c) {
   }
 }
 
-static void any_backward_state(const gru_cell *c) {
+static void any_backward_state(const rnn_cell *c) {
   MG_EACH_ROW(c, i) any_state_gradients(c, i, c->gates + i * SLOTS * c->P, c->sums + i * SLOTS * c->P);
 }
 
-static void any_backward_reset(const gru_cell *c) {
+static void any_backward_reset(const rnn_cell *c) {
   const int64_t P = c->P;
   MG_EACH_ROW(c, i) {
     float *g = c->gates + i * SLOTS * P, *scratch = c->sums + i * SLOTS * P, *dr = scratch + P, *dh = c->dh + i * P;

@@ -1,5 +1,5 @@
 /* gru_cell_body.h: the elementwise part of a step with tanh and sigmoid, forward and backward, for one instruction set. Included by
- * gru_body.h. Equations: moongate.h; their gradients, with s' = s (1 - s) and tanh' = 1 - tanh^2, beside the lines. */
+ * rnn_body.h. Equations: moongate.h; their gradients, with s' = s (1 - s) and tanh' = 1 - tanh^2, beside the lines. */
 
 #define MG_EACH_ROW(c, i) for (int64_t i = 0; i < (c)->rows; i++)
 #define MG_EACH_VECTOR(c, u) for (int64_t u = 0; u < (c)->P; u += MG_VW)
@@ -7,7 +7,7 @@
 /* n + z (h - n) */
 MG_INLINE vf blend(vf z, vf h, vf n) { return vfma(z, h - n, n); }
 
-static void fused_forward_after(const gru_cell *c) {
+static void fused_forward_after(const rnn_cell *c) {
   const int64_t P = c->P;
   const float *bias = c->bias;
   MG_EACH_ROW(c, i) {
@@ -28,7 +28,7 @@ static void fused_forward_after(const gru_cell *c) {
   }
 }
 
-static void fused_forward_reset(const gru_cell *c) {
+static void fused_forward_reset(const rnn_cell *c) {
   const int64_t P = c->P;
   const float *bias = c->bias;
   MG_EACH_ROW(c, i) {
@@ -44,7 +44,7 @@ static void fused_forward_reset(const gru_cell *c) {
   }
 }
 
-static void fused_forward_state(const gru_cell *c) {
+static void fused_forward_state(const rnn_cell *c) {
   const int64_t P = c->P;
   MG_EACH_ROW(c, i) {
     float *g = c->gates + i * SLOTS * P;
@@ -58,7 +58,7 @@ static void fused_forward_state(const gru_cell *c) {
 }
 
 /* da_n = n' (1 - z) dh,  da_z = z' (h - n) dh,  dh = z dh; returns da_n. */
-MG_INLINE vf state_gradients(const gru_cell *c, float *g, int64_t i, int64_t u) {
+MG_INLINE vf state_gradients(const rnn_cell *c, float *g, int64_t i, int64_t u) {
   const vf one = vset(1.0f), n = vload(g + u), z = vload(g + SLOT_Z * c->P + u), dh = vload(c->dh + i * c->P + u);
   const vf dh_z = dh * z, da_n = (dh - dh_z) * (one - n * n);
   vstore(g + u, da_n);
@@ -68,7 +68,7 @@ MG_INLINE vf state_gradients(const gru_cell *c, float *g, int64_t i, int64_t u) 
 }
 
 /* dq = r da_n,  da_r = r' q da_n. */
-static void fused_backward_after(const gru_cell *c) {
+static void fused_backward_after(const rnn_cell *c) {
   const int64_t P = c->P;
   MG_EACH_ROW(c, i) {
     float *g = c->gates + i * SLOTS * P;
@@ -80,13 +80,13 @@ static void fused_backward_after(const gru_cell *c) {
   }
 }
 
-static void fused_backward_state(const gru_cell *c) {
+static void fused_backward_state(const rnn_cell *c) {
   MG_EACH_ROW(c, i)
     MG_EACH_VECTOR(c, u) state_gradients(c, c->gates + i * SLOTS * c->P, i, u);
 }
 
 /* da_r = r' h_n du,  dh += mask r du. */
-static void fused_backward_reset(const gru_cell *c) {
+static void fused_backward_reset(const rnn_cell *c) {
   const int64_t P = c->P;
   MG_EACH_ROW(c, i) {
     float *r_row = c->gates + i * SLOTS * P + SLOT_R * P;

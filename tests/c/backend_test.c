@@ -78,7 +78,7 @@ static void test_losses_and_random(void) {
 
 static void test_gru(void) {
   mg_tensor *cube = bare_tensor(MG_FLOAT32, SHAPE(2, 2, 2)), *weights = bare_tensor(MG_FLOAT32, SHAPE(2, 6));
-  mg_gru_args args = {.x = cube, .kernel = weights, .recurrent_kernel = weights, .output = z};
+  mg_rnn_args args = {.x = cube, .kernel = weights, .recurrent_kernel = weights, .output = z};
   mg_plan plan;
   int64_t size;
   NOT_OFFERED(mg_gru_saved_size(&size, &args), "gru_saved_size");

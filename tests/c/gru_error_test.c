@@ -1,14 +1,14 @@
 /* gru_error_test.c: arguments that the GRU must refuse, with a message that names them. */
-#include "gru_case.h"
+#include "rnn_case.h"
 
-static gru_case plain_case(uint32_t flags) {
-  gru_shape shape = { .B = 2, .T = 3, .F = 2, .U = 4, .bias = 1, .initial = 1, .flags = flags, .mask = MASK_ANY, .dropout = 3,
+static rnn_case plain_case(uint32_t flags) {
+  rnn_shape shape = { .B = 2, .T = 3, .F = 2, .U = 4, .bias = 1, .initial = 1, .flags = flags, .mask = MASK_ANY, .dropout = 3,
                       .recurrent_dropout = 1, .dstate = 1, .activation = act_tanh, .recurrent_activation = act_sigmoid, .seed = 4 };
   return new_case(shape, MG_FLOAT32);
 }
 
 static const struct { size_t field; const char *name; } tensors[] = {
-#define FIELD(name) { offsetof(mg_gru_args, name), #name }
+#define FIELD(name) { offsetof(mg_rnn_args, name), #name }
   FIELD(x), FIELD(kernel), FIELD(recurrent_kernel), FIELD(bias), FIELD(initial_state), FIELD(mask), FIELD(dropout_masks[0]),
   FIELD(dropout_masks[2]), FIELD(recurrent_dropout_masks[1]), FIELD(output), FIELD(state), FIELD(gates), FIELD(saved),
   FIELD(doutput), FIELD(dstate), FIELD(dx), FIELD(dkernel), FIELD(drecurrent_kernel), FIELD(dbias), FIELD(dinitial_state),
@@ -16,12 +16,12 @@ static const struct { size_t field; const char *name; } tensors[] = {
 };
 enum { FORWARD_FIELDS = 13, FIELDS = 20 };
 
-static mg_tensor **field_of(mg_gru_args *args, int i) { return (mg_tensor **)(void *)((char *)args + tensors[i].field); }
+static mg_tensor **field_of(mg_rnn_args *args, int i) { return (mg_tensor **)(void *)((char *)args + tensors[i].field); }
 
 static void refused(int i, const mg_tensor *instead) {
-  gru_case c = plain_case(MG_RNN_RETURN_SEQUENCES);
+  rnn_case c = plain_case(MG_RNN_RETURN_SEQUENCES);
   CHECK_OK(mg_gru_forward(&c.args));
-  mg_gru_args args = c.args;
+  mg_rnn_args args = c.args;
   *field_of(&args, i) = (mg_tensor *)instead;
   mg_status status = i < FORWARD_FIELDS ? mg_gru_forward(&args) : mg_gru_backward(&args);
   check_that(status < 0 && strstr(mg_error(), "gru_") != NULL, __FILE__, __LINE__, "%s: %d \"%s\"", tensors[i].name, (int)status,
@@ -49,8 +49,8 @@ static void test_absent_tensors(void) {
 }
 
 static void test_options(void) {
-  gru_case c = plain_case(0);
-  mg_gru_args args = c.args;
+  rnn_case c = plain_case(0);
+  mg_rnn_args args = c.args;
   args.flags |= 1u << 30;
   CHECK_FAILS(mg_gru_forward(&args), MG_EINVAL, "flags");
   args = c.args;
@@ -78,9 +78,9 @@ static void test_options(void) {
 }
 
 static void test_saved(void) {
-  gru_case c = plain_case(0);
+  rnn_case c = plain_case(0);
   mg_tensor *small = new_tensor(MG_FLOAT32, SHAPE(3));
-  mg_gru_args args = c.args;
+  mg_rnn_args args = c.args;
   args.saved = small;
   CHECK_FAILS(mg_gru_forward(&args), MG_ESHAPE, "saved");
   args = c.args;
@@ -98,8 +98,8 @@ static void test_saved(void) {
 }
 
 static void test_overlap(void) {
-  gru_case c = plain_case(MG_RNN_RETURN_SEQUENCES);
-  mg_gru_args args = c.args;
+  rnn_case c = plain_case(MG_RNN_RETURN_SEQUENCES);
+  mg_rnn_args args = c.args;
   args.gates = args.saved;
   CHECK(mg_gru_forward(&args) < 0);
   args = c.args;
@@ -117,10 +117,10 @@ static void test_overlap(void) {
 /* Sizes that no memory could hold, from views of one element. */
 static void test_huge(void) {
   const int64_t huge = (int64_t)1 << 40;
-  gru_case c = plain_case(0);
+  rnn_case c = plain_case(0);
   mg_tensor *one = new_tensor(MG_FLOAT32, SHAPE(1, 1, 1)), *x = empty_tensor();
   CHECK_OK(mg_tensor_broadcast(x, one, SHAPE(2, huge, 2)));
-  mg_gru_args args = c.args;
+  mg_rnn_args args = c.args;
   args.x = x;
   args.mask = NULL;
   args.gates = NULL;

@@ -1,11 +1,11 @@
-/* gru_fast_test.c: the float32 GRU against the general one in float64, for every instruction set, and the same bits for any number
+/* rnn_fast_test.c: the float32 GRU against the general one in float64, for every instruction set, and the same bits for any number
  * of threads. */
-#include "gru_case.h"
+#include "rnn_case.h"
 #include "ops.h"
 
 enum { RESULTS = 8 };
-static mg_tensor *result_of(const gru_case *c, int i, const char **name) {
-  const mg_gru_args *a = &c->args;
+static mg_tensor *result_of(const rnn_case *c, int i, const char **name) {
+  const mg_rnn_args *a = &c->args;
   mg_tensor *all[RESULTS] = { a->output, a->state, a->gates, a->dx, a->dkernel, a->drecurrent_kernel, a->dbias, a->dinitial_state };
   static const char *names[RESULTS] = {
     "output", "state", "gates", "dx", "dkernel", "drecurrent_kernel", "dbias", "dinitial_state"
@@ -15,7 +15,7 @@ static mg_tensor *result_of(const gru_case *c, int i, const char **name) {
 }
 
 /* Relative to the largest value of the tensor, at least 1. */
-static void compare(const gru_case *fast, const gru_case *truth, unsigned number, double tolerance) {
+static void compare(const rnn_case *fast, const rnn_case *truth, unsigned number, double tolerance) {
   for (int i = 0; i < RESULTS; i++) {
     const char *name;
     const mg_tensor *a = result_of(fast, i, &name), *b = result_of(truth, i, &name);
@@ -28,13 +28,13 @@ static void compare(const gru_case *fast, const gru_case *truth, unsigned number
   }
 }
 
-static void run(gru_case *c) {
+static void run(rnn_case *c) {
   CHECK_OK(mg_gru_forward(&c->args));
   CHECK_OK(mg_gru_backward(&c->args));
 }
 
-static void check_shape(gru_shape shape, unsigned number, double tolerance) {
-  gru_case fast = new_case(shape, MG_FLOAT32), truth = new_case(shape, MG_FLOAT64);
+static void check_shape(rnn_shape shape, unsigned number, double tolerance) {
+  rnn_case fast = new_case(shape, MG_FLOAT32), truth = new_case(shape, MG_FLOAT64);
   run(&fast);
   run(&truth);
   compare(&fast, &truth, number, tolerance);
@@ -48,7 +48,7 @@ static void test_small_sets(void) {
 
 static void test_larger_sets(void) {
   for (unsigned number = 0; number < 60; number++) {
-    gru_shape shape = shape_number(5000 + number);
+    rnn_shape shape = shape_number(5000 + number);
     shape.B = (int64_t[]){ 1, 2, 3, 5, 9, 16, 17, 33 }[number % 8];
     shape.T = 1 + number * 7 % 23;
     shape.F = (int64_t[]){ 1, 5, 16, 33, 70, 131 }[number % 6];
@@ -59,7 +59,7 @@ static void test_larger_sets(void) {
 
 static void test_large_units(void) {
   for (unsigned number = 0; number < 2; number++) {
-    gru_shape shape = { .B = 34,
+    rnn_shape shape = { .B = 34,
                         .T = 3,
                         .F = 6,
                         .U = 390,
@@ -79,7 +79,7 @@ static void test_every_activation(void) {
   for (int kind = 0; kind < MG_ACT_COUNT; kind++) {
     mg_activation a = { .kind = kind, .a = 0.25, .b = kind == MG_ACT_RELU ? 0.75 : 0.5, .c = kind == MG_ACT_RELU ? 0.125 : 0 };
     for (unsigned i = 0; i < 4; i++) {
-      gru_shape shape = shape_number(7000 + (unsigned)kind * 4 + i);
+      rnn_shape shape = shape_number(7000 + (unsigned)kind * 4 + i);
       shape.U += 16 * (i & 1);
       shape.flags = i & 1 ? shape.flags | MG_GRU_RESET_AFTER : shape.flags & ~(uint32_t)MG_GRU_RESET_AFTER;
       if (i < 2) shape.activation = a;
@@ -92,7 +92,7 @@ static void test_every_activation(void) {
 /* No slope at 0, where the pads are: squareplus with b = 0, which is relu elsewhere. */
 static void test_slope_missing_in_pads(void) {
   for (unsigned i = 0; i < 4; i++) {
-    gru_shape shape = shape_number(7500 + i);
+    rnn_shape shape = shape_number(7500 + i);
     shape.U = 5;
     shape.T = 3;
     shape.flags = i & 1 ? shape.flags | MG_GRU_RESET_AFTER : shape.flags & ~(uint32_t)MG_GRU_RESET_AFTER;
@@ -104,12 +104,12 @@ static void test_slope_missing_in_pads(void) {
 
 static void test_threads(void) {
   for (unsigned number = 0; number < 12; number++) {
-    gru_shape shape = shape_number(6000 + number);
+    rnn_shape shape = shape_number(6000 + number);
     shape.B = 41;
     shape.T = 9;
     shape.U = 37;
     shape.F = 20;
-    gru_case one = new_case(shape, MG_FLOAT32), many = new_case(shape, MG_FLOAT32);
+    rnn_case one = new_case(shape, MG_FLOAT32), many = new_case(shape, MG_FLOAT32);
     CHECK_OK(mg_set_threads(1));
     run(&one);
     CHECK_OK(mg_set_threads(3));
@@ -127,8 +127,8 @@ static void test_threads(void) {
 /* Inference, and a packed handle, compute the same numbers as training. */
 static void test_inference_and_packed(void) {
   for (unsigned number = 0; number < 40; number++) {
-    gru_shape shape = shape_number(8000 + number);
-    gru_case training = new_case(shape, MG_FLOAT32), plain = new_case(shape, MG_FLOAT32);
+    rnn_shape shape = shape_number(8000 + number);
+    rnn_case training = new_case(shape, MG_FLOAT32), plain = new_case(shape, MG_FLOAT32);
     CHECK_OK(mg_gru_forward(&training.args));
     plain.args.saved = NULL;
     CHECK_OK(mg_packed_create(&plain.args.packed));
@@ -147,7 +147,7 @@ static void test_inference_and_packed(void) {
 }
 
 static void test_chosen(void) {
-  gru_case c = new_case(shape_number(3), MG_FLOAT32), d = new_case(shape_number(3), MG_FLOAT64);
+  rnn_case c = new_case(shape_number(3), MG_FLOAT32), d = new_case(shape_number(3), MG_FLOAT64);
   mg_plan plan;
   CHECK_OK(mg_gru_explain(&plan, &c.args));
   CHECK(strcmp(plan.kernel, "fused float32") == 0 && plan.faster == NULL && plan.reason == NULL);

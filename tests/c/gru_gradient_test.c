@@ -1,8 +1,8 @@
 /* gru_gradient_test.c: every gradient of the GRU in float64 against central differences of its outputs. */
-#include "gru_case.h"
+#include "rnn_case.h"
 
 /* sum(doutput * output) + sum(dstate * state): what backward differentiates. */
-static double weighted_sum(const gru_case *c) {
+static double weighted_sum(const rnn_case *c) {
   double sum = 0;
   for (int64_t i = 0; c->args.doutput != NULL && i < mg_tensor_size(c->args.output); i++)
     sum += element(c->args.doutput, i) * element(c->args.output, i);
@@ -11,17 +11,17 @@ static double weighted_sum(const gru_case *c) {
   return sum;
 }
 
-static double value_with(gru_case *c, const mg_tensor *parameter, int64_t i, double value) {
+static double value_with(rnn_case *c, const mg_tensor *parameter, int64_t i, double value) {
   double before = element(parameter, i);
   set_element((mg_tensor *)parameter, i, value);
-  mg_gru_args args = c->args;
+  mg_rnn_args args = c->args;
   args.saved = NULL;
   check_must(mg_gru_forward(&args));
   set_element((mg_tensor *)parameter, i, before);
   return weighted_sum(c);
 }
 
-static void check_parameter(gru_case *c, unsigned number, const char *name, const mg_tensor *parameter, const mg_tensor *gradient) {
+static void check_parameter(rnn_case *c, unsigned number, const char *name, const mg_tensor *parameter, const mg_tensor *gradient) {
   const double step = 1e-5;
   if (parameter == NULL) return;
   int64_t stride = mg_tensor_size(parameter) / 24 + 1;
@@ -35,8 +35,8 @@ static void check_parameter(gru_case *c, unsigned number, const char *name, cons
   }
 }
 
-static void check_gradients(gru_shape shape, unsigned number) {
-  gru_case c = new_case(shape, MG_FLOAT64);
+static void check_gradients(rnn_shape shape, unsigned number) {
+  rnn_case c = new_case(shape, MG_FLOAT64);
   CHECK_OK(mg_gru_forward(&c.args));
   CHECK_OK(mg_gru_backward(&c.args));
   check_parameter(&c, number, "dx", c.args.x, c.args.dx);
@@ -63,7 +63,7 @@ static void test_activation_pairs(void) {
     { { .kind = MG_ACT_MISH }, { .kind = MG_ACT_LOG_SIGMOID } },
   };
   for (unsigned i = 0; i < 16; i++) {
-    gru_shape shape = shape_number(1000 + i);
+    rnn_shape shape = shape_number(1000 + i);
     shape.activation = pairs[i / 2][0];
     shape.recurrent_activation = pairs[i / 2][1];
     shape.flags = i % 2 ? shape.flags | MG_GRU_RESET_AFTER : shape.flags & ~(uint32_t)MG_GRU_RESET_AFTER;

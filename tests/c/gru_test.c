@@ -1,5 +1,5 @@
 /* gru_test.c: the GRU operation: known values, what a mask means, degenerate sizes, views, packed weights, refusals. */
-#include "gru_case.h"
+#include "rnn_case.h"
 #include "ops.h"
 
 static const mg_dtype both_dtypes[] = { MG_FLOAT32, MG_FLOAT64 };
@@ -13,7 +13,7 @@ static void known_value(mg_dtype dtype, uint32_t flags, const double *bias, int 
             *h = tensor_of(dtype, (double[]){ 0.4 }, SHAPE(1, 1));
   mg_tensor *b = bias_rows == 2 ? tensor_of(dtype, bias, SHAPE(2, 3)) : tensor_of(dtype, bias, SHAPE(3)),
             *out = new_tensor(dtype, SHAPE(1, 1));
-  mg_gru_args args = { .x = x, .kernel = kernel, .recurrent_kernel = recurrent, .bias = b, .initial_state = h, .output = out,
+  mg_rnn_args args = { .x = x, .kernel = kernel, .recurrent_kernel = recurrent, .bias = b, .initial_state = h, .output = out,
                        .activation = act_tanh, .recurrent_activation = act_sigmoid, .flags = flags };
   CHECK_OK(mg_gru_forward(&args));
   CHECK_NEAR(element(out, 0), expected, tolerance_of(dtype));
@@ -43,7 +43,7 @@ static void same_values(const mg_tensor *a, const mg_tensor *b, double tolerance
 }
 
 /* (1,6,5): masked outputs are zeros first, then the previous one, or zeros; masked gates are zeros. */
-static void check_masked_steps(const mg_gru_args *args) {
+static void check_masked_steps(const mg_rnn_args *args) {
   const int zero = (args->flags & MG_RNN_ZERO_OUTPUT_FOR_MASK) != 0;
   for (int64_t s = 0, seen = 0; s < 6; s++) {
     int64_t t = args->flags & MG_RNN_GO_BACKWARDS ? 5 - s : s;
@@ -57,7 +57,7 @@ static void check_masked_steps(const mg_gru_args *args) {
 
 /* Steps that are masked are as if absent: a sequence with holes ends like the sequence without them. */
 static void mask_as_absence(mg_dtype dtype, uint32_t flags) {
-  gru_shape shape = { .B = 1,
+  rnn_shape shape = { .B = 1,
                       .T = 6,
                       .F = 3,
                       .U = 5,
@@ -69,14 +69,14 @@ static void mask_as_absence(mg_dtype dtype, uint32_t flags) {
                       .activation = act_tanh,
                       .recurrent_activation = act_sigmoid,
                       .seed = 11 };
-  gru_case c = new_case(shape, dtype);
+  rnn_case c = new_case(shape, dtype);
   int64_t kept[6], count = 0;
   for (int64_t t = 0; t < 6; t++)
     if (element(c.args.mask, t) != 0) kept[count++] = t;
   CHECK(count > 0 && count < 6);
   mg_tensor *x = new_tensor(dtype, SHAPE(1, count, 3)), *state = new_tensor(dtype, SHAPE(1, 5));
   for (int64_t i = 0; i < count * 3; i++) set_element(x, i, element(c.args.x, kept[i / 3] * 3 + i % 3));
-  mg_gru_args dense = c.args;
+  mg_rnn_args dense = c.args;
   dense.x = x;
   dense.mask = NULL;
   dense.gates = dense.saved = NULL;
@@ -103,7 +103,7 @@ static void test_mask(void) {
 
 static void test_row_masked_throughout(void) {
   for (uint32_t bits = 0; bits < 4; bits++) {
-    gru_shape shape = { .B = 1,
+    rnn_shape shape = { .B = 1,
                         .T = 4,
                         .F = 2,
                         .U = 3,
@@ -115,7 +115,7 @@ static void test_row_masked_throughout(void) {
                         .activation = act_tanh,
                         .recurrent_activation = act_sigmoid,
                         .seed = 3 };
-    gru_case c = new_case(shape, both_dtypes[bits & 1]);
+    rnn_case c = new_case(shape, both_dtypes[bits & 1]);
     CHECK_OK(mg_gru_forward(&c.args));
     CHECK_OK(mg_gru_backward(&c.args));
     same_values(c.args.state, c.args.initial_state, 0);
@@ -130,10 +130,10 @@ static void test_row_masked_throughout(void) {
 /* Weights that are not numbers reach nothing through masked steps. */
 static void test_masked_steps_use_no_weights(void) {
   for (uint32_t bits = 0; bits < 4; bits++) {
-    gru_shape shape = { .B = 1, .T = 3, .F = 2, .U = 3, .flags = MG_RNN_RETURN_SEQUENCES | (bits & 2 ? MG_GRU_RESET_AFTER : 0),
+    rnn_shape shape = { .B = 1, .T = 3, .F = 2, .U = 3, .flags = MG_RNN_RETURN_SEQUENCES | (bits & 2 ? MG_GRU_RESET_AFTER : 0),
                         .initial = 1, .mask = MASK_ROW, .dstate = 1, .activation = act_tanh, .recurrent_activation = act_sigmoid,
                         .seed = 12 };
-    gru_case c = new_case(shape, both_dtypes[bits & 1]);
+    rnn_case c = new_case(shape, both_dtypes[bits & 1]);
     for (int64_t i = 0; i < 18; i++) set_element((mg_tensor *)c.args.kernel, i, NAN);
     for (int64_t i = 0; i < 27; i++) set_element((mg_tensor *)c.args.recurrent_kernel, i, INFINITY);
     CHECK_OK(mg_gru_forward(&c.args));
@@ -146,9 +146,9 @@ static void test_masked_steps_use_no_weights(void) {
 }
 
 static void empty_sizes(int64_t B, int64_t T, uint32_t flags) {
-  gru_shape shape = { .B = B, .T = T, .F = 2, .U = 3, .flags = flags, .bias = 1, .initial = 1, .dstate = 1, .activation = act_tanh,
+  rnn_shape shape = { .B = B, .T = T, .F = 2, .U = 3, .flags = flags, .bias = 1, .initial = 1, .dstate = 1, .activation = act_tanh,
                       .recurrent_activation = act_sigmoid, .seed = 5 };
-  gru_case c = new_case(shape, MG_FLOAT32);
+  rnn_case c = new_case(shape, MG_FLOAT32);
   CHECK_INT(mg_tensor_size(c.args.saved), 0);
   for (int64_t i = 0; i < mg_tensor_size(c.args.output); i++) set_element(c.args.output, i, 7);
   CHECK_OK(mg_gru_forward(&c.args));
@@ -169,7 +169,7 @@ static void test_empty(void) {
 
 /* Reversed, strided and broadcast inputs, and strided outputs, give what contiguous ones give. */
 static void test_views(void) {
-  gru_shape shape = { .B = 3,
+  rnn_shape shape = { .B = 3,
                       .T = 4,
                       .F = 2,
                       .U = 3,
@@ -178,7 +178,7 @@ static void test_views(void) {
                       .activation = act_tanh,
                       .recurrent_activation = act_sigmoid,
                       .seed = 21 };
-  gru_case c = new_case(shape, MG_FLOAT32), v = new_case(shape, MG_FLOAT32);
+  rnn_case c = new_case(shape, MG_FLOAT32), v = new_case(shape, MG_FLOAT32);
   mg_tensor *x = empty_tensor(), *output = empty_tensor(), *wide = new_tensor(MG_FLOAT32, SHAPE(3, 4, 6)),
             *major = new_tensor(MG_FLOAT32, SHAPE(4, 3, 2));
   for (int64_t i = 0; i < 24; i++) set_element(major, i, element(c.args.x, (i / 2 % 3) * 8 + i / 6 * 2 + i % 2));
@@ -201,9 +201,9 @@ static void test_views(void) {
 }
 
 static void test_state_in_place(void) {
-  gru_shape shape = { .B = 2, .T = 3, .F = 2, .U = 4, .initial = 1, .flags = MG_RNN_RETURN_SEQUENCES, .activation = act_tanh,
+  rnn_shape shape = { .B = 2, .T = 3, .F = 2, .U = 4, .initial = 1, .flags = MG_RNN_RETURN_SEQUENCES, .activation = act_tanh,
                       .recurrent_activation = act_sigmoid, .seed = 8 };
-  gru_case c = new_case(shape, MG_FLOAT32), d = new_case(shape, MG_FLOAT32);
+  rnn_case c = new_case(shape, MG_FLOAT32), d = new_case(shape, MG_FLOAT32);
   d.args.state = (mg_tensor *)d.args.initial_state;
   CHECK_FAILS(mg_gru_forward(&d.args), MG_EINVAL, "state");
   d.args.saved = NULL;
@@ -216,7 +216,7 @@ static void test_state_in_place(void) {
 
 /* The packed handle follows every write to the weights, through any view. */
 static void test_packed(void) {
-  gru_shape shape = { .B = 2,
+  rnn_shape shape = { .B = 2,
                       .T = 2,
                       .F = 3,
                       .U = 4,
@@ -225,7 +225,7 @@ static void test_packed(void) {
                       .activation = act_tanh,
                       .recurrent_activation = act_sigmoid,
                       .seed = 9 };
-  gru_case c = new_case(shape, MG_FLOAT32), d = new_case(shape, MG_FLOAT32);
+  rnn_case c = new_case(shape, MG_FLOAT32), d = new_case(shape, MG_FLOAT32);
   CHECK_OK(mg_packed_create(&d.args.packed));
   for (int round = 0; round < 4; round++) {
     if (round > 1) {
@@ -247,8 +247,8 @@ static void test_packed(void) {
 }
 
 static void test_explain(void) {
-  gru_shape shape = { .B = 1, .T = 1, .F = 1, .U = 1, .activation = act_tanh, .recurrent_activation = act_sigmoid, .seed = 2 };
-  gru_case c = new_case(shape, MG_FLOAT64);
+  rnn_shape shape = { .B = 1, .T = 1, .F = 1, .U = 1, .activation = act_tanh, .recurrent_activation = act_sigmoid, .seed = 2 };
+  rnn_case c = new_case(shape, MG_FLOAT64);
   mg_plan plan;
   CHECK_OK(mg_gru_explain(&plan, &c.args));
   CHECK(strcmp(plan.kernel, "reference") == 0);

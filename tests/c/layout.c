@@ -62,38 +62,42 @@ static void print_arguments(void) {
   FIELD(mg_optimizer_args, state);
 }
 
-static void print_gru(void) {
-  SIZE(mg_gru_args);
-  FIELD(mg_gru_args, x);
-  FIELD(mg_gru_args, kernel);
-  FIELD(mg_gru_args, recurrent_kernel);
-  FIELD(mg_gru_args, bias);
-  FIELD(mg_gru_args, initial_state);
-  FIELD(mg_gru_args, mask);
-  FIELD(mg_gru_args, dropout_masks);
-  FIELD(mg_gru_args, recurrent_dropout_masks);
-  FIELD(mg_gru_args, activation);
-  FIELD(mg_gru_args, recurrent_activation);
-  FIELD(mg_gru_args, flags);
-  FIELD(mg_gru_args, kernel_used);
-  FIELD(mg_gru_args, output);
-  FIELD(mg_gru_args, state);
-  FIELD(mg_gru_args, gates);
-  FIELD(mg_gru_args, saved);
-  FIELD(mg_gru_args, packed);
-  FIELD(mg_gru_args, doutput);
-  FIELD(mg_gru_args, dstate);
-  FIELD(mg_gru_args, dx);
-  FIELD(mg_gru_args, dkernel);
-  FIELD(mg_gru_args, drecurrent_kernel);
-  FIELD(mg_gru_args, dbias);
-  FIELD(mg_gru_args, dinitial_state);
-  FIELD(mg_gru_args, reserved);
+static void print_rnn(void) {
+  SIZE(mg_rnn_args);
+  FIELD(mg_rnn_args, x);
+  FIELD(mg_rnn_args, kernel);
+  FIELD(mg_rnn_args, recurrent_kernel);
+  FIELD(mg_rnn_args, bias);
+  FIELD(mg_rnn_args, initial_state);
+  FIELD(mg_rnn_args, initial_carry);
+  FIELD(mg_rnn_args, mask);
+  FIELD(mg_rnn_args, dropout_masks);
+  FIELD(mg_rnn_args, recurrent_dropout_masks);
+  FIELD(mg_rnn_args, activation);
+  FIELD(mg_rnn_args, recurrent_activation);
+  FIELD(mg_rnn_args, flags);
+  FIELD(mg_rnn_args, kernel_used);
+  FIELD(mg_rnn_args, output);
+  FIELD(mg_rnn_args, state);
+  FIELD(mg_rnn_args, carry);
+  FIELD(mg_rnn_args, gates);
+  FIELD(mg_rnn_args, saved);
+  FIELD(mg_rnn_args, packed);
+  FIELD(mg_rnn_args, doutput);
+  FIELD(mg_rnn_args, dstate);
+  FIELD(mg_rnn_args, dcarry);
+  FIELD(mg_rnn_args, dx);
+  FIELD(mg_rnn_args, dkernel);
+  FIELD(mg_rnn_args, drecurrent_kernel);
+  FIELD(mg_rnn_args, dbias);
+  FIELD(mg_rnn_args, dinitial_state);
+  FIELD(mg_rnn_args, dinitial_carry);
+  FIELD(mg_rnn_args, reserved);
 }
 
 int main(void) {
   print_information();
   print_arguments();
-  print_gru();
+  print_rnn();
   return 0;
 }

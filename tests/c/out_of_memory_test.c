@@ -6,7 +6,7 @@
 
 #include "check.h"
 #include "error.h"
-#include "gru_case.h"
+#include "rnn_case.h"
 #include "tensor.h"
 #include "threads.h"
 #include "workspace.h"
@@ -117,7 +117,7 @@ static mg_status add_overlapping(void) { return mg_binary(MG_BINARY_ADD, a, turn
 static mg_status where_overlapping(void) { return mg_where(a, bytes, turned, b); }
 static mg_status exp_overlapping(void) { return mg_unary(MG_UNARY_EXP, b, b_turned, 1, 0); }
 
-static gru_case gru;
+static rnn_case gru;
 
 static mg_status gru_forward(void) { return mg_gru_forward(&gru.args); }
 static mg_status gru_both(void) {
@@ -137,7 +137,7 @@ static mg_status gru_packed(void) {
 
 /* Sizes that the packed kernels take, and options that only the general one does. */
 static void test_gru(void) {
-  gru_shape shape = {.B = 16, .T = 4, .F = 16, .U = 32, .flags = MG_GRU_RESET_AFTER | MG_RNN_RETURN_SEQUENCES, .bias = 1,
+  rnn_shape shape = {.B = 16, .T = 4, .F = 16, .U = 32, .flags = MG_GRU_RESET_AFTER | MG_RNN_RETURN_SEQUENCES, .bias = 1,
                      .initial = 1, .activation = act_tanh, .recurrent_activation = act_sigmoid, .seed = 1};
   for (int general = 0; general < 2; general++) {
     gru = new_case(shape, general ? MG_FLOAT64 : MG_FLOAT32);

@@ -3,7 +3,7 @@ local ffi = require "ffi"
 local where = require "where"
 local cdef = require "moongate.ffi.cdef"
 
-if not pcall(ffi.typeof, "mg_gru_args") then ffi.cdef(cdef) end
+if not pcall(ffi.typeof, "mg_rnn_args") then ffi.cdef(cdef) end
 
 local function quote(text) return "'" .. text:gsub("'", "'\\''") .. "'" end
 
@@ -57,9 +57,9 @@ describe("cdef", function()
   local compiler, structs = layout_of_compiler(), structs_of_cdef()
 
   it("has the structs that take arguments and give information", function()
-    local known = { "mg_gru_args", "mg_optimizer_args", "mg_activation", "mg_random_key", "mg_runtime_info", "mg_plan" }
+    local known = { "mg_rnn_args", "mg_optimizer_args", "mg_activation", "mg_random_key", "mg_runtime_info", "mg_plan" }
     for _, name in ipairs(known) do assert.is_table(structs[name], name) end
-    assert.equal(25, #structs.mg_gru_args)
+    assert.equal(29, #structs.mg_rnn_args)
   end)
 
   for name, fields in pairs(structs) do

@@ -101,7 +101,7 @@ end
 local B, T, F, U = 2, 3, 4, 2
 
 local function gru_arguments(dtype)
-  local args = ffi.new("mg_gru_args")
+  local args = ffi.new("mg_rnn_args")
   local kept = {
     x = tensor(dtype, B, T, F), kernel = tensor(dtype, F, 3 * U), recurrent_kernel = tensor(dtype, U, 3 * U),
     bias = tensor(dtype, 2, 3 * U), initial_state = tensor(dtype, B, U), mask = tensor(4, B, T), output = tensor(dtype, B, T, U),
@@ -140,10 +140,10 @@ describe("right arguments with a fault", function()
     for round = 1, 400 do
       if round % 10 == 1 then make = maker() end
       local args, kept = gru_arguments(round % 2 + 1)
-      spoil(args, structs.mg_gru_args, make, kept, round % 3)
+      spoil(args, structs.mg_rnn_args, make, kept, round % 3)
       local status = C.mg_gru_forward(args)
       check_status(status, "mg_gru_forward", ffi.string(C.mg_error()))
-      spoil(args, structs.mg_gru_args, make, kept, hostile.draw(3) - 1)
+      spoil(args, structs.mg_rnn_args, make, kept, hostile.draw(3) - 1)
       check_status(C.mg_gru_backward(args), "mg_gru_backward", ffi.string(C.mg_error()))
       if status == 0 then good = good + 1 end
     end

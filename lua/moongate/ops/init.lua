@@ -4,9 +4,10 @@ local tensors = require "moongate.tensor_core"
 local ops = {}
 
 local FAMILIES = { "binary", "unary", "compare", "reduce", "matmul", "view", "join", "index", "activation", "loss", "random", "gru",
-  "optimizer", "in_place" }
+  "lstm", "simple_rnn", "optimizer", "in_place" }
 local NO_METHODS = { concat = true, stack = true, pointwise_loss = true, random_fill = true, random_permutation = true, gru = true,
-  gru_explain = true, gru_packed = true, optimizer_update = true }
+  gru_explain = true, gru_packed = true, lstm = true, lstm_explain = true, lstm_packed = true, simple_rnn = true,
+  simple_rnn_explain = true, simple_rnn_packed = true, optimizer_update = true }
 
 for _, family in ipairs(FAMILIES) do
   for name, operation in pairs(require("moongate.ops." .. family)) do

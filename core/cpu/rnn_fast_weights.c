@@ -1,4 +1,4 @@
-/* gru_fast_weights.c: dkernel, drecurrent_kernel and dbias of the float32 GRU: products over all rows and steps.
+/* rnn_fast_weights.c: dkernel, drecurrent_kernel and dbias of the float32 GRU: products over all rows and steps.
  *
  * A piece of work owns a rectangle of a weight gradient and adds up all rows for it in one order, so that the bits do not depend on
  * who works. Rows come in chunks: the values x or h, and the gradients of the sums, which are packed into panels on the way. */
@@ -7,15 +7,15 @@
 #include "../error.h"
 #include "../threads.h"
 #include "../workspace.h"
-#include "gru_fast.h"
+#include "rnn_fast.h"
 
 enum { CHUNK_ROWS = 192, MOST_VALUES = 128, PANELS = 4, PANEL_VECTORS = 3, PAD = 16 };
 
 /* One piece: values [value, value + values) of x (recurrent 0) or h (1) with some vectors of a group's slots. */
 typedef struct piece {
-  const gru_fast *f;
+  const rnn_fast *f;
   int recurrent;
-  const gru_group *group;
+  const rnn_group *group;
   int64_t value, values, vector, vectors;
   int bias; /* it adds up dbias too */
   float *a, *b, *c, *sums;
@@ -23,16 +23,16 @@ typedef struct piece {
 
 static int64_t count_of(int64_t n, int64_t most) { return (n + most - 1) / most; }
 
-static int64_t group_pieces(const gru_fast *f, const gru_group *group, int64_t values) {
+static int64_t group_pieces(const rnn_fast *f, const rnn_group *group, int64_t values) {
   return count_of(values, MOST_VALUES) * count_of(group->slots * f->P / f->V, PANELS * PANEL_VECTORS);
 }
 
 /* Piece number index of all groups: inputs first. Returns how many pieces there are. */
-static int64_t find_piece(const gru_fast *f, int64_t index, piece *p) {
+static int64_t find_piece(const rnn_fast *f, int64_t index, piece *p) {
   int64_t before = 0;
   for (int i = 0; i < f->inputs + f->recurrents; i++) {
     const int recurrent = i >= f->inputs;
-    const gru_group *group = recurrent ? &f->recurrent[i - f->inputs] : &f->input[i];
+    const rnn_group *group = recurrent ? &f->recurrent[i - f->inputs] : &f->input[i];
     const int64_t values = recurrent ? f->d.U : f->d.F, vectors = group->slots * f->P / f->V, parts = count_of(values, MOST_VALUES);
     const int64_t pieces = group_pieces(f, group, values), at = index - before;
     before += pieces;
@@ -51,32 +51,32 @@ static int64_t find_piece(const gru_fast *f, int64_t index, piece *p) {
 
 /* (rows of the chunk, values): x or h of a step and row of a block, with its dropout; r * h_n from its slot. */
 static void copy_values(const piece *p, int64_t block, int64_t first, int64_t rows) {
-  const gru_fast *f = p->f;
-  const int64_t R = gru_block_size(f, block), b0 = gru_block_first(f, block), F = f->d.F, P = f->P, ld = MOST_VALUES + PAD;
-  const int gate = gru_gate_of_slot(p->group->first);
+  const rnn_fast *f = p->f;
+  const int64_t R = rnn_block_size(f, block), b0 = rnn_block_first(f, block), F = f->d.F, P = f->P, ld = MOST_VALUES + PAD;
+  const int gate = rnn_gate_of_slot(p->group->first);
   const int stored = p->recurrent && p->group->first == SLOT_N; /* its factor is q */
   const float *mask = p->recurrent ? (stored ? NULL : f->recurrent_dropout[gate]) : f->dropout[gate];
   for (int64_t i = first; i < first + rows; i++) {
     const int64_t b = b0 + i % R, s = i / R;
     float *to = p->a + (i - first) * ld;
-    const float *from = stored        ? gru_block_gates(f, block) + i * SLOTS * P + SLOT_Q * P
-                        : p->recurrent ? gru_block_states(f, block) + i * P
-                                       : f->x + mg_gru_row(&f->d, b, mg_gru_time(&f->d, s)) * F;
+    const float *from = stored        ? rnn_block_gates(f, block) + i * SLOTS * P + SLOT_Q * P
+                        : p->recurrent ? rnn_block_states(f, block) + i * P
+                                       : f->x + mg_rnn_row(&f->d, b, mg_rnn_time(&f->d, s)) * F;
     const float *scale = mask == NULL ? NULL : mask + b * (p->recurrent ? f->d.U : F) + p->value;
     from += p->value;
-    if (!mg_gru_step_counts(&f->d, f->mask, b, s)) memset(to, 0, (size_t)p->values * sizeof *to);
+    if (!mg_rnn_step_counts(&f->d, f->mask, b, s)) memset(to, 0, (size_t)p->values * sizeof *to);
     else if (scale == NULL) memcpy(to, from, (size_t)p->values * sizeof *to);
     else for (int64_t j = 0; j < p->values; j++) to[j] = from[j] * scale[j];
   }
 }
 
 static void add_chunk(const piece *p, int64_t block, int64_t first, int64_t rows, int wanted) {
-  const gru_fast *f = p->f;
-  const float *gradients = gru_block_gates(f, block) + first * SLOTS * f->P + p->group->first * f->P + p->vector * f->V;
+  const rnn_fast *f = p->f;
+  const float *gradients = rnn_block_gates(f, block) + first * SLOTS * f->P + p->group->first * f->P + p->vector * f->V;
   f->table->pack_sum(p->b, gradients, SLOTS * f->P, rows, p->vectors, p->bias ? p->sums : NULL);
   if (!wanted) return;
   copy_values(p, block, first, rows);
-  f->table->multiply(&(gru_product){ .c = p->c,
+  f->table->multiply(&(rnn_product){ .c = p->c,
                                      .ldc = p->vectors * f->V,
                                      .M = p->values,
                                      .K = rows,
@@ -89,17 +89,17 @@ static void add_chunk(const piece *p, int64_t block, int64_t first, int64_t rows
 
 /* Column of a vector's first float in Keras's layout, and how many of its floats are not padding. */
 static int64_t column_of(const piece *p, int64_t vector, int64_t *n, int *slot) {
-  const gru_fast *f = p->f;
+  const rnn_fast *f = p->f;
   const int64_t each = f->P / f->V, u = vector % each * f->V;
   *slot = p->group->first + (int)(vector / each);
   *n = f->d.U - u < f->V ? f->d.U - u : f->V;
-  return gru_gate_of_slot(*slot) * f->d.U + u;
+  return rnn_gate_of_slot(*slot) * f->d.U + u;
 }
 
 /* Row 0 of dbias: the sums of all gates; row 1: of z, r and q. */
 static void write_bias(const piece *p, int64_t v, int64_t column, int64_t n, int slot) {
-  const gru_fast *f = p->f;
-  float *dbias = mg_gru_elements(f->args->dbias);
+  const rnn_fast *f = p->f;
+  float *dbias = mg_rnn_elements(f->args->dbias);
   if (p->recurrent && slot != SLOT_Q) return;
   const int both = f->d.reset_after && (slot == SLOT_Z || slot == SLOT_R);
   const float *from = p->sums + v * f->V;
@@ -108,7 +108,7 @@ static void write_bias(const piece *p, int64_t v, int64_t column, int64_t n, int
 }
 
 static void write_piece(const piece *p, float *out) {
-  const gru_fast *f = p->f;
+  const rnn_fast *f = p->f;
   for (int64_t v = 0; v < p->vectors; v++) {
     int64_t n;
     int slot;
@@ -120,13 +120,13 @@ static void write_piece(const piece *p, float *out) {
 }
 
 static void run_piece(const piece *p) {
-  const gru_fast *f = p->f;
-  float *out = mg_gru_elements(p->recurrent ? f->args->drecurrent_kernel : f->args->dkernel);
+  const rnn_fast *f = p->f;
+  float *out = mg_rnn_elements(p->recurrent ? f->args->drecurrent_kernel : f->args->dkernel);
   if (out == NULL && !p->bias) return;
   memset(p->c, 0, (size_t)(p->values * p->vectors * f->V) * sizeof *p->c);
   memset(p->sums, 0, (size_t)(p->vectors * f->V) * sizeof *p->sums);
-  for (int64_t block = 0; gru_block_first(f, block) < f->d.B; block++) {
-    const int64_t all = gru_block_size(f, block) * f->d.T;
+  for (int64_t block = 0; rnn_block_first(f, block) < f->d.B; block++) {
+    const int64_t all = rnn_block_size(f, block) * f->d.T;
     for (int64_t first = 0; first < all; first += CHUNK_ROWS)
       add_chunk(p, block, first, all - first < CHUNK_ROWS ? all - first : CHUNK_ROWS, out != NULL);
   }
@@ -134,7 +134,7 @@ static void run_piece(const piece *p) {
 }
 
 static mg_status piece_task(void *context, int64_t index) {
-  const gru_fast *f = context;
+  const rnn_fast *f = context;
   piece p;
   find_piece(f, index, &p);
   const size_t columns = (size_t)(PANELS * PANEL_VECTORS * f->V), mark = mg_workspace_mark();
@@ -145,11 +145,11 @@ static mg_status piece_task(void *context, int64_t index) {
   const int good = p.a != NULL && p.b != NULL && p.c != NULL && p.sums != NULL;
   if (good) run_piece(&p);
   mg_workspace_give_back(mark);
-  return good ? MG_OK : mg_fail(MG_ENOMEM, "gru_backward: no memory for a part of the weights' gradients");
+  return good ? MG_OK : mg_fail(MG_ENOMEM, "%s: no memory for a part of the weights' gradients", f->d.kind->backward);
 }
 
-mg_status gru_fast_weights(gru_fast *f) {
-  const mg_gru_args *args = f->args;
+mg_status rnn_fast_weights(rnn_fast *f) {
+  const mg_rnn_args *args = f->args;
   piece unused;
   if (args->dkernel == NULL && args->drecurrent_kernel == NULL && args->dbias == NULL) return MG_OK;
   return mg_parallel(find_piece(f, -1, &unused), piece_task, f);

@@ -1,21 +1,21 @@
-/* gru_fast_backward.c: the float32 GRU back through time. Each step turns the gates in `gates` into gradients of their sums, in
- * place; dx follows chunk by chunk, the weights' gradients at the end (gru_fast_weights.c). Equations: moongate.h. */
+/* rnn_fast_backward.c: the float32 GRU back through time. Each step turns the gates in `gates` into gradients of their sums, in
+ * place; dx follows chunk by chunk, the weights' gradients at the end (rnn_fast_weights.c). Equations: moongate.h. */
 #include <string.h>
 
 #include "../error.h"
 #include "../threads.h"
 #include "../workspace.h"
-#include "gru_fast.h"
+#include "rnn_fast.h"
 
 typedef struct run {
-  const gru_fast *f;
+  const rnn_fast *f;
   const float *doutput, *dstate;
   float *dx, *dinitial_state;
 } run;
 
 typedef struct block {
   const run *run;
-  const gru_fast *f;
+  const rnn_fast *f;
   int64_t first, rows;
   float *gates, *states;
   float *dh;      /* (row, P) */
@@ -29,10 +29,10 @@ typedef struct block {
 } block;
 
 static void find_valid(const block *k) {
-  const gru_fast *f = k->f;
+  const rnn_fast *f = k->f;
   for (int64_t i = 0; i < k->rows; i++) {
     k->valid[i] = 0;
-    while (k->valid[i] < f->d.T && !mg_gru_step_counts(&f->d, f->mask, k->first + i, k->valid[i])) k->valid[i]++;
+    while (k->valid[i] < f->d.T && !mg_rnn_step_counts(&f->d, f->mask, k->first + i, k->valid[i])) k->valid[i]++;
   }
 }
 
@@ -42,7 +42,7 @@ static void add_row(float *to, const float *from, int64_t n) {
 
 /* dstate, and the last output's gradient where a step of the row counted. */
 static void first_gradient(const block *k) {
-  const gru_fast *f = k->f;
+  const rnn_fast *f = k->f;
   const int64_t U = f->d.U;
   memset(k->dh, 0, (size_t)(k->rows * f->P) * sizeof *k->dh);
   for (int64_t i = 0; i < k->rows; i++) {
@@ -55,20 +55,20 @@ static void first_gradient(const block *k) {
 
 /* A masked output repeats the last valid one: its gradient waits in dh, which masked steps pass on. */
 static void add_doutput(const block *k, int64_t s) {
-  const gru_fast *f = k->f;
+  const rnn_fast *f = k->f;
   for (int64_t i = 0; i < k->rows; i++) {
     const int64_t b = k->first + i;
-    const int counts = mg_gru_step_counts(&f->d, f->mask, b, s);
+    const int counts = mg_rnn_step_counts(&f->d, f->mask, b, s);
     if (!counts && (f->d.zero_masked || s < k->valid[i])) continue;
-    add_row(k->dh + i * f->P, k->run->doutput + mg_gru_row(&f->d, b, s) * f->d.U, f->d.U);
+    add_row(k->dh + i * f->P, k->run->doutput + mg_rnn_row(&f->d, b, s) * f->d.U, f->d.U);
   }
 }
 
 /* dh += [slots of the group] R^T, times the group's dropout mask when each gate has its own. */
-static void state_gradient(const block *k, const gru_group *group, const float *gates) {
-  const gru_fast *f = k->f;
+static void state_gradient(const block *k, const rnn_group *group, const float *gates) {
+  const rnn_fast *f = k->f;
   const int64_t first = group->first - (f->d.reset_after ? SLOT_Z : SLOT_N), n = k->rows * f->P;
-  gru_product p = { .c = k->dh,
+  rnn_product p = { .c = k->dh,
                     .ldc = f->P,
                     .M = k->rows,
                     .K = group->slots * f->P,
@@ -84,15 +84,15 @@ static void state_gradient(const block *k, const gru_group *group, const float *
   }
   f->table->multiply(&p);
   if (k->masks == NULL) return;
-  const float *mask = k->masks + gru_gate_of_slot(group->first) * n;
+  const float *mask = k->masks + rnn_gate_of_slot(group->first) * n;
   for (int64_t i = 0; i < n; i++) k->dh[i] += k->product[i] * mask[i];
 }
 
 /* Without reset_after: du = da_n Rn^T. */
-static void reset_gradient(const block *k, gru_cell *cell) {
-  const gru_fast *f = k->f;
+static void reset_gradient(const block *k, rnn_cell *cell) {
+  const rnn_fast *f = k->f;
   const int64_t n = k->rows * f->P;
-  f->table->multiply(&(gru_product){ .c = k->product,
+  f->table->multiply(&(rnn_product){ .c = k->product,
                                      .ldc = f->P,
                                      .M = k->rows,
                                      .K = f->P,
@@ -113,7 +113,7 @@ static void reset_gradient(const block *k, gru_cell *cell) {
 static void hold_masked(const block *k, int64_t s) {
   const int64_t P = k->f->P;
   for (int64_t i = 0; i < k->rows; i++) {
-    if (!mg_gru_step_counts(&k->f->d, k->f->mask, k->first + i, s))
+    if (!mg_rnn_step_counts(&k->f->d, k->f->mask, k->first + i, s))
       memcpy(k->held + i * P, k->dh + i * P, (size_t)P * sizeof *k->dh);
   }
 }
@@ -122,7 +122,7 @@ static void hold_masked(const block *k, int64_t s) {
 static void release_masked(const block *k, int64_t s, float *gates, int zero_gates) {
   const int64_t P = k->f->P;
   for (int64_t i = 0; i < k->rows; i++) {
-    if (mg_gru_step_counts(&k->f->d, k->f->mask, k->first + i, s)) continue;
+    if (mg_rnn_step_counts(&k->f->d, k->f->mask, k->first + i, s)) continue;
     memcpy(k->dh + i * P, k->held + i * P, (size_t)P * sizeof *k->dh);
     if (zero_gates) memset(gates + i * SLOTS * P, 0, (size_t)(SLOTS * P) * sizeof *gates);
   }
@@ -131,14 +131,14 @@ static void release_masked(const block *k, int64_t s, float *gates, int zero_gat
 /* A slope may be NaN in the pads (squareplus with b = 0 has none at 0), which the zeros of the panels would pass on. */
 static void clear_pads(const block *k, float *gates) {
   const int64_t U = k->f->d.U, P = k->f->P;
-  if (!gru_is_any(k->f) || U == P) return;
+  if (!rnn_is_any(k->f) || U == P) return;
   for (int64_t i = 0; i < k->rows * SLOTS; i++) memset(gates + i * P + U, 0, (size_t)(P - U) * sizeof *gates);
 }
 
 static void step(const block *k, int64_t s, float *gates) {
-  const gru_fast *f = k->f;
-  const mg_gru_args *args = f->args;
-  gru_cell cell = { .rows = k->rows, .P = f->P, .gates = gates, .sums = k->sums, .h = k->states + s * k->rows * f->P, .dh = k->dh,
+  const rnn_fast *f = k->f;
+  const mg_rnn_args *args = f->args;
+  rnn_cell cell = { .rows = k->rows, .P = f->P, .gates = gates, .sums = k->sums, .h = k->states + s * k->rows * f->P, .dh = k->dh,
                     .activation = &args->activation, .recurrent_activation = &args->recurrent_activation };
   if (f->mask != NULL) hold_masked(k, s);
   if (f->d.reset_after) {
@@ -157,15 +157,15 @@ static void step(const block *k, int64_t s, float *gates) {
 }
 
 static void write_dx(const block *k, int64_t first_step, int64_t steps, int group) {
-  const gru_fast *f = k->f;
+  const rnn_fast *f = k->f;
   const int64_t F = f->d.F;
-  const float *mask = f->dropout[gru_gate_of_slot(f->input[group].first)], *from = k->dx;
+  const float *mask = f->dropout[rnn_gate_of_slot(f->input[group].first)], *from = k->dx;
   for (int64_t s = first_step; s < first_step + steps; s++) {
     for (int64_t i = 0; i < k->rows; i++, from += f->FP) {
       const int64_t b = k->first + i;
-      float *to = k->run->dx + mg_gru_row(&f->d, b, mg_gru_time(&f->d, s)) * F;
+      float *to = k->run->dx + mg_rnn_row(&f->d, b, mg_rnn_time(&f->d, s)) * F;
       const float *scale = mask == NULL ? NULL : mask + b * F;
-      if (!mg_gru_step_counts(&f->d, f->mask, b, s)) memset(to, 0, (size_t)F * sizeof *to);
+      if (!mg_rnn_step_counts(&f->d, f->mask, b, s)) memset(to, 0, (size_t)F * sizeof *to);
       else if (scale == NULL) memcpy(to, from, (size_t)F * sizeof *to);
       else if (group == 0) for (int64_t j = 0; j < F; j++) to[j] = from[j] * scale[j];
       else for (int64_t j = 0; j < F; j++) to[j] += from[j] * scale[j];
@@ -175,10 +175,10 @@ static void write_dx(const block *k, int64_t first_step, int64_t steps, int grou
 
 /* dx = [da_n, da_z, da_r] K^T of the chunk's steps. */
 static void input_gradient(const block *k, int64_t first_step, int64_t steps, const float *gates) {
-  const gru_fast *f = k->f;
+  const rnn_fast *f = k->f;
   for (int i = 0; i < f->inputs; i++) {
-    const gru_group *group = &f->input[i];
-    f->table->multiply(&(gru_product){ .c = k->dx, .ldc = f->FP, .M = steps * k->rows, .K = group->slots * f->P,
+    const rnn_group *group = &f->input[i];
+    f->table->multiply(&(rnn_product){ .c = k->dx, .ldc = f->FP, .M = steps * k->rows, .K = group->slots * f->P,
                                        .a = gates + group->first * f->P, .row = SLOTS * f->P, .step = 1, .b = f->input_back,
                                        .first_k = group->first * f->P });
     write_dx(k, first_step, steps, i);
@@ -186,8 +186,8 @@ static void input_gradient(const block *k, int64_t first_step, int64_t steps, co
 }
 
 static void run_block(const block *k) {
-  const gru_fast *f = k->f;
-  const int64_t gate_size = SLOTS * k->rows * f->P, chunk = gru_chunk_steps(f, k->rows);
+  const rnn_fast *f = k->f;
+  const int64_t gate_size = SLOTS * k->rows * f->P, chunk = rnn_chunk_steps(f, k->rows);
   find_valid(k);
   first_gradient(k);
   for (int64_t s = f->d.T - 1; s >= 0; s--) {
@@ -205,56 +205,56 @@ static float *take(int64_t floats) { return mg_workspace_take((size_t)floats * s
 
 static mg_status block_task(void *context, int64_t index) {
   const run *r = context;
-  const gru_fast *f = r->f;
+  const rnn_fast *f = r->f;
   block k = { .run = r,
               .f = f,
-              .first = gru_block_first(f, index),
-              .rows = gru_block_size(f, index),
-              .gates = gru_block_gates(f, index),
-              .states = gru_block_states(f, index) };
+              .first = rnn_block_first(f, index),
+              .rows = rnn_block_size(f, index),
+              .gates = rnn_block_gates(f, index),
+              .states = rnn_block_states(f, index) };
   const int64_t size = k.rows * f->P;
   const size_t mark = mg_workspace_mark();
   int good = (k.dh = take(size)) != NULL && (k.sums = take(SLOTS * size)) != NULL && (k.product = take(size)) != NULL;
   good = good && (k.valid = mg_workspace_take((size_t)k.rows * sizeof *k.valid)) != NULL;
   if (f->mask != NULL) good = good && (k.held = take(size)) != NULL;
   if (f->recurrent_dropout[0] != NULL) good = good && (k.masks = take(3 * size)) != NULL && (k.scaled = take(size)) != NULL;
-  if (r->dx != NULL) good = good && (k.dx = take(gru_chunk_steps(f, k.rows) * k.rows * f->FP)) != NULL;
+  if (r->dx != NULL) good = good && (k.dx = take(rnn_chunk_steps(f, k.rows) * k.rows * f->FP)) != NULL;
   if (good) {
-    if (k.masks != NULL) gru_fast_block_masks(f, k.masks, k.first, k.rows);
+    if (k.masks != NULL) rnn_fast_block_masks(f, k.masks, k.first, k.rows);
     run_block(&k);
   }
   mg_workspace_give_back(mark);
   return good ? MG_OK
-              : mg_fail(MG_ENOMEM, "gru_backward: no memory for a block of %lld rows and %lld units", (long long)k.rows,
+              : mg_fail(MG_ENOMEM, "%s: no memory for a block of %lld rows and %lld units", f->d.kind->backward, (long long)k.rows,
                         (long long)f->d.U);
 }
 
 /* RECOMPUTE: the gates again, and with them the same states. */
-static mg_status gates_again(gru_fast *f) {
+static mg_status gates_again(rnn_fast *f) {
   f->gates = take(f->d.B * f->d.T * SLOTS * f->P);
   if (f->gates == NULL)
-    return mg_fail(MG_ENOMEM, "gru_backward: no memory to compute the gates of x %s again", mg_shape_text(f->args->x));
-  MG_TRY(gru_fast_pack_forward(f));
-  return gru_fast_run(f, 0);
+    return mg_fail(MG_ENOMEM, "%s: no memory to compute the gates of x %s again", f->d.kind->backward, mg_shape_text(f->args->x));
+  MG_TRY(rnn_fast_pack_forward(f));
+  return rnn_fast_run(f, 0);
 }
 
-static mg_status backward(gru_fast *f) {
-  const mg_gru_args *args = f->args;
+static mg_status backward(rnn_fast *f) {
+  const mg_rnn_args *args = f->args;
   const run r = { .f = f,
-                  .doutput = mg_gru_elements(args->doutput),
-                  .dstate = mg_gru_elements(args->dstate),
-                  .dx = mg_gru_elements(args->dx),
-                  .dinitial_state = mg_gru_elements(args->dinitial_state) };
+                  .doutput = mg_rnn_elements(args->doutput),
+                  .dstate = mg_rnn_elements(args->dstate),
+                  .dx = mg_rnn_elements(args->dx),
+                  .dinitial_state = mg_rnn_elements(args->dinitial_state) };
   if (f->d.recompute) MG_TRY(gates_again(f));
-  MG_TRY(gru_fast_pack_backward(f));
+  MG_TRY(rnn_fast_pack_backward(f));
   MG_TRY(mg_parallel((f->d.B + f->block_rows - 1) / f->block_rows, block_task, (void *)&r));
-  return gru_fast_weights(f);
+  return rnn_fast_weights(f);
 }
 
-mg_status gru_fast_backward(const mg_gru_args *args) {
-  gru_fast f;
-  gru_fast_plan(&f, args);
-  f.states = mg_gru_elements(args->saved);
+mg_status rnn_fast_backward(const mg_rnn_kind *kind, const mg_rnn_args *args) {
+  rnn_fast f;
+  rnn_fast_plan(&f, kind, args);
+  f.states = mg_rnn_elements(args->saved);
   if (!f.d.recompute) f.gates = f.states + f.d.B * (f.d.T + 1) * f.P;
   const size_t mark = mg_workspace_mark();
   mg_status status = backward(&f);

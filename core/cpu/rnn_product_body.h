@@ -1,4 +1,4 @@
-/* gru_product_body.h: matrix products on packed panels, for one instruction set. Included by gru_body.h.
+/* rnn_product_body.h: matrix products on packed panels, for one instruction set. Included by rnn_body.h.
  *
  * A tile of c (rows by 1 to 3 vectors) stays in registers over the whole sum. Every tile size is its own noinline function: inlined
  * into larger ones, compilers spill accumulators inside the loop. */
@@ -103,10 +103,10 @@ static tile_function tile_for(int64_t rows_left, int64_t vectors, int64_t *rows)
   return *rows == 4 ? tiles_of_4[vectors - 1] : tiles_of_1[vectors - 1];
 }
 
-static void multiply(const gru_product *p) {
+static void multiply(const rnn_product *p) {
   tile_place place = { .ldc = p->ldc, .K = p->K, .row = p->row, .step = p->step, .accumulate = p->accumulate };
   for (int64_t v = 0, vectors; v < p->b.vectors; v += vectors) {
-    vectors = gru_panel_vectors(p->b.vectors - v);
+    vectors = rnn_panel_vectors(p->b.vectors - v);
     place.b = p->b.data + (v * p->b.K + vectors * p->first_k) * MG_VW;
     for (int64_t i = 0, rows; i < p->M; i += rows) {
       place.c = p->c + i * p->ldc + v * MG_VW;
@@ -131,7 +131,7 @@ MG_INLINE void pack_panel(const int vectors, float *data, const float *b, int64_
 
 static void pack_sum(float *data, const float *b, int64_t ldb, int64_t K, int64_t vectors, float *sums) {
   for (int64_t v = 0, width; v < vectors; v += width) {
-    width = gru_panel_vectors(vectors - v);
+    width = rnn_panel_vectors(vectors - v);
     float *to = data + v * K * MG_VW, *sum = sums == NULL ? NULL : sums + v * MG_VW;
     const float *from = b + v * MG_VW;
     if (width == 3) pack_panel(3, to, from, ldb, K, sum);

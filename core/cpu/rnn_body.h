@@ -1,17 +1,17 @@
-/* gru_body.h: the compiled part of the float32 GRU, once per instruction set: gru_generic.c, gru_avx2.c, gru_avx512.c. */
+/* rnn_body.h: the compiled part of the float32 GRU, once per instruction set: gru_generic.c, gru_avx2.c, gru_avx512.c. */
 #include <string.h>
 
 #include "../activation.h"
 #include "float32.h"
-#include "gru_fast.h"
+#include "rnn_fast.h"
 #include "vector_math.h"
 
-#include "gru_product_body.h"
+#include "rnn_product_body.h"
 #include "gru_cell_body.h"
 #include "gru_any_body.h"
 
-extern const gru_table MG_NAME(gru);
-const gru_table MG_NAME(gru) = {
+extern const rnn_table MG_NAME(rnn);
+const rnn_table MG_NAME(rnn) = {
   .width = MG_VW,
   .multiply = multiply,
   .pack_sum = pack_sum,

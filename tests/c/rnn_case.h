@@ -1,27 +1,27 @@
-/* gru_case.h: random GRU calls for the tests. A case is described by a gru_shape; equal seeds give equal numbers in both dtypes
+/* rnn_case.h: random GRU calls for the tests. A case is described by a rnn_shape; equal seeds give equal numbers in both dtypes
  * (all are float32 numbers), so a float64 case is the truth for the float32 one. */
-#ifndef GRU_CASE_H
-#define GRU_CASE_H
+#ifndef RNN_CASE_H
+#define RNN_CASE_H
 
 #include "check.h"
 
-typedef struct gru_shape {
+typedef struct rnn_shape {
   int64_t B, T, F, U;
   uint32_t flags;
   int bias, initial, mask, nan_when_masked, dropout /*0, 1 or 3 masks*/, recurrent_dropout, dstate, no_doutput;
   mg_activation activation, recurrent_activation;
   uint64_t seed;
-} gru_shape;
+} rnn_shape;
 
 enum { MASK_NONE, MASK_ANY, MASK_ROW /* row 0 masked throughout */, MASK_RIGHT };
 
-typedef struct gru_case {
-  gru_shape shape;
+typedef struct rnn_case {
+  rnn_shape shape;
   mg_dtype dtype;
-  mg_gru_args args;
+  mg_rnn_args args;
   mg_tensor *own[40];
   int count;
-} gru_case;
+} rnn_case;
 
 static uint64_t case_random;
 static double next_uniform(void) { /* -1..1 */
@@ -38,20 +38,20 @@ static void set_element(mg_tensor *t, int64_t i, double value) {
   else ((uint8_t *)data)[i] = (uint8_t)value;
 }
 
-static mg_tensor *keep(gru_case *c, mg_tensor *t) { return c->own[c->count++] = t; }
+static mg_tensor *keep(rnn_case *c, mg_tensor *t) { return c->own[c->count++] = t; }
 
-static mg_tensor *case_tensor(gru_case *c, mg_dtype dtype, int32_t ndim, const int64_t *shape) {
+static mg_tensor *case_tensor(rnn_case *c, mg_dtype dtype, int32_t ndim, const int64_t *shape) {
   return keep(c, new_tensor(dtype, ndim, shape));
 }
 
-static mg_tensor *random_tensor(gru_case *c, double scale, int32_t ndim, const int64_t *shape) {
+static mg_tensor *random_tensor(rnn_case *c, double scale, int32_t ndim, const int64_t *shape) {
   mg_tensor *t = case_tensor(c, c->dtype, ndim, shape);
   for (int64_t i = 0; i < mg_tensor_size(t); i++) set_element(t, i, (double)(float)(scale * next_uniform()));
   return t;
 }
 
 /* 0 with probability a quarter, else 4/3. */
-static mg_tensor *dropout_tensor(gru_case *c, int64_t rows, int64_t columns) {
+static mg_tensor *dropout_tensor(rnn_case *c, int64_t rows, int64_t columns) {
   mg_tensor *t = case_tensor(c, c->dtype, SHAPE(rows, columns));
   for (int64_t i = 0; i < mg_tensor_size(t); i++) set_element(t, i, next_uniform() < -0.5 ? 0 : (double)(4.0f / 3.0f));
   return t;
@@ -63,14 +63,14 @@ static int case_counts(int kind, int64_t b, int64_t t, int64_t T) {
   return kind == MASK_ROW ? b != 0 && u > -0.3 : u > -0.3;
 }
 
-static mg_tensor *sequence_tensor(gru_case *c, double scale, int64_t width) {
-  const gru_shape *s = &c->shape;
+static mg_tensor *sequence_tensor(rnn_case *c, double scale, int64_t width) {
+  const rnn_shape *s = &c->shape;
   int major = (s->flags & MG_RNN_TIME_MAJOR) != 0;
   return random_tensor(c, scale, SHAPE(major ? s->T : s->B, major ? s->B : s->T, width));
 }
 
-static void add_mask(gru_case *c) {
-  const gru_shape *s = &c->shape;
+static void add_mask(rnn_case *c) {
+  const rnn_shape *s = &c->shape;
   int major = (s->flags & MG_RNN_TIME_MAJOR) != 0;
   mg_tensor *mask = case_tensor(c, MG_UINT8, SHAPE(major ? s->T : s->B, major ? s->B : s->T));
   for (int64_t i = 0; i < s->B * s->T; i++) {
@@ -82,8 +82,8 @@ static void add_mask(gru_case *c) {
   c->args.mask = mask;
 }
 
-static gru_case new_case(gru_shape shape, mg_dtype dtype) {
-  gru_case made = { .shape = shape, .dtype = dtype }, *c = &made;
+static rnn_case new_case(rnn_shape shape, mg_dtype dtype) {
+  rnn_case made = { .shape = shape, .dtype = dtype }, *c = &made;
   const int64_t B = shape.B, U = shape.U, columns = 3 * U;
   case_random = shape.seed * 0x9e3779b97f4a7c15u + 88172645463325252u;
   c->args.flags = shape.flags;
@@ -117,19 +117,19 @@ static gru_case new_case(gru_shape shape, mg_dtype dtype) {
   return made;
 }
 
-static void free_case(gru_case *c) {
+static void free_case(rnn_case *c) {
   for (int i = 0; i < c->count; i++) mg_tensor_destroy(c->own[i]);
 }
 
 static const mg_activation act_tanh = { .kind = MG_ACT_TANH }, act_sigmoid = { .kind = MG_ACT_SIGMOID };
 
 /* Argument sets that cover every option, from the bits of `number`. */
-static inline gru_shape shape_number(unsigned number) {
+static inline rnn_shape shape_number(unsigned number) {
   static const uint32_t flags[] = { MG_RNN_GO_BACKWARDS, MG_RNN_RETURN_SEQUENCES, MG_RNN_ZERO_OUTPUT_FOR_MASK, MG_RNN_TIME_MAJOR,
                                     MG_RNN_RECOMPUTE, MG_GRU_RESET_AFTER };
   uint64_t bits = (number + 1) * 0x9e3779b97f4a7c15u;
   bits ^= bits >> 29;
-  gru_shape s = { .B = 1 + (int64_t)(bits >> 8 & 3),
+  rnn_shape s = { .B = 1 + (int64_t)(bits >> 8 & 3),
                   .T = 1 + (int64_t)(bits >> 10 & 3),
                   .F = 1 + (int64_t)(bits >> 12 & 3),
                   .U = 1 + (int64_t)(bits >> 14) % 5,

@@ -1,3 +1,3 @@
 /* gru_avx2.c: the float32 GRU for AVX2. */
 #define MG_NAME(x) x##_avx2
-#include "gru_body.h"
+#include "rnn_body.h"

@@ -1,0 +1,22 @@
+/* rnn.c: the CPU's kernels of recurrent layers, the fastest first. */
+#include "cpu.h"
+#include "rnn_fast.h"
+#include "rnn_reference.h"
+
+static mg_status fast_refuses(const char **reason, const mg_rnn_kind *kind, const mg_rnn_args *args) {
+  if (kind->cell != MG_CELL_GRU) *reason = "it is for GRUs";
+  else if (args->x->dtype != MG_FLOAT32) *reason = "it is for float32";
+  return MG_OK;
+}
+
+const mg_rnn_kernel mg_cpu_rnn_kernels[MG_CPU_RNN_KERNELS] = {
+  { .name = "fused float32",
+    .refuses = fast_refuses,
+    .saved_size = rnn_fast_saved_size,
+    .forward = rnn_fast_forward,
+    .backward = rnn_fast_backward },
+  { .name = "reference",
+    .saved_size = rnn_reference_saved_size,
+    .forward = rnn_reference_forward,
+    .backward = rnn_reference_backward },
+};
