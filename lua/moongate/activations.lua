@@ -5,6 +5,7 @@ local check = require "moongate.check"
 local class = require "moongate.class"
 local create = require "moongate.tensor_create"
 local defaults = require "moongate.compat.defaults"
+local dialects = require "moongate.dialects"
 local json = require "moongate.json"
 local null = require "moongate.null"
 local ops = require "moongate.ops"
@@ -96,9 +97,10 @@ elementwise("gelu", "gelu", { { "approximate", false } }, function(o)
   return { kind = o.approximate and "gelu_tanh" or "gelu" }
 end)
 elementwise("hard_sigmoid", "hard_sigmoid", nil, function() return { kind = "hard_sigmoid", a = 1 / 6, b = 0.5 } end)
--- Keras 1 and 2 call this one hard_sigmoid: clip(0.2 x + 0.5, 0, 1). Configs and files of those versions mean it.
+-- Keras 1 and 2 and tf.keras mean this one by the name hard_sigmoid.
 activations.keras2_hard_sigmoid = registry:register("keras2_hard_sigmoid", Activation("hard_sigmoid", { options = {},
   spec = function() return { kind = "hard_sigmoid", a = 0.2, b = 0.5 } end }))
+registry.older.hard_sigmoid = activations.keras2_hard_sigmoid
 for _, name in ipairs { "hard_shrink", "soft_shrink" } do
   elementwise(name, name, { { "threshold", 0.5 } }, function(o) return { kind = name, a = o.threshold } end)
 end
@@ -147,42 +149,81 @@ define("sparsemax", { options = AXIS, apply = sparsemax })
 
 local NONE = activations.linear
 
---- The activation of a name, config, object or function; nil and null are linear. dialect: that of the config which has the name;
---- without one, mg.compat.use says what hard_sigmoid is.
+--- The activation of a name, config, object or function; nil and null are linear. Which hard_sigmoid the name means, a config's
+--- dialect says, and without one mg.compat.use.
 ---@param identifier any
----@param dialect? string "keras3", "tf2" or "compat.v1"
-function activations.get(identifier, dialect)
-  if identifier == "hard_sigmoid" then
-    local old = dialect and dialect ~= "keras3" or not dialect and defaults.get("hard_sigmoid") == "keras2"
-    return old and activations.keras2_hard_sigmoid or activations.hard_sigmoid
+---@param where? table of a reader of configs
+function activations.get(identifier, where)
+  if where == nil or where.dialect == nil then
+    where = { dialect = defaults.get "hard_sigmoid" == "keras2" and "tf2" or "keras3" }
   end
-  return registry:get(identifier) or NONE
+  return registry:get(identifier, where) or NONE
 end
 
---- An activation as configs carry it: its name, or an object when it has options of its own.
----@param activation table|function
----@return table|string
-function activations.serialize(activation)
+-- What the forms call an activation otherwise.
+local NAMES = { keras3 = {}, tf2 = { silu = "swish" } }
+-- Activations whose name means another formula in the form, and the way out.
+local REFUSED = {
+  keras3 = { [activations.keras2_hard_sigmoid] = 'as = "tf2", or get_config("tf2")' },
+  tf2 = { [activations.hard_sigmoid] = 'get_config("keras3"), or mg.activations.keras2_hard_sigmoid for the older formula' },
+}
+
+-- The name of an activation in a form; whichever formula would become the other is an error.
+local function name_in(activation, where)
+  local form = dialects.form(where.dialect)
+  local way_out = REFUSED[form][activation]
+  if way_out then
+    check.fail("%s: %s is %s, which is %s; %s reads hard_sigmoid as the other formula, and the numbers would change; likely fix: %s",
+      where.op or "activation", where.name or "the activation", activation.name,
+      form == "keras3" and "Keras 2's clip(0.2 x + 0.5, 0, 1)" or "Keras 3's clip(x / 6 + 0.5, 0, 1)",
+      form == "keras3" and "Keras 3" or "tf.keras", way_out)
+  end
+  return NAMES[form][activation.name] or activation.name
+end
+
+local function encode(activation, where)
   if type(activation) == "function" then return registry:function_name(activation) end
   if type(activation) ~= "table" or not activation.is or not activation:is(Activation) then
     check.fail("activation: %s cannot be written into a config; give it a name with mg.activations.register(name, f)",
       check.describe(activation))
   end
-  if not activation.given then return activation.name end
-  return registry.envelope(registry.module, activation.name, activation:get_config())
+  local name = name_in(activation, where)
+  if not activation.given then return name end
+  return registry.envelope(registry.module, name, activation:get_config())
+end
+
+--- An activation as configs carry it: its name, or an object when it has options of its own.
+---@param activation table|function
+---@param dialect? string "keras3" (default), "tf2", "compat.v1"
+---@return table|string
+function activations.serialize(activation, dialect)
+  return encode(activation, { dialect = dialects.checked("activations.serialize", dialect) })
+end
+
+local function with_options(config, where)
+  local path = dialects.at(where, "config")
+  local given, options = config.config, {}
+  if given == nil or given == null then given = options end
+  check.type("activation", path.name, given, "table")
+  for name, value in pairs(given) do options[name] = value end
+  local found = registry:named(check.type("activation", where.name, config.class_name, "string"), where)
+  if next(options) == nil then return found end
+  if type(found) ~= "table" or not found.with then
+    check.fail("activation: %s has options, and %s takes none", path.name, config.class_name)
+  end
+  return found:with(options)
 end
 
 --- The activation of a name or config.
 ---@param config table|string
+---@param options? table dialect (else told from the config), custom_objects, path
 ---@return any
-function activations.deserialize(config)
-  if type(config) == "table" and config ~= null and config.class_name and config.class_name ~= "function" then
-    local options = {}
-    check.type("activation: " .. tostring(config.class_name), "config", config.config or options, "table")
-    for name, value in pairs(config.config or {}) do options[name] = value end
-    return registry:named(config.class_name):with(options)
+function activations.deserialize(config, options)
+  local where = dialects.where("activation", config, options)
+  if type(config) == "table" and config ~= null and not config.is and config.class_name and config.class_name ~= "function" then
+    return with_options(config, where)
   end
-  return activations.get(config)
+  return activations.get(config, where)
 end
 
 --- Gives a Lua function f(x) a name that configs carry.
@@ -191,8 +232,10 @@ end
 function activations.register(name, f) return registry:register(name, f) end
 
 activations.codec = { decode = function(value, where)
-  if type(value) == "table" and value ~= null and not value.is and value.class_name then return activations.deserialize(value) end
-  return activations.get(value, where and where.dialect)
-end, encode = activations.serialize }
+  if type(value) == "table" and value ~= null and not value.is and value.class_name then
+    return activations.deserialize(value, where and where.path and where or nil)
+  end
+  return activations.get(value, where)
+end, encode = encode }
 
 return activations

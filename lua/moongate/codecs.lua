@@ -1,7 +1,8 @@
--- Codecs of declared fields: { decode(value, where) -> what is kept, encode(kept) -> what a config shows, float = print 0 as 0.0,
--- plain = null is no value where the field has a default }.
+-- Codecs of declared fields: { decode(value, where) -> what is kept, encode(kept, where) -> what a config shows, float = print 0 as
+-- 0.0, plain = null is no value where the field has a default }.
 -- Reached as fields.integer, fields.text, ...
 local check = require "moongate.check"
+local dialects = require "moongate.dialects"
 local json = require "moongate.json"
 local null = require "moongate.null"
 local Registry = require "moongate.registry"
@@ -89,16 +90,26 @@ function codecs.choice(...)
   return codec(function(v, where) return check.one_of(where.op, where.name, v, words) end)
 end
 
--- Keras writes a dtype as a policy object; mixed precision has another policy name.
-local DTYPES = { "float32", "float64" }
+-- A dtype, or the name of a policy of mixed precision, which configs keep though no layer can be built with it. Keras 3 writes an
+-- object for any policy, older versions for mixed precision only.
+local DTYPES = { "float32", "float64", "float16", "bfloat16", "mixed_float16", "mixed_bfloat16" }
+local POLICIES = { DTypePolicy = true, Policy = true }
 codecs.dtype = codec(function(v, where)
-  if type(v) == "table" and v.class_name == "DTypePolicy" then v = v.config.name end
-  if v == "mixed_float16" or v == "mixed_bfloat16" or v == "float16" or v == "bfloat16" then
-    check.fail('%s: argument dtype is "%s", and half precision is not offered; expected one of float32, float64', where.op, v)
+  if type(v) == "table" then
+    local config = POLICIES[v.class_name] and v.config
+    if type(config) ~= "table" then
+      check.fail("%s: argument %s is %s, expected a dtype or a DTypePolicy", where.op, where.name,
+        check.describe(v.class_name or v))
+    end
+    v = config.name
   end
   return check.one_of(where.op, where.name, v, DTYPES)
-end, function(v)
-  return Registry.envelope("keras", "DTypePolicy", json.object { { "name", v } })
+end, function(v, where)
+  if dialects.form(where and where.dialect) == "keras3" then
+    return Registry.envelope("keras", "DTypePolicy", json.object { { "name", v } })
+  end
+  if not v:match("^mixed_") then return v end
+  return Registry.envelope("keras.mixed_precision", "Policy", json.object { { "name", v } })
 end)
 
 --- x rounded to float32 (half to even): Keras makes float32 tensors of some constants, whatever the layer's dtype.
@@ -113,5 +124,8 @@ function codecs.float32(x)
   if rest > 0.5 or (rest == 0.5 and whole % 2 == 1) then whole = whole + 1 end
   return math.ldexp(whole, exponent - 24)
 end
+
+-- A number that configs show rounded to float32.
+codecs.rounded = { decode = codecs.float.decode, encode = codecs.float32, float = true, plain = true }
 
 return codecs

@@ -68,15 +68,17 @@ end, "clip")
 ---@param identifier any
 function constraints.get(identifier) return registry:get(identifier) end
 
---- A constraint's config in Keras 3's form.
+--- A constraint's config in Keras's object form.
 ---@param object table|function
+---@param dialect? string "keras3" (default), "tf2", "compat.v1"
 ---@return table|string
-function constraints.serialize(object) return registry:serialize(object) end
+function constraints.serialize(object, dialect) return registry:serialize(object, dialect) end
 
 --- The constraint of a config.
 ---@param config table|string
+---@param options? table dialect (else told from the config), custom_objects, path
 ---@return any
-function constraints.deserialize(config) return registry:deserialize(config) end
+function constraints.deserialize(config, options) return registry:deserialize(config, options) end
 
 --- Gives a function f(w) a name that configs carry.
 ---@param name string

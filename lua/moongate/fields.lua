@@ -1,16 +1,33 @@
 -- Declared fields. A class lists its options once (name, default, codec); the constructor, the properties, get_config and
--- from_config are all made from that list. Source of names and order: keras 3.15 get_config.
+-- from_config are all made from that list. Source of names and order: get_config of keras 3.15 and tf_keras 2.21.
 --
--- A field is { name, default =, codec =, required =, hidden =, when_set =, nullable =, of = }:
+-- A field is { name, default =, codec =, ... }:
 --   default   the value of an option that is not given, or a function that makes it
---   codec     { decode(value, where) -> what is kept, encode(kept) -> what a config shows, float = print 0 as 0.0 }
---   hidden    not in the config;   when_set   in the config only when it is not nil
---   nullable  null is a value of its own, though the field has a default
+--   codec     { decode(value, where) -> what is kept, encode(kept, where) -> what a config shows, float = print 0 as 0.0 };
+--             where is told in dialects.lua: { op =, name =, dialect =, custom_objects =, path = }
+--   required  an error when it is not given;   nullable  null is a value of its own, though the field has a default
+--   hidden    not in the config;   when_set  in the config only when it is not nil;   when(self, value)  only when this says so
 --   of        name of the inner object that keeps the value ("cell"): the constructor passes it on, reading goes through
 --   own       of this class alone: its children do not have the field
+--   constant  no option, but a key with this value (or that of constant(self)); read, it is dropped
+--   show      show(self, value) -> what is written instead of the value
+--   key       the key in a config, when it is not the name
+--   words     { sgd = "SGD" }: what words are called in the config, both ways; mg.null for null
+--   absent    what it means that a config does not have the key (default: the default)
+--   defaults  { ["tf2.3"] =, keras2 =, tf2 = for all older ones }: the default after mg.compat.use; null for none. from_config
+--             never takes it.
+-- What differs in a dialect stands in `keras3 = { ... }` or `tf2 = { ... }` of the field, laid over it when that form is written
+-- or read ("compat.v1" has the form of tf2):
+--   { "time_major", default = false, codec = fields.boolean, hidden = true, tf2 = { hidden = false } }
+--   { "negative_slope", default = 0.3, codec = fields.float, tf2 = { key = "alpha", codec = fields.rounded } }
+-- Keys come in the order of declaration, the parents' first. Where a form has another order, the list of fields says so with the
+-- whole list of keys, parents' included: { field, field, order = { tf2 = { "name", "dtype", "rate" } } }; a key that is not in
+-- it is not written. `older = function(config, where)` in the list renames keys of Keras 1 and 2 in a plain copy before it is read.
+-- A class with `dialect` ("compat.v1") reads words in it when constructing and writes it by default.
 local check = require "moongate.check"
 local class = require "moongate.class"
-local json = require "moongate.json"
+local configs = require "moongate.configs"
+local defaults = require "moongate.compat.defaults"
 local null = require "moongate.null"
 
 local fields = {}
@@ -41,7 +58,8 @@ function fields.declare(C, list, positional)
     if not field.own then add(field) end
   end
   for _, field in ipairs(list) do add(field) end
-  C.fields, C.field_list, C.positional = all, list, positional or {}
+  C.fields, C.field_list, C.positional, C.field_of = all, list, positional or {}, {}
+  for _, field in ipairs(all) do C.field_of[field[1]] = field end
 end
 
 --- The names of a class's options.
@@ -49,7 +67,9 @@ end
 ---@param C table
 function fields.names(C)
   local names = {}
-  for i, field in ipairs(C.fields) do names[i] = field[1] end
+  for _, field in ipairs(C.fields) do
+    if field.constant == nil then names[#names + 1] = field[1] end
+  end
   return names
 end
 
@@ -86,8 +106,14 @@ function fields.arguments(C, ...)
 end
 
 local function default_of(field)
-  if type(field.default) == "function" then return field.default() end
-  return field.default
+  local value, version = field.default, defaults.version()
+  if version ~= "keras3" and field.defaults then
+    local older = field.defaults[version]
+    if older == nil then older = field.defaults.tf2 end
+    if older ~= nil then value = older end
+  end
+  if type(value) == "function" then return value() end
+  return value
 end
 
 -- The checked value of a field.
@@ -95,7 +121,11 @@ local function value_of(C, field, options)
   local name = field[1]
   local value = options[name]
   if value == nil then value = default_of(field) end
-  if field.codec then value = field.codec.decode(value, { op = C.name, name = name }) end
+  if field.codec then
+    local dialect = C.dialect or (defaults.version() ~= "keras3" and "tf2") or nil
+    value = field.codec.decode(value, { op = C.name, name = name, dialect = dialect })
+  end
+  if value == null and not field.codec then value = nil end
   if value == nil and field.codec and field.codec.plain and field.default ~= nil and not field.nullable then
     check.fail("%s: argument %s is null, expected a value; left out, it is %s", C.name, name, tostring(default_of(field)))
   end
@@ -111,7 +141,7 @@ end
 ---@param options table
 function fields.assign(self, C, options)
   for _, field in ipairs(C.fields) do
-    if not field.of then self[field[1]] = value_of(C, field, options) end
+    if not field.of and field.constant == nil then self[field[1]] = value_of(C, field, options) end
   end
 end
 
@@ -133,54 +163,16 @@ end
 
 -- Configs --------------------------------------------------------------------------------------------------------------------
 
-local function encoded(self, field)
-  local value = self[field[1]]
-  if value == nil then return null end
-  if field.codec and field.codec.encode then return field.codec.encode(value) end
-  return value
-end
+--- The config as an ordered object, in the dialect's key order: fields.config(self, C, dialect). A `when_set` field of a parent that
+--- the class declares again keeps the parent's place when it is set and has the class's place when it is not, as Python's
+--- {**base, **own} does.
+fields.config = configs.write
 
---- The config as an ordered object, in Keras's key order. A `when_set` field of a parent that the class declares again keeps the
---- parent's place when it is set and has the class's place when it is not, as Python's {**base, **own} does.
----@param self table
----@param C table
----@return table
-function fields.config(self, C)
-  local chain, seen, list = {}, {}, {}
-  local class_of = C
-  while C do
-    if rawget(C, "field_list") then table.insert(chain, 1, C) end
-    C = C.parent
-  end
-  for _, each in ipairs(chain) do
-    for _, field in ipairs(each.field_list) do
-      local name = field[1]
-      local shown = not field.hidden and not seen[name] and not (field.when_set and self[name] == nil)
-        and not (field.own and each ~= class_of)
-      if shown then
-        seen[name] = true
-        list[#list + 1] = { name, encoded(self, field), field.codec and field.codec.float }
-      end
-    end
-  end
-  local config = json.object(list)
-  for _, item in ipairs(list) do
-    if item[3] and type(item[2]) == "number" then json.float(config, item[1]) end
-  end
-  return config
-end
+--- An options table from a config: fields.options_of(C, config, { dialect =, custom_objects =, path = }).
+fields.options_of = configs.read
 
---- An options table from a config: an ordered object, a plain table or JSON text. Unknown keys are errors.
----@return table
----@param C table
----@param config table|string
-function fields.options_of(C, config)
-  if type(config) == "string" then config = json.decode(config) end
-  check.type(C.name .. ".from_config", "config", config, "table")
-  local options = {}
-  for name, value in pairs(config) do options[name] = value end
-  return check.options(C.name .. ".from_config", options, fields.names(C))
-end
+--- An object from a config: fields.from_config(C, config, { dialect =, custom_objects =, path = }).
+fields.from_config = configs.object
 
 --- A class whose objects are nothing but their fields (initializers, regularizers, constraints).
 ---@param name string
@@ -194,11 +186,13 @@ function fields.class(name, list, positional, parent)
   ---@param ... any
   function C:init(...) fields.assign(self, C, fields.arguments(C, ...)) end
   --- The options as an ordered object in Keras's key order; it prints as JSON.
+  ---@param dialect? string "keras3" (default), "tf2", "compat.v1"
   ---@return table
-  function C:get_config() return fields.config(self, C) end
+  function C:get_config(dialect) return fields.config(self, C, dialect) end
   --- An object from what get_config gave, a plain table or JSON text.
   ---@param config table|string
-  function C.from_config(config) return C(fields.options_of(C, config)) end
+  ---@param options? table dialect (else told from the config), custom_objects, path
+  function C.from_config(config, options) return fields.from_config(C, config, options) end
   return C
 end
 

@@ -49,9 +49,10 @@ local gain = { decode = function(value, where)
   value = fields.number.decode(value, where)
   return value ~= 1 and value or nil
 end, float = true }
+local always = { when_set = false, show = function(self) return self.gain or 1 end }
 --- `gain` on the diagonal of a matrix, else 0.
 ---@example mg.initializers.Identity { gain = 2 }
-define("Identity", { { "gain", default = 1, codec = gain, when_set = true } }, { "gain" }, function(self, shape, dtype)
+define("Identity", { { "gain", default = 1, codec = gain, when_set = true, tf2 = always } }, { "gain" }, function(self, shape, dtype)
   if #shape ~= 2 then check.fail("Identity: argument shape has %d dimensions, expected 2", #shape) end
   return ops.mul(create.eye(shape[1], shape[2], { dtype = dtype }), self.gain or 1)
 end)
@@ -127,21 +128,23 @@ end
 
 local SEED = { "seed", codec = fields.seed }
 local MEAN, STDDEV = { "mean", default = 0, codec = fields.float }, { "stddev", default = 0.05, codec = fields.float }
+local NORMAL = { tf2 = { "mean", "stddev", "seed" } }
 
 --- Normal numbers of `mean` and `stddev`.
 ---@example mg.initializers.RandomNormal { stddev = 1, seed = 7 }
-define("RandomNormal", { SEED, MEAN, STDDEV }, { "mean", "stddev", "seed" }, function(self, shape, dtype)
+define("RandomNormal", { SEED, MEAN, STDDEV, order = NORMAL }, { "mean", "stddev", "seed" }, function(self, shape, dtype)
   return fill(self, "normal", shape, dtype, self.mean, self.stddev)
 end)
 --- Normal numbers, drawn again beyond two deviations.
 ---@example mg.initializers.TruncatedNormal { stddev = 0.1 }
-define("TruncatedNormal", { SEED, MEAN, STDDEV }, { "mean", "stddev", "seed" }, function(self, shape, dtype)
+define("TruncatedNormal", { SEED, MEAN, STDDEV, order = NORMAL }, { "mean", "stddev", "seed" }, function(self, shape, dtype)
   return fill(self, "truncated_normal", shape, dtype, self.mean, self.stddev)
 end)
 --- Uniform numbers in [minval, maxval).
 ---@example mg.initializers.RandomUniform(-0.1, 0.1)
 define("RandomUniform", {
   SEED, { "minval", default = -0.05, codec = fields.float }, { "maxval", default = 0.05, codec = fields.float },
+  order = { tf2 = { "minval", "maxval", "seed" } },
 }, { "minval", "maxval", "seed" }, function(self, shape, dtype)
   return fill(self, "uniform", shape, dtype, self.minval, self.maxval)
 end)
@@ -189,14 +192,16 @@ local function variance_scaling(self, shape, dtype)
   return fill(self, "truncated_normal", shape, dtype, 0, math.sqrt(variance) / TRUNCATED)
 end
 
-local AXES = { { "input_axes", codec = fields.axes }, { "output_axes", codec = fields.axes } }
+local AXES = {
+  { "input_axes", codec = fields.axes, tf2 = { hidden = true } }, { "output_axes", codec = fields.axes, tf2 = { hidden = true } },
+}
 --- Variance scale / fan: fan_in, fan_out or their mean (`mode`), of the `distribution` named.
 ---@example mg.initializers.VarianceScaling { scale = 2, mode = "fan_out", distribution = "uniform" }
 define("VarianceScaling", {
   SEED, { "scale", default = 1, codec = fields.float },
   { "mode", default = "fan_in", codec = fields.choice("fan_in", "fan_out", "fan_avg") },
   { "distribution", default = "truncated_normal", codec = fields.choice("truncated_normal", "untruncated_normal", "uniform") },
-  AXES[1], AXES[2],
+  AXES[1], AXES[2], order = { tf2 = { "scale", "mode", "distribution", "seed" } },
 }, { "scale", "mode", "distribution", "seed" }, variance_scaling)
 
 local function define_scaled(name, scale, mode, distribution)
@@ -239,7 +244,9 @@ local function orthogonal(self, shape, dtype)
 end
 --- `gain` times a random orthogonal matrix; leading axes count as rows.
 ---@example mg.initializers.Orthogonal { gain = 1.4 }
-define("Orthogonal", { SEED, { "gain", default = 1, codec = fields.float } }, { "gain", "seed" }, orthogonal)
+define("Orthogonal", {
+  SEED, { "gain", default = 1, codec = fields.float }, order = { tf2 = { "gain", "seed" } },
+}, { "gain", "seed" }, orthogonal)
 
 for alias, name in pairs {
   uniform = "RandomUniform", normal = "RandomNormal", orthogonal = "Orthogonal", identity = "Identity",
@@ -251,15 +258,17 @@ for alias, name in pairs {
 ---@param identifier any
 function initializers.get(identifier) return registry:get(identifier) end
 
---- An initializer's config in Keras 3's form.
+--- An initializer's config in Keras's object form.
 ---@param object table|function
+---@param dialect? string "keras3" (default), "tf2", "compat.v1"
 ---@return table|string
-function initializers.serialize(object) return registry:serialize(object) end
+function initializers.serialize(object, dialect) return registry:serialize(object, dialect) end
 
 --- The initializer of a config.
 ---@param config table|string
+---@param options? table dialect (else told from the config), custom_objects, path
 ---@return any
-function initializers.deserialize(config) return config ~= null and registry:deserialize(config) or nil end
+function initializers.deserialize(config, options) return config ~= null and registry:deserialize(config, options) or nil end
 
 --- Gives a function f(shape, dtype) a name that configs carry.
 ---@param name string

@@ -71,6 +71,13 @@ end
 ---@return boolean
 function json.is_object(value) return getmetatable(value) == Object end
 
+--- Whether `value` is an object or an array made here or decoded
+---@return boolean
+function json.is_container(value)
+  local meta = getmetatable(value)
+  return meta == Object or meta == Array
+end
+
 --- Marks entry `key` of a container as a float, so that 1 is written 1.0; gives back the container
 ---@param container table
 ---@param key string|integer

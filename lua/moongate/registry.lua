@@ -1,6 +1,8 @@
 -- Identifiers: a Keras name, a config table, an object or a Lua function -> an object; and back to a config.
 local check = require "moongate.check"
 local class = require "moongate.class"
+local custom = require "moongate.custom_objects"
+local dialects = require "moongate.dialects"
 local json = require "moongate.json"
 local null = require "moongate.null"
 
@@ -21,7 +23,7 @@ end
 ---@param module string
 function Registry:init(kind, module)
   self.kind, self.module = kind, module
-  self.entries, self.known, self.function_names = {}, {}, {}
+  self.entries, self.known, self.function_names, self.older = {}, {}, {}, {}
 end
 
 local function put(self, name, entry)
@@ -62,12 +64,13 @@ end
 
 --- Raises: no such name, and what is near.
 ---@param name string
-function Registry:unknown(name)
+---@param where? table
+function Registry:unknown(name, where)
   local known = {}
   for i, word in ipairs(self.known) do known[i] = word end
   table.sort(known)
-  check.fail("%s: unknown name %s%s; known names: %s", self.kind, check.describe(name), check.hint(name, known),
-    table.concat(known, ", "))
+  check.fail("%s: unknown name %s%s%s; known names: %s", self.kind, check.describe(name),
+    where and where.path and " in " .. where.path or "", check.hint(name, known), table.concat(known, ", "))
 end
 
 local function is_class(value)
@@ -79,67 +82,89 @@ local function instance(entry)
   return is_class(entry) and entry() or entry
 end
 
+-- The entry of a name: the reader's custom objects, what is registered for all, what an older form means by the name, our own.
+local function entry_of(self, name, where, registered_name)
+  return custom.find(where, name, registered_name)
+    or (where and dialects.form(where.dialect) == "tf2" and self.older[name]) or self.entries[name]
+end
+
 --- The object of a name.
 ---@param name string
+---@param where? table
 ---@return any
-function Registry:named(name)
-  local entry = self.entries[name]
-  if not entry then self:unknown(name) end
+function Registry:named(name, where)
+  local entry = entry_of(self, name, where)
+  if not entry then self:unknown(name, where) end
   return instance(entry)
 end
 
 --- The object of a config { class_name =, config = } (or its JSON text).
 ---@param config table|string
+---@param options? table { dialect =, custom_objects =, path = }
 ---@return any
-function Registry:deserialize(config)
+function Registry:deserialize(config, options)
   if type(config) == "string" and config:match("^%s*{") then config = json.decode(config) end
+  local where = dialects.where(self.kind, config, options)
   if type(config) ~= "table" or type(config.class_name) ~= "string" then
-    check.fail("%s: config is %s, expected { class_name = ..., config = {...} }", self.kind, check.describe(config))
+    check.fail("%s: %s is %s, expected { class_name = ..., config = {...} }", self.kind, where.path, check.describe(config))
   end
-  if config.class_name == "function" then return self:named(config.config) end
-  local entry = self.entries[config.class_name]
-  if not entry then self:unknown(config.class_name) end
-  return is_class(entry) and entry.from_config(config.config or {}) or entry
+  local inner = dialects.at(where, "config")
+  if config.class_name == "function" then
+    return self:named(check.type(self.kind, inner.name, config.config, "string"), where)
+  end
+  local entry = entry_of(self, config.class_name, where, config.registered_name)
+  if not entry then self:unknown(config.class_name, where) end
+  if not is_class(entry) then return entry end
+  local given = config.config
+  if given == nil or given == null then given = {} end
+  return entry.from_config(check.type(self.kind, inner.name, given, "table"), inner)
 end
 
 --- An object for an identifier; nil and null give nil.
 ---@param identifier any
-function Registry:get(identifier)
+---@param where? table
+---@return any
+function Registry:get(identifier, where)
   if identifier == nil or identifier == null then return nil end
   local kind = type(identifier)
-  if kind == "string" then return self:named(identifier) end
+  if kind == "string" then return self:named(identifier, where) end
   if kind == "function" then return identifier end
   if kind == "table" then
     if identifier.is then return instance(identifier) end
-    if identifier.class_name then return self:deserialize(identifier) end
+    if identifier.class_name then return self:deserialize(identifier, where and where.path and where or nil) end
     if (getmetatable(identifier) or {}).__call then return identifier end
   end
-  return check.fail("%s: identifier is %s, expected a name, a config, an object or a function", self.kind,
-    check.describe(identifier))
+  return check.fail("%s: %s is %s, expected a name, a config, an object or a function", self.kind,
+    where and where.path or "identifier", check.describe(identifier))
 end
 
---- How Keras 3 writes an object into a config: where its class is, the class and the object's own config.
----@param module string "keras.layers"
+--- How Keras writes an object into a config: where its class is, the class and the object's own config.
+---@param module string|nil "keras.layers"; nil for a class that is not Keras's
 ---@param class_name string
 ---@param config table
+---@param registered_name? string
 ---@return table
-function Registry.envelope(module, class_name, config)
+function Registry.envelope(module, class_name, config, registered_name)
   return json.object {
-    { "module", module }, { "class_name", class_name }, { "config", config }, { "registered_name", null },
+    { "module", module or null }, { "class_name", class_name }, { "config", config },
+    { "registered_name", registered_name or null },
   }
 end
 
---- The config of an object in Keras 3's form; null for nil, the registered name for a function.
+--- The config of an object in Keras's object form; null for nil, the registered name for a function.
 ---@param object table|function
+---@param dialect? string "keras3" (default), "tf2", "compat.v1"
 ---@return table|string
-function Registry:serialize(object)
+function Registry:serialize(object, dialect)
   if object == nil then return null end
   if type(object) == "function" then return self:function_name(object) end
   local meta = type(object) == "table" and getmetatable(object)
   if not meta or not meta.class or not object.get_config then
     check.fail("%s: %s cannot be written into a config; expected an object of mg.%ss", self.kind, check.describe(object), self.kind)
   end
-  return self.envelope(self.module, meta.class.name, object:get_config())
+  local C = meta.class
+  local own = self.entries[C.name] ~= C
+  return self.envelope(not own and self.module or nil, C.name, object:get_config(dialect), own and custom.name_of(C) or nil)
 end
 
 --- The name that a Lua function was registered under.
@@ -157,8 +182,8 @@ end
 --- A codec for fields.lua.
 function Registry:codec()
   return {
-    decode = function(value) return self:get(value) end,
-    encode = function(object) return self:serialize(object) end,
+    decode = function(value, where) return self:get(value, where) end,
+    encode = function(object, where) return self:serialize(object, where and where.dialect) end,
   }
 end
 

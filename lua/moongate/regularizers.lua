@@ -19,6 +19,7 @@ local function factor_codec(encode)
   return { decode = function(v, where) return factor(v == nil and 0 or v, where) end, encode = encode, float = true }
 end
 local FLOAT, FLOAT32 = factor_codec(), factor_codec(fields.float32)
+local OLDER = { codec = FLOAT32 }
 
 local function define(name, list, positional, value, ...)
   local C = fields.class(name, list, positional)
@@ -37,12 +38,12 @@ define("L1", { { "l1", default = 0.01, codec = FLOAT32 } }, { "l1" }, function(s
 end)
 --- l2 times the sum of squares.
 ---@example mg.layers.Dense(4, { kernel_regularizer = "l2" })
-define("L2", { { "l2", default = 0.01, codec = FLOAT } }, { "l2" }, function(self, x)
+define("L2", { { "l2", default = 0.01, codec = FLOAT, tf2 = OLDER } }, { "l2" }, function(self, x)
   return l2(x, self.l2)
 end)
 --- l1 times the sum of absolute values plus l2 times the sum of squares.
 ---@example mg.regularizers.L1L2 { l1 = 1e-5, l2 = 1e-4 }
-define("L1L2", { { "l1", default = 0, codec = FLOAT }, { "l2", default = 0, codec = FLOAT } }, { "l1", "l2" }, function(self, x)
+define("L1L2", { { "l1", default = 0, codec = FLOAT, tf2 = OLDER }, { "l2", default = 0, codec = FLOAT, tf2 = OLDER } }, { "l1", "l2" }, function(self, x)
   if self.l1 ~= 0 and self.l2 ~= 0 then return ops.add(l1(x, self.l1), l2(x, self.l2)) end
   return self.l1 ~= 0 and l1(x, self.l1) or l2(x, self.l2)
 end, "l1_l2")
@@ -72,15 +73,17 @@ define("OrthogonalRegularizer", {
 ---@param identifier any
 function regularizers.get(identifier) return registry:get(identifier) end
 
---- A regularizer's config in Keras 3's form.
+--- A regularizer's config in Keras's object form.
 ---@param object table|function
+---@param dialect? string "keras3" (default), "tf2", "compat.v1"
 ---@return table|string
-function regularizers.serialize(object) return registry:serialize(object) end
+function regularizers.serialize(object, dialect) return registry:serialize(object, dialect) end
 
 --- The regularizer of a config.
 ---@param config table|string
+---@param options? table dialect (else told from the config), custom_objects, path
 ---@return any
-function regularizers.deserialize(config) return registry:deserialize(config) end
+function regularizers.deserialize(config, options) return registry:deserialize(config, options) end
 
 --- Gives a function f(x) a name that configs carry.
 ---@param name string

@@ -157,6 +157,7 @@ end)
 describe("compat.use", function()
   -- recurrent_activation, slope of hard_sigmoid, reset_after, implementation
   local TABLE = { ["tf2.3"] = { "hard_sigmoid", 0.2, false, 1 }, keras2 = { "sigmoid", 0.2, false, 2 },
+    tf2 = { "sigmoid", 0.2, true, 2 },
     keras3 = { "sigmoid", 1 / 6, true, 2 } }
 
   it("switches the defaults of constructors called afterwards", function()
@@ -180,7 +181,7 @@ describe("compat.use", function()
   end)
 
   it("names the versions there are", function()
-    assert.matches('compat.use: argument version is "keras1", expected one of keras3, keras2, tf2.3',
+    assert.matches('compat.use: argument version is "keras1", expected one of keras3, tf2, keras2, tf2.3',
       message_of(mg.compat.use, "keras1"), 1, true)
   end)
 end)

@@ -61,7 +61,7 @@ describe("fields", function()
       local options = fields.options_of(Shelf, config)
       assert.are.same({ length = 3, weight = 2 }, options)
     end
-    assert.matches('unknown option "colour"', message_of(fields.options_of, Shelf, { colour = 1 }), 1, true)
+    assert.matches('unknown option config.colour', message_of(fields.options_of, Shelf, { colour = 1 }), 1, true)
   end)
 
   it("treats null as None", function()

@@ -113,7 +113,7 @@ describe("a layer", function()
   end)
 
   it("is found by name, or the nearest one is named", function()
-    assert.matches('unknown layer class "Dens"; did you mean "Dense"',
+    assert.matches('unknown layer class "Dens" in config; did you mean "Dense"',
       message_of(layers.deserialize, { class_name = "Dens", config = {} }), 1, true)
   end)
 end)

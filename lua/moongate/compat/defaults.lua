@@ -1,16 +1,18 @@
 -- What Keras's versions do where nothing is said: the defaults of GRU and GRUCell, and which hard_sigmoid the name means. A field
 -- asks for its default when a constructor is called, so that mg.compat.use reaches later constructors and nothing else.
--- Source: the signatures of TensorFlow 2.3's tf.compat.v1.keras, Keras 2.3.1 and Keras 3.
+-- Source: the signatures of TensorFlow 2.3's tf.compat.v1.keras, tf.keras of TensorFlow 2, Keras 2.3.1 and
+-- Keras 3.
 local defaults = {}
 
 -- hard_sigmoid: clip(0.2 x + 0.5, 0, 1) up to Keras 2, clip(x / 6 + 0.5, 0, 1) in Keras 3.
 local VERSIONS = {
   keras3 = { recurrent_activation = "sigmoid", reset_after = true, implementation = 2, hard_sigmoid = "keras3" },
   keras2 = { recurrent_activation = "sigmoid", reset_after = false, implementation = 2, hard_sigmoid = "keras2" },
+  tf2 = { recurrent_activation = "sigmoid", reset_after = true, implementation = 2, hard_sigmoid = "keras2" },
   ["tf2.3"] = { recurrent_activation = "hard_sigmoid", reset_after = false, implementation = 1, hard_sigmoid = "keras2" },
 }
 
-defaults.versions = { "keras3", "keras2", "tf2.3" }
+defaults.versions = { "keras3", "tf2", "keras2", "tf2.3" }
 
 local current = "keras3"
 

@@ -4,23 +4,16 @@ local fields = require "moongate.fields"
 
 local M = {}
 
--- A name in one of these constructors is TensorFlow's: hard_sigmoid is clip(0.2 x + 0.5, 0, 1).
-local activation_codec = { decode = function(value, where)
-  if value == "hard_sigmoid" then return activations.keras2_hard_sigmoid end
-  return activations.codec.decode(value, where)
-end, encode = activations.codec.encode }
-
---- The fields that differ: the defaults of a class, and the meaning of names.
+--- The fields that differ: the defaults of a class. What names mean (hard_sigmoid) says the class's `dialect`.
 ---@param recurrent_activation string
 ---@param implementation integer
 ---@param reset_after boolean
 ---@return table[]
 function M.declared(recurrent_activation, implementation, reset_after)
   return {
-    { "activation", default = "tanh", codec = activation_codec },
-    { "recurrent_activation", default = recurrent_activation, codec = activation_codec },
-    { "implementation", default = implementation, codec = fields.choice(0, 1, 2), hidden = true },
-    { "reset_after", default = reset_after, codec = fields.boolean },
+    { "recurrent_activation", default = recurrent_activation, codec = activations.codec },
+    { "implementation", default = implementation, codec = fields.choice(0, 1, 2), hidden = true, tf2 = { hidden = false } },
+    { "reset_after", default = reset_after, codec = fields.boolean, tf2 = { absent = false } },
   }
 end
 

@@ -8,7 +8,8 @@ local compat = {}
 
 --- Makes constructors called afterwards take another version's defaults where nothing is said: recurrent_activation, reset_after,
 --- implementation of GRU and GRUCell, and the meaning of the name hard_sigmoid. Layers that exist, from_config and loading do not
---- change. Versions: "keras3" (at the start), "keras2" (Keras 2.3.1), "tf2.3" (tf.compat.v1.keras of TensorFlow 2.3).
+--- change. Versions: "keras3" (at the start), "tf2" (tf.keras of TensorFlow 2), "keras2" (Keras 2.3.1), "tf2.3"
+--- (tf.compat.v1.keras of TensorFlow 2.3).
 ---@param version string
 ---@return string the version that was in use before
 ---@example mg.compat.use "tf2.3"

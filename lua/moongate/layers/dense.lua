@@ -23,9 +23,10 @@ Layer.declare(Dense, {
   { "bias_initializer", default = "zeros", codec = initializers.codec },
   { "kernel_regularizer", codec = regularizers.codec },
   { "bias_regularizer", codec = regularizers.codec },
+  { "activity_regularizer", codec = regularizers.codec, hidden = true, tf2 = { hidden = false } },
   { "kernel_constraint", codec = constraints.codec },
   { "bias_constraint", codec = constraints.codec },
-  { "quantization_config", codec = fields.unused },
+  { "quantization_config", codec = fields.unused, tf2 = { hidden = true } },
 }, { "units" })
 
 Dense.supports_masking = true

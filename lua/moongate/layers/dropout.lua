@@ -16,6 +16,7 @@ Layer.declare(Dropout, {
   { "rate", required = true, codec = fields.rate },
   { "seed", codec = fields.seed },
   { "noise_shape", codec = fields.shape },
+  order = { tf2 = { "name", "trainable", "dtype", "batch_input_shape", "rate", "noise_shape", "seed" } },
 }, { "rate", "noise_shape", "seed" })
 
 Dropout.supports_masking = true

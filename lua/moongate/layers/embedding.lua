@@ -4,8 +4,16 @@ local constraints = require "moongate.constraints"
 local fields = require "moongate.fields"
 local initializers = require "moongate.initializers"
 local Layer = require "moongate.layers.layer"
+local null = require "moongate.null"
 local ops = require "moongate.ops"
 local regularizers = require "moongate.regularizers"
+
+-- tf.keras always says an input's shape here: rows of input_length ids.
+local function input_shape(self, shape)
+  local length = self.input_length
+  if shape then return shape end
+  return type(length) == "table" and { null, unpack(length) } or { null, length or null }
+end
 
 --- Turns ids 0..input_dim-1 into vectors: (...) -> (..., output_dim). With mask_zero id 0 means "no step".
 --- Options: embeddings_initializer = "uniform", embeddings_regularizer, embeddings_constraint, mask_zero = false,
@@ -23,7 +31,11 @@ Layer.declare(Embedding, {
   { "activity_regularizer", codec = regularizers.codec },
   { "embeddings_constraint", codec = constraints.codec },
   { "mask_zero", default = false, codec = fields.boolean },
-  { "quantization_config", codec = fields.unused },
+  { "quantization_config", codec = fields.unused, tf2 = { hidden = true } },
+  { "input_length", codec = fields.any, hidden = true, tf2 = { hidden = false } },
+  { "batch_input_shape", codec = fields.shape, hidden = true, tf2 = { hidden = false, show = input_shape } },
+  order = { tf2 = { "name", "trainable", "dtype", "batch_input_shape", "input_dim", "output_dim", "embeddings_initializer",
+    "embeddings_regularizer", "activity_regularizer", "embeddings_constraint", "mask_zero", "input_length" } },
 }, { "input_dim", "output_dim" })
 
 Embedding.keeps_integers = true

@@ -39,9 +39,10 @@ Layer.declare(GRUCell, {
   { "bias_constraint", codec = constraints.codec },
   { "dropout", default = 0, codec = fields.rate },
   { "recurrent_dropout", default = 0, codec = fields.rate },
-  { "reset_after", default = defaults.of "reset_after", codec = fields.boolean },
-  { "seed", codec = fields.seed },
-  { "implementation", default = defaults.of "implementation", codec = fields.choice(0, 1, 2), hidden = true },
+  { "implementation", default = defaults.of "implementation", codec = fields.choice(0, 1, 2), hidden = true,
+    tf2 = { hidden = false } },
+  { "reset_after", default = defaults.of "reset_after", codec = fields.boolean, tf2 = { absent = false } },
+  { "seed", codec = fields.seed, tf2 = { hidden = true } },
 }, { "units", "activation", "recurrent_activation", "use_bias", "kernel_initializer", "recurrent_initializer", "bias_initializer",
   "kernel_regularizer", "recurrent_regularizer", "bias_regularizer", "kernel_constraint", "recurrent_constraint",
   "bias_constraint", "dropout", "recurrent_dropout", "reset_after", "seed" })

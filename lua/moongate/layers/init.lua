@@ -1,6 +1,8 @@
 -- All layers by name; each file is loaded when it is first asked for.
 local check = require "moongate.check"
-local json = require "moongate.json"
+local custom = require "moongate.custom_objects"
+local dialects = require "moongate.dialects"
+local null = require "moongate.null"
 
 local layers = {}
 
@@ -34,33 +36,63 @@ function layers.register(C)
   return C
 end
 
+--- Where a config says that a class of layers is: Keras's module, or nil and the registered name of one that is not Keras's.
+---@param C table
+---@return string|nil, string|nil
+---@package
+function layers.home_of(C)
+  if FILES[C.name] and custom.name_of(C) == C.name then return "keras.layers" end
+  return nil, custom.name_of(C)
+end
+
+local MODELS = { Sequential = true, Functional = true, Model = true }
+
+-- The class of a layer's config: the reader's own, a registered one, ours; a Keras Lambda holds Python code.
+local function class_of(config, where)
+  local name = config.class_name
+  if type(name) ~= "string" then
+    check.fail("%s: %s.class_name is %s, expected the name of a layer class", where.op, where.path, check.describe(name))
+  end
+  local C = custom.find(where, name, config.registered_name) or registered[name]
+  if not C and MODELS[name] then C = require("moongate.models")[name == "Sequential" and name or "Model"] end
+  C = C or (FILES[name] and layers[name])
+  if C then return C end
+  local known = layers.names()
+  return check.fail("%s: unknown layer class %s in %s%s; known classes: %s; or pass custom_objects = { %s = ... }", where.op,
+    check.describe(name), where.path, check.hint(name, known), table.concat(known, ", "), name:match("^[%w_]+$") or "Name")
+end
+
+-- Builds a layer for the shape that its config was built for.
+local function build(layer, config, where)
+  local shape = type(config) == "table" and config.input_shape
+  if type(shape) ~= "table" or shape == null or layer.built then return end
+  local ok, message = pcall(layer.ensure_built, layer, shape)
+  if not ok then error(("%s (in %s.build_config)"):format(tostring(message), where.path), 0) end
+end
+
 --- The layer of a config { class_name =, config =, build_config = } (ordered object, plain table or JSON text).
 ---@param config table|string
+---@param options? table dialect (else told from the config), custom_objects = { Scale = Scale }, path
 ---@return any
-function layers.deserialize(config)
-  if type(config) == "string" then config = json.decode(config) end
-  check.type("layers.deserialize", "config", config, "table")
-  local name = config.class_name
-  local C = registered[name] or layers[name]
-  if not C then
-    local known = layers.names()
-    check.fail("layers.deserialize: unknown layer class %s%s; known classes: %s", check.describe(name), check.hint(name, known),
-      table.concat(known, ", "))
-  end
-  local layer = C.from_config(config.config)
-  local build = config.build_config
-  if build and build.input_shape and not layer.built then layer:ensure_built(build.input_shape) end
+function layers.deserialize(config, options)
+  config = dialects.table_of(config, "layers.deserialize", type(options) == "table" and options.path)
+  local where = dialects.where("layers.deserialize", config, options)
+  local C = class_of(config, where)
+  if config.config == nil or config.config == null then check.fail("%s: %s.config is missing", where.op, where.path) end
+  local layer = C.from_config(config.config, dialects.at(where, "config"))
+  build(layer, config.build_config, where)
   return layer
 end
 
 --- The config of a layer, as Keras writes it into a model's.
 ---@param layer table
+---@param dialect? string "keras3" (default), "tf2", "compat.v1"
 ---@return table|string
-function layers.serialize(layer)
+function layers.serialize(layer, dialect)
   if type(layer) ~= "table" or not layer.serialize or not layer.is_layer then
     check.fail("layers.serialize: argument layer is %s, expected a layer", check.describe(layer))
   end
-  return layer:serialize()
+  return layer:serialize(dialect)
 end
 
 return setmetatable(layers, { names = FILES, __index = function(self, name)

@@ -2,7 +2,6 @@
 local check = require "moongate.check"
 local class = require "moongate.class"
 local fields = require "moongate.fields"
-local json = require "moongate.json"
 local Layer = require "moongate.layers.layer"
 local names = require "moongate.layers.names"
 local null = require "moongate.null"
@@ -15,6 +14,9 @@ local plain_dtype = { decode = function(value, where)
   return check.one_of(where.op, where.name, value, DTYPES)
 end }
 
+-- Keras writes the name after the shape here, and no dtype policy.
+local KEYS = { "batch_shape", "dtype", "sparse", "ragged", "name", "optional" }
+
 --- The layer behind mg.Input: `shape` without the batch axis (mg.null: any size), or `batch_shape` with it. Its `output` is the
 --- symbolic tensor.
 ---@param options table shape, batch_size, dtype, name, batch_shape
@@ -23,11 +25,13 @@ local InputLayer = class("InputLayer", Layer)
 Layer.declare(InputLayer, {
   { "shape", codec = fields.shape, hidden = true },
   { "batch_size", codec = fields.positive_integer, hidden = true },
-  { "batch_shape", codec = fields.shape },
+  { "batch_shape", codec = fields.shape, tf2 = { key = "batch_input_shape" } },
+  { "batch_input_shape", codec = fields.shape, hidden = true, tf2 = { key = "batch_shape" } },
   { "dtype", codec = plain_dtype },
   { "sparse", default = false, codec = fields.off },
   { "ragged", default = false, codec = fields.off },
   { "optional", default = false, codec = fields.boolean },
+  order = { keras3 = KEYS, tf2 = KEYS },
 }, { "shape" })
 
 InputLayer.supports_masking = true
@@ -36,6 +40,7 @@ InputLayer.supports_masking = true
 ---@param options table
 function InputLayer:setup(options)
   Layer.setup(self, options)
+  if not rawget(self, "batch_shape") then self.batch_shape = rawget(self, "batch_input_shape") end
   if not rawget(self, "batch_shape") then
     if not self.shape then check.fail("Input: argument shape is missing; Input { shape = { 10, 8 } }") end
     self.batch_shape = { self.batch_size or null }
@@ -62,13 +67,5 @@ end
 --- The output's shape for an input's.
 ---@return integer[]
 function InputLayer:compute_output_shape() return self.batch_shape end
-
---- Keras writes the name after the shape here, and no dtype policy.
-function InputLayer:get_config()
-  return json.object {
-    { "batch_shape", json.array { unpack(self.batch_shape) } }, { "dtype", self.dtype }, { "sparse", self.sparse },
-    { "ragged", self.ragged }, { "name", self.name }, { "optional", self.optional },
-  }
-end
 
 return InputLayer

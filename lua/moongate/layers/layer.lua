@@ -8,10 +8,9 @@
 local check = require "moongate.check"
 local class = require "moongate.class"
 local fields = require "moongate.fields"
-local json = require "moongate.json"
 local names = require "moongate.layers.names"
 local null = require "moongate.null"
-local Registry = require "moongate.registry"
+local older = require "moongate.layers.older"
 local regularizers = require "moongate.regularizers"
 local shapes = require "moongate.shape"
 local tensor = require "moongate.tensor"
@@ -29,7 +28,9 @@ fields.declare(Layer, {
   { "name", codec = fields.text },
   { "trainable", default = true, codec = fields.boolean },
   { "dtype", codec = dtype_field },
-  { "activity_regularizer", codec = regularizers.codec, when_set = true },
+  { "batch_input_shape", codec = fields.shape, hidden = true, tf2 = { hidden = false, when_set = true } },
+  { "activity_regularizer", codec = regularizers.codec, when_set = true, tf2 = { hidden = true } },
+  older = older.layer,
 })
 
 --- What a call takes besides its input.
@@ -92,11 +93,20 @@ function Layer:check_input(shape)
   end
 end
 
+--- Half and mixed precision are kept in configs; a layer of such a dtype cannot be built or called.
+---@package
+function Layer:check_dtype()
+  if self.dtype:match("float16$") then
+    check.fail('%s: dtype is "%s", and half precision is not offered; likely fix: dtype = "float32"', self:title(), self.dtype)
+  end
+end
+
 --- Checks that a value is a list of sizes, mg.null where unknown.
 ---@param shape integer[]
 ---@return integer[]
 ---@package
 function Layer:checked_shape(shape)
+  self:check_dtype()
   check.type(self:title(), "shape", shape, "table")
   for i = 1, #shape do
     if shape[i] ~= null then check.integer(self:title(), ("shape[%d]"):format(i), shape[i], 0, 2 ^ 53) end
@@ -149,6 +159,7 @@ end
 function Layer:ensure_built(shape)
   if self.built then return end
   self:check_input(shape)
+  self:check_dtype()
   self:build(shape)
   if not self.built then Layer.build(self, shape) end
 end
@@ -169,24 +180,7 @@ function Layer:compute_mask(_, mask) return self.supports_masking and mask or ni
 function Layer.call(_, x) return x end
 
 require "moongate.layers.call" (Layer)
-
--- Configs --------------------------------------------------------------------------------------------------------------------
-
---- The options as an ordered object in Keras 3's form and order; it prints as JSON.
----@return table
-function Layer:get_config() return fields.config(self, getmetatable(self).class) end
-
---- The layer as Keras writes it into a model's config: module, class, config, and the shape it was built for.
----@return table
----@package
-function Layer:serialize()
-  local C = getmetatable(self).class
-  local object = Registry.envelope("keras.layers", C.name, self:get_config())
-  if self.built and self.build_shape then
-    object.build_config = json.object { { "input_shape", json.array { unpack(self.build_shape) } } }
-  end
-  return object
-end
+require "moongate.layers.config" (Layer)
 
 --- Gives a class of layers its own fields (see fields.lua); `positional` names those that may be given without a name.
 ---@param C table
@@ -196,7 +190,9 @@ end
 function Layer.declare(C, list, positional)
   fields.declare(C, list or {}, positional)
   --- A layer from a config (ordered object, plain table or JSON text), without weights.
-  function C.from_config(config) return C(fields.options_of(C, config)) end
+  ---@param config table|string
+  ---@param options? table dialect (else told from the config), custom_objects, path
+  function C.from_config(config, options) return fields.from_config(C, config, options) end
 end
 
 --- A new class of layers with its own fields.

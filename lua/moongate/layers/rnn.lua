@@ -12,16 +12,16 @@ local tensor = require "moongate.tensor"
 
 local cell_codec = { decode = function(value, where)
   if value == nil or value == null then return nil end
-  if type(value) == "table" and value.class_name then value = require("moongate.layers").deserialize(value) end
+  if type(value) == "table" and value.class_name then value = require("moongate.layers").deserialize(value, where.path and where) end
   if type(value) ~= "table" or not value.call or not value.state_size then
     check.fail("%s: argument cell is %s, expected a layer with `call` and `state_size`", where.op, check.describe(value))
   end
   return value
-end, encode = function(cell)
+end, encode = function(cell, where)
   if not cell.serialize then
     check.fail("get_config: the cell is a plain table, which no config can tell; make it a class with mg.layers.Layer.extend")
   end
-  return cell:serialize()
+  return cell:serialize(where.dialect)
 end }
 
 --- Runs a cell over the steps of (B, T, F): any layer with call(x, states, options) -> output, list of new states, and
@@ -38,8 +38,8 @@ Layer.declare(RNN, {
   { "go_backwards", default = false, codec = fields.boolean },
   { "stateful", default = false, codec = fields.boolean },
   { "unroll", default = false, codec = fields.boolean },
-  { "time_major", default = false, codec = fields.boolean, hidden = true },
-  { "zero_output_for_mask", default = false, codec = fields.boolean },
+  { "time_major", default = false, codec = fields.boolean, hidden = true, tf2 = { hidden = false } },
+  { "zero_output_for_mask", default = false, codec = fields.boolean, tf2 = { when = function(_, value) return value end } },
   { "cell", required = true, codec = cell_codec, own = true },
 }, { "cell" })
 

@@ -125,12 +125,14 @@ end
 
 --- The loss in Keras's object form.
 ---@param loss Loss
+---@param dialect? string "keras3" (default), "tf2", "compat.v1"
 ---@return table
-function losses.serialize(loss) return registry:serialize(type(loss) == "table" and loss.fn or loss) end
+function losses.serialize(loss, dialect) return registry:serialize(type(loss) == "table" and loss.fn or loss, dialect) end
 
 --- A loss from what serialize gave.
 ---@param config table|string
+---@param options? table dialect (else told from the config), custom_objects, path
 ---@return Loss
-function losses.deserialize(config) return registry:deserialize(config) end
+function losses.deserialize(config, options) return registry:deserialize(config, options) end
 
 return losses

@@ -168,12 +168,14 @@ end
 
 --- The metric in Keras's object form.
 ---@param metric Mean
+---@param dialect? string "keras3" (default), "tf2", "compat.v1"
 ---@return table
-function metrics.serialize(metric) return registry:serialize(metric) end
+function metrics.serialize(metric, dialect) return registry:serialize(metric, dialect) end
 
 --- A metric from what serialize gave.
 ---@param config table|string
+---@param options? table dialect (else told from the config), custom_objects, path
 ---@return Mean
-function metrics.deserialize(config) return registry:deserialize(config) end
+function metrics.deserialize(config, options) return registry:deserialize(config, options) end
 
 return metrics

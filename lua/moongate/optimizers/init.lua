@@ -25,12 +25,14 @@ function optimizers.get(identifier)
 end
 
 --- The optimizer in Keras's object form.
+---@param dialect? string "keras3" (default), "tf2", "compat.v1"
 ---@return table
-function optimizers.serialize(optimizer) return registry:serialize(optimizer) end
+function optimizers.serialize(optimizer, dialect) return registry:serialize(optimizer, dialect) end
 
 --- An optimizer from what serialize gave.
 ---@param config table|string
+---@param options? table dialect (else told from the config), custom_objects, path
 ---@return Optimizer
-function optimizers.deserialize(config) return registry:deserialize(config) end
+function optimizers.deserialize(config, options) return registry:deserialize(config, options) end
 
 return optimizers

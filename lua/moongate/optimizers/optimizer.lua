@@ -64,7 +64,8 @@ function Optimizer.define(name, spec)
   end
   --- An optimizer from what get_config gave, a plain table or JSON text.
   ---@param given table|string
-  function C.from_config(given) return C(fields.options_of(C, given)) end
+  ---@param options? table dialect (else told from the config), custom_objects, path
+  function C.from_config(given, options) return fields.from_config(C, given, options) end
   return C
 end
 
@@ -96,11 +97,12 @@ function Optimizer.getters:iterations()
 end
 
 --- The options as an ordered object, in Keras's key order.
+---@param dialect? string "keras3" (default), "tf2", "compat.v1"
 ---@return table
-function Optimizer:get_config()
-  local result = fields.config(self, getmetatable(self).class)
+function Optimizer:get_config(dialect)
+  local result = fields.config(self, getmetatable(self).class, dialect)
   local schedule = rawget(self, "schedule")
-  if schedules.is(schedule) then result.learning_rate = schedules.serialize(schedule) end
+  if schedules.is(schedule) then result.learning_rate = schedules.serialize(schedule, dialect) end
   return result
 end
 

@@ -111,12 +111,14 @@ end
 
 --- A schedule from what serialize gave.
 ---@param config table|string
+---@param options? table dialect (else told from the config), custom_objects, path
 ---@return LearningRateSchedule
-function schedules.deserialize(config) return registry:deserialize(config) end
+function schedules.deserialize(config, options) return registry:deserialize(config, options) end
 
 --- The schedule in Keras's object form.
 ---@param schedule LearningRateSchedule
+---@param dialect? string "keras3" (default), "tf2", "compat.v1"
 ---@return table
-function schedules.serialize(schedule) return registry:serialize(schedule) end
+function schedules.serialize(schedule, dialect) return registry:serialize(schedule, dialect) end
 
 return schedules

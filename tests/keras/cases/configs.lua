@@ -1,4 +1,6 @@
--- Configs of Keras 3: get_config's text, Keras's serialized form, and that from_config(text) gives the same text again.
+-- Configs in every dialect: get_config's text, Keras's serialized form, and that from_config(text) gives the same text again.
+local defaults = require "moongate.compat.defaults"
+
 local MODULES = {
   layer = "layers", initializer = "initializers", regularizer = "regularizers", constraint = "constraints", loss = "losses",
   metric = "metrics", optimizer = "optimizers",
@@ -11,9 +13,10 @@ local function check_text(label, actual, expected, t)
 end
 
 local function activation(case, t)
-  local found = t.mg.activations[case.class]
-  if not found then t.skip("no " .. case.class) end
-  check_text("serialized", t.json.encode(t.mg.activations.serialize(found)), case.serialized, t)
+  local found = t.mg.activations.get(case.class, { dialect = case.dialect })
+  check_text("serialized", t.json.encode(t.mg.activations.serialize(found, case.dialect)), case.serialized, t)
+  local again = t.mg.activations.deserialize(case.serialized:match('^"(.*)"$') or case.serialized, { dialect = case.dialect })
+  check_text("the round trip", t.json.encode(t.mg.activations.serialize(again, case.dialect)), case.serialized, t)
 end
 
 -- The module that has the class, and the class.
@@ -46,24 +49,44 @@ local function model_config(case, t)
   check_text("the round trip", t.json.encode(again:get_config()), case.get_config, t)
 end
 
+-- The classes of TensorFlow 1 that moongate offers as mg.compat.v1.layers.
+local function compat_class(case, t)
+  local ok, layers = pcall(function() return t.mg.compat.v1.layers end)
+  if not ok or not layers then t.skip "no compat.v1" end
+  return layers, layers[case.class] or t.skip("no compat.v1 " .. case.class)
+end
+
+-- An object made as the library of the dialect makes it: with its defaults and its meaning of names.
+local function construct(case, C, t)
+  return defaults.with(case.dialect == "keras3" and "keras3" or "tf2", function()
+    local options = t.options(case.args)
+    local rate = type(options.learning_rate) == "table" and options.learning_rate
+    if rate and rate.schedules then options.learning_rate = t.mg.optimizers.schedules[rate.schedules](rate.args) end
+    return C(options)
+  end)
+end
+
 local function run(case, t)
-  if case.dialect ~= "keras3" then t.skip("dialect " .. case.dialect) end
   if case.kind == "activation" then return activation(case, t) end
-  if tostring(case.args.dtype):match("float16$") then t.skip("half precision") end
-  if case.kind == "model" then return model_config(case, t) end
-  if not MODULES[case.kind] and case.kind ~= "schedule" then t.skip("config of a " .. case.kind) end
-  local module, C = class_of(case, t)
-  local options = t.options(case.args)
-  local rate = type(options.learning_rate) == "table" and options.learning_rate
-  if rate then options.learning_rate = t.mg.optimizers.schedules[rate.schedules](rate.args) end
-  local object = C(options)
-  if t.given(case.build_shape) then object:build(t.options(case.build_shape)) end
-  local text = t.json.encode(object:get_config())
-  check_text("get_config", text, case.get_config, t)
-  check_text("the round trip", t.json.encode(C.from_config(text):get_config()), case.get_config, t)
-  if t.given(case.serialized) then
-    check_text("serialized", t.json.encode(module.serialize(object)), case.serialized, t)
+  if case.kind == "model" then
+    if case.dialect ~= "keras3" then t.skip("model in " .. case.dialect) end
+    return model_config(case, t)
   end
+  local module, C
+  if case.dialect == "compat.v1" then module, C = compat_class(case, t) else module, C = class_of(case, t) end
+  local object, dialect = construct(case, C, t), case.dialect
+  if t.given(case.build_shape) then object:build(t.options(case.build_shape)) end
+  local text = t.json.encode(object:get_config(dialect))
+  check_text("get_config", text, case.get_config, t)
+  for _, given in ipairs { dialect, false } do
+    local again = C.from_config(text, { dialect = given or nil })
+    check_text("the round trip", t.json.encode(again:get_config(dialect)), case.get_config, t)
+  end
+  if not module.serialize then return end
+  local whole = t.json.encode(module.serialize(object, dialect))
+  if t.given(case.serialized) then check_text("serialized", whole, case.serialized, t) end
+  local again = module.deserialize(whole, { dialect = dialect })
+  check_text("the object's round trip", t.json.encode(again:get_config(dialect)), case.get_config, t)
 end
 
 return { name = "configs", matches = matches, run = run }

@@ -23,6 +23,6 @@ RNN.declare(GRU, gru_fields.through(gru_fields.declared("hard_sigmoid", 1, false
   "return_sequences", "return_state", "go_backwards", "stateful", "unroll", "reset_after",
 })
 
-GRU.cell_class = GRUCell
+GRU.cell_class, GRU.dialect = GRUCell, "compat.v1"
 
 return GRU

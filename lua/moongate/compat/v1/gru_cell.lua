@@ -20,4 +20,6 @@ Layer.declare(GRUCell, gru_fields.declared("hard_sigmoid", 1, false), {
   "recurrent_constraint", "bias_constraint", "dropout", "recurrent_dropout", "implementation", "reset_after",
 })
 
+GRUCell.dialect = "compat.v1"
+
 return GRUCell

@@ -23,6 +23,6 @@ RNN.declare(GRU, gru_fields.through(gru_fields.declared("sigmoid", 2, true)), {
   "return_sequences", "return_state", "go_backwards", "stateful", "unroll", "time_major", "reset_after",
 })
 
-GRU.cell_class = GRUCell
+GRU.cell_class, GRU.dialect = GRUCell, "tf2"
 
 return GRU

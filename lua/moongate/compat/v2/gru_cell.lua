@@ -20,4 +20,6 @@ Layer.declare(GRUCell, gru_fields.declared("sigmoid", 2, true), {
   "recurrent_constraint", "bias_constraint", "dropout", "recurrent_dropout", "implementation", "reset_after",
 })
 
+GRUCell.dialect = "tf2"
+
 return GRUCell
