@@ -173,7 +173,7 @@ local function name_in(activation, where)
   local form = dialects.form(where.dialect)
   local way_out = REFUSED[form][activation]
   if way_out then
-    check.fail("%s: %s is %s, which is %s; %s reads hard_sigmoid as the other formula, and the numbers would change; likely fix: %s",
+    check.fail("%s: %s is %s, which is %s; %s reads hard_sigmoid as the other formula and gets other numbers; likely fix: %s",
       where.op or "activation", where.name or "the activation", activation.name,
       form == "keras3" and "Keras 2's clip(0.2 x + 0.5, 0, 1)" or "Keras 3's clip(x / 6 + 0.5, 0, 1)",
       form == "keras3" and "Keras 3" or "tf.keras", way_out)

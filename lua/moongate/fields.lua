@@ -163,8 +163,8 @@ end
 
 -- Configs --------------------------------------------------------------------------------------------------------------------
 
---- The config as an ordered object, in the dialect's key order: fields.config(self, C, dialect). A `when_set` field of a parent that
---- the class declares again keeps the parent's place when it is set and has the class's place when it is not, as Python's
+--- The config as an ordered object, in the dialect's key order: fields.config(self, C, dialect). A `when_set` field of a parent
+--- that the class declares again keeps the parent's place when it is set and has the class's place when it is not, as Python's
 --- {**base, **own} does.
 fields.config = configs.write
 

@@ -50,9 +50,10 @@ local gain = { decode = function(value, where)
   return value ~= 1 and value or nil
 end, float = true }
 local always = { when_set = false, show = function(self) return self.gain or 1 end }
+local GAIN = { "gain", default = 1, codec = gain, when_set = true, tf2 = always }
 --- `gain` on the diagonal of a matrix, else 0.
 ---@example mg.initializers.Identity { gain = 2 }
-define("Identity", { { "gain", default = 1, codec = gain, when_set = true, tf2 = always } }, { "gain" }, function(self, shape, dtype)
+define("Identity", { GAIN }, { "gain" }, function(self, shape, dtype)
   if #shape ~= 2 then check.fail("Identity: argument shape has %d dimensions, expected 2", #shape) end
   return ops.mul(create.eye(shape[1], shape[2], { dtype = dtype }), self.gain or 1)
 end)

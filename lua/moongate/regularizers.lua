@@ -43,7 +43,9 @@ define("L2", { { "l2", default = 0.01, codec = FLOAT, tf2 = OLDER } }, { "l2" },
 end)
 --- l1 times the sum of absolute values plus l2 times the sum of squares.
 ---@example mg.regularizers.L1L2 { l1 = 1e-5, l2 = 1e-4 }
-define("L1L2", { { "l1", default = 0, codec = FLOAT, tf2 = OLDER }, { "l2", default = 0, codec = FLOAT, tf2 = OLDER } }, { "l1", "l2" }, function(self, x)
+define("L1L2", {
+  { "l1", default = 0, codec = FLOAT, tf2 = OLDER }, { "l2", default = 0, codec = FLOAT, tf2 = OLDER },
+}, { "l1", "l2" }, function(self, x)
   if self.l1 ~= 0 and self.l2 ~= 0 then return ops.add(l1(x, self.l1), l2(x, self.l2)) end
   return self.l1 ~= 0 and l1(x, self.l1) or l2(x, self.l2)
 end, "l1_l2")

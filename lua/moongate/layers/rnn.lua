@@ -12,7 +12,9 @@ local tensor = require "moongate.tensor"
 
 local cell_codec = { decode = function(value, where)
   if value == nil or value == null then return nil end
-  if type(value) == "table" and value.class_name then value = require("moongate.layers").deserialize(value, where.path and where) end
+  if type(value) == "table" and value.class_name then
+    value = require("moongate.layers").deserialize(value, where.path and where or nil)
+  end
   if type(value) ~= "table" or not value.call or not value.state_size then
     check.fail("%s: argument cell is %s, expected a layer with `call` and `state_size`", where.op, check.describe(value))
   end
