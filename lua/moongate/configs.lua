@@ -179,7 +179,7 @@ function configs.read(C, config, options)
   return found
 end
 
---- An object of class C from a config, whatever mg.compat.use says. What the constructor itself refuses is told with the config's path.
+--- An object of class C from a config, whatever mg.compat.use says. What the constructor itself refuses is told with the path.
 ---@param C table
 ---@param config table|string
 ---@param options? table { dialect =, custom_objects =, path = }
