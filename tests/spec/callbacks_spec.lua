@@ -120,6 +120,40 @@ describe("LearningRateScheduler", function()
   end)
 end)
 
+-- The rates that Keras 3.15.1 has after each of these losses.
+describe("ReduceLROnPlateau", function()
+  local function rates(options, ...)
+    local model, list = fake_model(), losses(...)
+    model.optimizer.learning_rate = 1
+    local seen = {}
+    local callback = callbacks.ReduceLROnPlateau(options)
+    local step = callback.on_epoch_end
+    callback.on_epoch_end = function(self, epoch, logs)
+      step(self, epoch, logs)
+      seen[#seen + 1] = model.optimizer.learning_rate
+    end
+    run(callback, model, list)
+    return seen
+  end
+
+  it("shrinks the rate after `patience` epochs without improvement", function()
+    assert.same({ 1, 1, 1, 0.5, 0.5, 0.5, 0.25, 0.25, 0.125, 0.125, 0.0625 },
+      rates({ factor = 0.5, patience = 2 }, 1, 0.5, 0.5, 0.5, 0.4, 0.4, 0.4, 0.4, 0.4, 0.4, 0.4))
+    assert.same({ 1, 1, 0.5, 0.25, 0.25, 0.125 }, rates({ factor = 0.5, patience = 1, mode = "max" }, 1, 2, 2, 1.5, 3, 3))
+  end)
+
+  it("waits for the cooldown and stops at min_lr", function()
+    assert.same({ 1, 1, 0.25, 0.25, 0.25, 0.1, 0.1, 0.1, 0.1, 0.1 },
+      rates({ factor = 0.25, patience = 2, cooldown = 2, min_lr = 0.1 }, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1))
+  end)
+
+  it("refuses a factor that does not shrink", function()
+    local ok, message = pcall(callbacks.ReduceLROnPlateau, { factor = 1 })
+    assert.is_false(ok)
+    assert.matches("factor is 1, expected a number below 1", message)
+  end)
+end)
+
 describe("CSVLogger", function()
   it("writes names and figures, and appends", function()
     local path = os.tmpname()

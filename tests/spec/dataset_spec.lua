@@ -76,6 +76,34 @@ describe("pad_sequences", function()
   end)
 end)
 
+describe("pad_sequences of vectors", function()
+  local list = { { { 1, 2 }, { 3, 4 } }, { { 5, 6 } }, { { 7, 8 }, { 9, 1 }, { 2, 3 } } }
+
+  it("fills and cuts along time, as Keras does", function()
+    assert.same({ { { 1, 2 }, { 3, 4 } }, { { 9, 9 }, { 5, 6 } }, { { 9, 1 }, { 2, 3 } } },
+      mg.utils.pad_sequences(list, { maxlen = 2, value = 9 }):to_table())
+    for i, item in ipairs(list) do list[i] = mg.tensor(item) end
+    assert.same({ { { 1, 2 }, { 3, 4 } }, { { 5, 6 }, { 9, 9 } }, { { 7, 8 }, { 9, 1 } } }, mg.utils.pad_sequences(list,
+      { maxlen = 2, value = 9, padding = "post", truncating = "post", dtype = "float32" }):to_table())
+  end)
+
+  it("refuses vectors of different sizes", function()
+    assert.has_error(function() mg.utils.pad_sequences { mg.zeros { 2, 3 }, mg.zeros { 2, 4 } } end,
+      "pad_sequences: list[2] {2, 4} does not go with list[1] {2, 3}; only the first axis may differ")
+  end)
+end)
+
+describe("data.path", function()
+  it("takes the file given, and says where a missing one comes from", function()
+    local file = os.tmpname()
+    assert.equal(file, mg.data.path("a/b.npz", "the moon", file))
+    os.remove(file)
+    local ok, message = pcall(mg.data.path, "a/b.npz", "the moon", file)
+    assert.is_false(ok)
+    assert.matches("there is no file " .. file .. "; give the path of b.npz, or set MOONGATE_DATA .* comes from the moon", message)
+  end)
+end)
+
 describe("to_categorical", function()
   it("gives rows with a 1 at the class", function()
     assert.same({ { 1, 0, 0 }, { 0, 0, 1 } }, mg.utils.to_categorical({ 0, 2 }):to_table())

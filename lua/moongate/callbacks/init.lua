@@ -8,4 +8,5 @@ return {
   LearningRateScheduler = require "moongate.callbacks.learning_rate_scheduler",
   ModelCheckpoint = require "moongate.callbacks.model_checkpoint",
   ProgressBar = require "moongate.callbacks.progress_bar",
+  ReduceLROnPlateau = require "moongate.callbacks.reduce_lr_on_plateau",
 }

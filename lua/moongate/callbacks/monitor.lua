@@ -1,4 +1,5 @@
--- Following one figure of the logs: which way is better, and is this better. Shared by EarlyStopping and ModelCheckpoint.
+-- Following one figure of the logs: which way is better, and is this better. Shared by EarlyStopping, ModelCheckpoint and
+-- ReduceLROnPlateau.
 local check = require "moongate.check"
 
 local monitor = {}

@@ -7,7 +7,7 @@ local data = {
   Dataset = Dataset, from_tensors = Dataset.from_tensors, from_function = Dataset.from_function,
   windows = require "moongate.data.windows", Vocabulary = text.Vocabulary, code_points = text.code_points,
   character = text.character, read_text = text.read, pad_sequences = sequences.pad_sequences,
-  to_categorical = sequences.to_categorical,
+  to_categorical = sequences.to_categorical, path = require "moongate.data.path",
 }
 
 return setmetatable(data, { __index = function(self, name)

@@ -26,23 +26,65 @@ local function row(sequence, size, padding, truncating, value)
   return out
 end
 
---- Number sequences of unequal length as one tensor, filled up with `value` and cut to maxlen on the sides named.
----@param list table[] lists of numbers, or 1-D tensors
+-- The same for sequences of vectors or larger items, as tensors: (T, ...) to (size, ...).
+local function block(sequence, size, o, padding, truncating)
+  local n = sequence.shape[1]
+  if n > size then
+    local from = truncating == "pre" and n - size or 0
+    sequence, n = sequence:slice(1, from + 1, from + size), size
+  end
+  local widths = { padding == "pre" and { size - n, 0 } or { 0, size - n } }
+  for i = 2, #sequence.shape do widths[i] = { 0, 0 } end
+  return ops.pad(sequence, widths, o.value or 0)
+end
+
+local function items(op, list, dtype)
+  local out = {}
+  for i = 1, #list do
+    local item = ops.cast(create.as_tensor(list[i], dtype), dtype)
+    local fits = #item.shape == (i == 1 and #item.shape or #out[1].shape)
+    for d = 2, fits and #item.shape or 1 do fits = fits and item.shape[d] == (out[1] or item).shape[d] end
+    if not fits then
+      check.fail("%s: list[%d] %s does not go with list[1] %s; only the first axis may differ", op, i, tostring(item.shape),
+        tostring(out[1].shape))
+    end
+    out[i] = item
+  end
+  return out
+end
+
+local function is_deep(first)
+  if tensor.is(first) then return #first.shape > 1 end
+  return type(first) == "table" and type(first[1]) == "table"
+end
+
+local function pad_deep(op, list, o, dtype, padding, truncating)
+  local blocks, size = items(op, list, dtype), 0
+  for i = 1, #blocks do size = math.max(size, blocks[i].shape[1]) end
+  size = o.maxlen or size
+  for i = 1, #blocks do blocks[i] = block(blocks[i], size, o, padding, truncating) end
+  return ops.stack(blocks, 1)
+end
+
+--- Sequences of unequal length as one tensor, filled up with `value` and cut to maxlen on the sides named.
+---@param list table[] lists of numbers or of vectors, or tensors (T, ...)
 ---@param options? table { maxlen = longest, dtype = "int32", padding = "pre", truncating = "pre", value = 0 }
----@return Tensor (N, maxlen)
+---@return Tensor (N, maxlen, ...)
 ---@example mg.utils.pad_sequences({ { 1, 2 }, { 3 } }, { padding = "post" })
 function sequences.pad_sequences(list, options)
   local op = "pad_sequences"
   check.type(op, "list", list, "table")
   local o = check.options(op, options, OPTIONS)
+  local dtype = o.dtype or "int32"
+  if o.maxlen then check.integer(op, "maxlen", o.maxlen, 0) end
+  local padding = check.one_of(op, "padding", o.padding or "pre", SIDES)
+  local truncating = check.one_of(op, "truncating", o.truncating or "pre", SIDES)
+  if is_deep(list[1]) then return pad_deep(op, list, o, dtype, padding, truncating) end
   local plain = {}
   for i = 1, #list do
     plain[i] = tensor.is(list[i]) and list[i]:to_table() or check.type(op, ("list[%d]"):format(i), list[i], "table")
   end
-  local size = o.maxlen and check.integer(op, "maxlen", o.maxlen, 0) or longest(plain)
-  local padding = check.one_of(op, "padding", o.padding or "pre", SIDES)
-  local truncating = check.one_of(op, "truncating", o.truncating or "pre", SIDES)
-  local dtype = o.dtype or "int32"
+  local size = o.maxlen or longest(plain)
   if #plain == 0 or size == 0 then return create.zeros({ #plain, size }, { dtype = dtype }) end
   for i = 1, #plain do plain[i] = row(plain[i], size, padding, truncating, o.value or 0) end
   return create.tensor(plain, { dtype = dtype })
