@@ -9,7 +9,7 @@ local OPTIONS = { "monitor", "factor", "patience", "verbose", "mode", "min_delta
 
 --- Multiplies the learning rate by `factor` when `monitor` has not improved by more than min_delta for `patience` epochs, then
 --- waits `cooldown` epochs; never below min_lr.
----@param options? table monitor = "val_loss", factor = 0.1, patience = 10, mode = "auto", min_delta = 1e-4, cooldown = 0, min_lr = 0
+---@param options? table monitor = "val_loss", factor = 0.1, patience = 10, mode = "auto", min_delta = 1e-4, cooldown = 0, ...
 ---@return Callback
 ---@example mg.callbacks.ReduceLROnPlateau { factor = 0.3, patience = 5 }
 function ReduceLROnPlateau:init(options)
