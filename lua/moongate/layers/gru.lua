@@ -3,7 +3,9 @@ local check = require "moongate.check"
 local class = require "moongate.class"
 local explain = require "moongate.layers.gru_explain"
 local fields = require "moongate.fields"
+local gates = require "moongate.layers.gru_gates"
 local GRUCell = require "moongate.layers.gru_cell"
+local null = require "moongate.null"
 local ops = require "moongate.ops"
 local regularizers = require "moongate.regularizers"
 local RNN = require "moongate.layers.rnn"
@@ -92,6 +94,27 @@ function GRU:run(x, states, mask, training)
   if not self.cell:is_fused() then return RNN.run(self, x, states, mask, training) end
   local output, state = ops.gru(self:operation(x, states, mask, training))
   return output, { state }
+end
+
+--- What the gates did in a call: update gate z, reset gate r and candidate of every step, each (B, T, units), in processing order
+--- and 0 at masked steps; without gradients. Stored states are used and not changed.
+---@param x Tensor (B, T, F)
+---@param options? table mask, training, initial_state
+---@return Tensor z
+---@return Tensor r
+---@return Tensor candidate
+---@example local z, r, candidate = gru:gates(x); mg.plot.heatmap(z[1])
+function GRU:gates(x, options)
+  local call = {}
+  for name, value in pairs(check.options(self:title() .. ".gates", options, self.call_options)) do call[name] = value end
+  x = self:convert(x)
+  self:ensure_built(x.shape)
+  self:check_input(x.shape)
+  if call.mask == nil then call.mask = x.keras_mask end
+  if call.mask == null then call.mask = nil end
+  if call.mask ~= nil then call.mask = self:convert_mask(call.mask) end
+  call.training = call.training == true
+  return self:with_batch(x, call, gates)
 end
 
 --- Says how a call would be computed: cuDNN's eight requirements, each met or not, and the kernel here. Prints as text.

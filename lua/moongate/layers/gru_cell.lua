@@ -123,24 +123,27 @@ local function bias_row(bias, row) return bias and ops.squeeze(ops.slice(bias, 1
 ---@param h Tensor (B, U)
 ---@param input_masks Tensor[]|nil
 ---@param recurrent_masks Tensor[]|nil
----@return Tensor
+---@return Tensor h the new state
+---@return Tensor z
+---@return Tensor r
+---@return Tensor candidate
 ---@package
 function GRUCell:plain_step(x, h, input_masks, recurrent_masks)
   local U, R, after, separate = self.units, self.recurrent_kernel, self.reset_after, self.implementation == 1
   local s, a = self.recurrent_activation, self.activation
   local xz, xr, xh = project(x, self.kernel, after and bias_row(self.bias, 1) or self.bias, input_masks, U, 3, separate)
-  local z, c
+  local z, r, c
   if after then
     local mz, mr, mh = project(h, R, bias_row(self.bias, 2), recurrent_masks, U, 3, separate)
-    z = s(ops.add(xz, mz))
-    c = a(ops.add(xh, ops.mul(s(ops.add(xr, mr)), mh)))
+    z, r = s(ops.add(xz, mz)), s(ops.add(xr, mr))
+    c = a(ops.add(xh, ops.mul(r, mh)))
   else
     local mz, mr = project(h, R, nil, recurrent_masks, U, 2, separate)
-    z = s(ops.add(xz, mz))
-    local kept = ops.mul(s(ops.add(xr, mr)), recurrent_masks and ops.mul(h, recurrent_masks[3]) or h)
+    z, r = s(ops.add(xz, mz)), s(ops.add(xr, mr))
+    local kept = ops.mul(r, recurrent_masks and ops.mul(h, recurrent_masks[3]) or h)
     c = a(ops.add(xh, ops.matmul(kept, blocks(R, U, 3, 3))))
   end
-  return ops.add(ops.mul(z, h), ops.mul(ops.sub(1, z), c))
+  return ops.add(ops.mul(z, h), ops.mul(ops.sub(1, z), c)), z, r, c
 end
 
 --- The weights, masks and flags as ops.gru takes them, without x.

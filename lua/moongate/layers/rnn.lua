@@ -222,6 +222,21 @@ local function forget_masks(cell)
   if cell.reset_recurrent_dropout_mask then cell:reset_recurrent_dropout_mask() end
 end
 
+--- Does f(self, x, states, mask, training) for the options of a call: states checked, given, stored or nil for zeros; dropout masks of
+--- the cell made anew.
+---@param x Tensor (B, T, F)
+---@param options table mask, training, initial_state
+---@param f function
+---@return any what f returns, up to three values
+---@package
+function RNN:with_batch(x, options, f)
+  local mask, states = time_mask(self, options.mask, x.shape), first_states(self, self:batch_of(x.shape), options.initial_state)
+  if self.keeps_dropout_masks then forget_masks(self.cell) end
+  local a, b, c = f(self, x, states, mask, options.training)
+  if not self.keeps_dropout_masks then forget_masks(self.cell) end
+  return a, b, c
+end
+
 --- The output, and with return_state every state.
 ---@param x Tensor (B, T, F)
 ---@param options table mask, training, initial_state
@@ -229,13 +244,8 @@ end
 function RNN:call(x, options)
   tensor.expect(self:title(), "x", x)
   self:check_input(x.shape)
-  options = options or {}
-  local mask = time_mask(self, options.mask, x.shape)
-  local batch = self:batch_of(x.shape)
-  if self.keeps_dropout_masks then forget_masks(self.cell) end
-  local output, states = self:run(x, first_states(self, batch, options.initial_state), mask, options.training)
-  if not self.keeps_dropout_masks then forget_masks(self.cell) end
-  if self.stateful then store(self, states, batch) end
+  local output, states = self:with_batch(x, options or {}, self.run)
+  if self.stateful then store(self, states, self:batch_of(x.shape)) end
   if self.return_state then return output, unpack(states) end
   return output
 end
