@@ -230,7 +230,8 @@ end
 ---@return any what f returns, up to three values
 ---@package
 function RNN:with_batch(x, options, f)
-  local mask, states = time_mask(self, options.mask, x.shape), first_states(self, self:batch_of(x.shape), options.initial_state)
+  local mask = time_mask(self, options.mask, x.shape)
+  local states = first_states(self, self:batch_of(x.shape), options.initial_state)
   if self.keeps_dropout_masks then forget_masks(self.cell) end
   local a, b, c = f(self, x, states, mask, options.training)
   if not self.keeps_dropout_masks then forget_masks(self.cell) end
