@@ -222,8 +222,8 @@ local function forget_masks(cell)
   if cell.reset_recurrent_dropout_mask then cell:reset_recurrent_dropout_mask() end
 end
 
---- Does f(self, x, states, mask, training) for the options of a call: states checked, given, stored or nil for zeros; dropout masks of
---- the cell made anew.
+--- Does f(self, x, states, mask, training) for the options of a call: states checked, given, stored or nil for zeros; dropout
+--- masks of the cell made anew.
 ---@param x Tensor (B, T, F)
 ---@param options table mask, training, initial_state
 ---@param f function
