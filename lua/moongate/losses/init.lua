@@ -1,9 +1,12 @@
 -- Losses: from predictions and targets to one number. Names, arguments and numbers: keras.losses.
 local check = require "moongate.check"
 local class = require "moongate.class"
+local compose = require "moongate.losses.compose"
+local composed = require "moongate.losses.composed"
 local fields = require "moongate.fields"
 local functions = require "moongate.losses.functions"
 local ops = require "moongate.ops"
+local overlap = require "moongate.losses.overlap"
 local reduction = require "moongate.losses.reduction"
 local Registry = require "moongate.registry"
 local tensor = require "moongate.tensor"
@@ -16,6 +19,7 @@ local losses = { registry = registry }
 local Loss = class("Loss")
 losses.Loss = Loss
 
+-- null is "none".
 local REDUCTIONS = fields.choice("sum_over_batch_size", "sum", "none", "mean", "mean_with_sample_weight")
 
 --- The loss of a batch, reduced as `reduction` says, weighted by the mask that rides on y_pred and by sample_weight ((B), (B,1) or
@@ -71,21 +75,103 @@ define("Huber", "huber_loss", functions.huber, { { "delta", default = 1, codec =
 ---@param options table|nil from_logits = false, label_smoothing = 0, axis = -1, reduction, name
 ---@example mg.losses.BinaryCrossentropy { from_logits = true }
 define("BinaryCrossentropy", "binary_crossentropy", functions.binary_crossentropy, ENTROPY,
-  functions.rows_along_axis, "bce", "BCE")
+  compose.rows_along_axis, "bce", "BCE")
 
 --- Cross-entropy of one-hot targets (B, ..., C).
 ---@param options table|nil from_logits = false, label_smoothing = 0, axis = -1, reduction, name
 ---@example mg.losses.CategoricalCrossentropy { label_smoothing = 0.1 }
 define("CategoricalCrossentropy", "categorical_crossentropy", functions.categorical_crossentropy, ENTROPY,
-  functions.rows_along_axis, "cce", "CCE")
+  compose.rows_along_axis, "cce", "CCE")
 
 --- Cross-entropy of class ids (B, ...), counted from 0; targets of ignore_class do not count.
 ---@param options table|nil from_logits = false, ignore_class, axis = -1, reduction, name
 ---@example mg.losses.SparseCategoricalCrossentropy { from_logits = true }
 local Sparse = define("SparseCategoricalCrossentropy", "sparse_categorical_crossentropy", functions.sparse_categorical_crossentropy,
   { FROM_LOGITS, { "ignore_class", codec = fields.integer }, { "axis", default = -1, codec = fields.integer, hidden = true } },
-  functions.rows_along_axis)
+  compose.rows_along_axis)
 Sparse.own_mask = functions.ignored_classes
+
+--- Mean of 100 |y_true - y_pred| / |y_true| over the last axis.
+---@param options table|nil reduction = "sum_over_batch_size", name
+---@example mg.losses.MeanAbsolutePercentageError()(y_true, y_pred)
+define("MeanAbsolutePercentageError", "mean_absolute_percentage_error", composed.mean_absolute_percentage_error, nil, nil,
+  "mape", "MAPE")
+
+--- Mean of (log(1 + y_true) - log(1 + y_pred))^2 over the last axis.
+---@param options table|nil reduction = "sum_over_batch_size", name
+---@example mg.losses.MeanSquaredLogarithmicError()(y_true, y_pred)
+define("MeanSquaredLogarithmicError", "mean_squared_logarithmic_error", composed.mean_squared_logarithmic_error, nil, nil,
+  "msle", "MSLE")
+
+--- Mean of log(cosh(y_pred - y_true)) over the last axis: quadratic near 0, linear far from it.
+---@param options table|nil reduction = "sum_over_batch_size", name
+---@example mg.losses.LogCosh()(y_true, y_pred)
+define("LogCosh", "log_cosh", composed.log_cosh, nil, nil, "logcosh")
+
+--- Minus the cosine of the angle between target and prediction along `axis`.
+---@param options table|nil axis = -1, reduction, name
+---@example mg.losses.CosineSimilarity { axis = 1 }
+define("CosineSimilarity", "cosine_similarity", composed.cosine_similarity,
+  { { "axis", default = -1, codec = fields.integer, hidden = true } }, compose.rows_along_axis)
+
+--- Kullback-Leibler divergence sum y_true log(y_true / y_pred) over the last axis.
+---@param options table|nil reduction = "sum_over_batch_size", name
+---@example mg.losses.KLDivergence()(y_true, y_pred)
+define("KLDivergence", "kl_divergence", composed.kl_divergence, nil, nil, "kld", "KLD", "kullback_leibler_divergence")
+
+--- Mean of y_pred - y_true log(y_pred) over the last axis: counts that follow Poisson's law.
+---@param options table|nil reduction = "sum_over_batch_size", name
+---@example mg.losses.Poisson()(y_true, y_pred)
+define("Poisson", "poisson", composed.poisson)
+
+--- Mean of max(1 - y_true y_pred, 0) over the last axis; targets are -1 or 1, or all 0 or 1.
+---@param options table|nil reduction = "sum_over_batch_size", name
+---@example mg.losses.Hinge()(y_true, y_pred)
+define("Hinge", "hinge", composed.hinge)
+
+--- Mean of max(1 - y_true y_pred, 0)^2 over the last axis; targets are -1 or 1, or all 0 or 1.
+---@param options table|nil reduction = "sum_over_batch_size", name
+---@example mg.losses.SquaredHinge()(y_true, y_pred)
+define("SquaredHinge", "squared_hinge", composed.squared_hinge)
+
+--- How far the score of the true class is from being 1 above the best other; one-hot targets.
+---@param options table|nil reduction = "sum_over_batch_size", name
+---@example mg.losses.CategoricalHinge()(y_true, y_pred)
+define("CategoricalHinge", "categorical_hinge", composed.categorical_hinge)
+
+local ALPHA, GAMMA = { "alpha", default = 0.25, codec = fields.float }, { "gamma", default = 2, codec = fields.float }
+
+--- Binary cross-entropy in which what is right already counts less: times (1 - p)^gamma.
+---@param options table|nil apply_class_balancing = false, alpha = 0.25, gamma = 2, from_logits = false, label_smoothing = 0, ...
+---@example mg.losses.BinaryFocalCrossentropy { gamma = 1.5, apply_class_balancing = true }
+define("BinaryFocalCrossentropy", "binary_focal_crossentropy", composed.binary_focal_crossentropy,
+  { ENTROPY[1], ENTROPY[2], ENTROPY[3], { "apply_class_balancing", default = false, codec = fields.boolean }, ALPHA, GAMMA },
+  compose.rows_along_axis)
+
+--- Cross-entropy of one-hot targets in which what is right already counts less: times alpha (1 - p)^gamma.
+---@param options table|nil alpha = 0.25, gamma = 2, from_logits = false, label_smoothing = 0, axis = -1, reduction, name
+---@example mg.losses.CategoricalFocalCrossentropy { gamma = 1.5 }
+define("CategoricalFocalCrossentropy", "categorical_focal_crossentropy", composed.categorical_focal_crossentropy,
+  { ENTROPY[1], ENTROPY[2], ENTROPY[3], ALPHA, GAMMA }, compose.rows_along_axis)
+
+--- (1 - p^q) / q of the probability p of the true class id: between cross-entropy (q near 0) and absolute error (q near 1).
+---@param options table|nil q = 0.5, reduction, name
+---@example mg.losses.CategoricalGeneralizedCrossEntropy { q = 0.7 }
+define("CategoricalGeneralizedCrossEntropy", "categorical_generalized_cross_entropy", composed.generalized,
+  { { "q", default = 0.5, codec = fields.float } })
+
+local OVERLAP_AXIS = { "axis", codec = fields.axes }
+
+--- 1 minus Dice's overlap of target and prediction, summed over `axis` (all axes when null).
+---@param options table|nil axis = nil, reduction, name
+---@example mg.losses.Dice { axis = { 1, 2, 3 } }
+define("Dice", "dice", overlap.dice, { OVERLAP_AXIS }, overlap.rows)
+
+--- 1 minus Tversky's overlap: missed entries weigh alpha, wrong ones beta.
+---@param options table|nil alpha = 0.5, beta = 0.5, axis = nil, reduction, name
+---@example mg.losses.Tversky { alpha = 0.3, beta = 0.7 }
+define("Tversky", "tversky", overlap.tversky,
+  { { "alpha", default = 0.5, codec = fields.float }, { "beta", default = 0.5, codec = fields.float }, OVERLAP_AXIS }, overlap.rows)
 
 --- A Lua function of (y_true, y_pred) as a loss; it returns a scalar or one value per sample.
 ---@example mg.losses.LossFunctionWrapper(function(y_true, y_pred) return (y_true - y_pred):abs():mean(2) end)
@@ -134,5 +220,7 @@ function losses.serialize(loss, dialect) return registry:serialize(type(loss) ==
 ---@param options? table dialect (else told from the config), custom_objects, path
 ---@return Loss
 function losses.deserialize(config, options) return registry:deserialize(config, options) end
+
+for name, form in pairs(require "moongate.losses.forms") do losses[name] = form end
 
 return losses

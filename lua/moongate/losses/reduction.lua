@@ -95,7 +95,7 @@ end
 --- "mean_with_sample_weight" divides by the sum of, in the shape in which they were given.
 ---@return Tensor
 function reduction.reduce(values, rows, weights, kind)
-  if kind == "none" or #rows == 0 then return values end
+  if kind == nil or kind == "none" or #rows == 0 then return values end
   local total = ops.sum(values)
   if kind == "sum" then return total end
   local divisor = shapes.count(rows)

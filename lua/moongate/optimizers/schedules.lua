@@ -30,7 +30,16 @@ local numbers = {
 }
 
 local INITIAL = { "initial_learning_rate", required = true, codec = fields.number }
-local STEPS = { "decay_steps", required = true, codec = fields.number }
+local positive = {
+  decode = function(value, where)
+    if value == nil then return nil end
+    if check.number(where.op, where.name, value) <= 0 then
+      check.fail("%s: argument %s is %s, expected a number above 0", where.op, where.name, check.describe(value))
+    end
+    return value
+  end,
+}
+local STEPS = { "decay_steps", required = true, codec = positive }
 
 --- initial_learning_rate * decay_rate ^ (step / decay_steps); with `staircase` the exponent is cut to whole numbers.
 ---@param initial_learning_rate number
@@ -100,6 +109,76 @@ function CosineDecay:value(step)
   end
   local done = math.min(step - warm, self.decay_steps) / self.decay_steps
   return from * ((1 - self.alpha) * 0.5 * (1 + math.cos(math.pi * done)) + self.alpha)
+end
+
+--- From the initial rate down to end_learning_rate along (1 - step / decay_steps) ^ power; with `cycle` the last step grows to the
+--- next multiple of decay_steps instead of staying.
+---@param initial_learning_rate number
+---@param options table { decay_steps =, end_learning_rate = 1e-4, power = 1, cycle = false }
+---@return LearningRateSchedule
+---@example mg.optimizers.schedules.PolynomialDecay(0.1, { decay_steps = 1000, end_learning_rate = 0.01, power = 0.5 })
+local PolynomialDecay = define("PolynomialDecay", {
+  INITIAL, STEPS, { "end_learning_rate", default = 1e-4, codec = fields.number }, { "power", default = 1, codec = fields.float },
+  { "cycle", default = false, codec = fields.boolean }, { "name", default = "PolynomialDecay", codec = fields.text },
+}, { "initial_learning_rate", "decay_steps", "end_learning_rate", "power" })
+
+--- The rate after `step` updates.
+---@param step number
+---@return number
+function PolynomialDecay:value(step)
+  local last = self.decay_steps
+  if self.cycle then
+    last = last * (step == 0 and 1 or math.ceil(step / last))
+  else
+    step = math.min(step, last)
+  end
+  return (self.initial_learning_rate - self.end_learning_rate) * (1 - step / last) ^ self.power + self.end_learning_rate
+end
+
+--- initial_learning_rate / (1 + decay_rate * step / decay_steps); with `staircase` the quotient is cut to whole numbers.
+---@param initial_learning_rate number
+---@param options table { decay_steps =, decay_rate =, staircase = false }
+---@return LearningRateSchedule
+---@example mg.optimizers.schedules.InverseTimeDecay(0.1, { decay_steps = 100, decay_rate = 0.5 })
+local InverseTimeDecay = define("InverseTimeDecay", {
+  INITIAL, STEPS, { "decay_rate", required = true, codec = fields.number },
+  { "staircase", default = false, codec = fields.boolean }, { "name", default = "InverseTimeDecay", codec = fields.text },
+}, { "initial_learning_rate", "decay_steps", "decay_rate", "staircase" })
+
+--- The rate after `step` updates.
+---@param step number
+---@return number
+function InverseTimeDecay:value(step)
+  local quotient = step / self.decay_steps
+  if self.staircase then quotient = math.floor(quotient) end
+  return self.initial_learning_rate / (1 + self.decay_rate * quotient)
+end
+
+--- Half a cosine again and again: the i-th takes first_decay_steps * t_mul ^ i steps and starts at m_mul ^ i times the initial rate;
+--- alpha times that rate is always left. Loshchilov and Hutter 2017 (SGDR).
+---@param initial_learning_rate number
+---@param options table { first_decay_steps =, t_mul = 2, m_mul = 1, alpha = 0 }
+---@return LearningRateSchedule
+---@example mg.optimizers.schedules.CosineDecayRestarts(0.1, { first_decay_steps = 100 })
+local CosineDecayRestarts = define("CosineDecayRestarts", {
+  INITIAL, { "first_decay_steps", required = true, codec = positive }, { "t_mul", default = 2, codec = fields.float },
+  { "m_mul", default = 1, codec = fields.float }, { "alpha", default = 0, codec = fields.float },
+  { "name", default = "SGDRDecay", codec = fields.text },
+}, { "initial_learning_rate", "first_decay_steps", "t_mul", "m_mul", "alpha" })
+
+--- The rate after `step` updates.
+---@param step number
+---@return number
+function CosineDecayRestarts:value(step)
+  local done, t = step / self.first_decay_steps, self.t_mul
+  local restarts = math.floor(t == 1 and done or math.log(1 - done * (1 - t)) / math.log(t))
+  if t == 1 then
+    done = done - restarts
+  else
+    done = (done - (1 - t ^ restarts) / (1 - t)) / t ^ restarts
+  end
+  local cosine = 0.5 * self.m_mul ^ restarts * (1 + math.cos(math.pi * done))
+  return self.initial_learning_rate * ((1 - self.alpha) * cosine + self.alpha)
 end
 
 --- Whether `value` is a schedule.
