@@ -2,7 +2,7 @@
 local create = require "moongate.tensor_create"
 local check = require "moongate.check"
 local class = require "moongate.class"
-local fields = require "moongate.fields"
+local metric = require "moongate.metrics.metric"
 local ops = require "moongate.ops"
 local reduction = require "moongate.losses.reduction"
 local tensor = require "moongate.tensor"
@@ -11,19 +11,7 @@ local means = {}
 
 --- A class of metrics with the fields name, dtype and `extra`; its objects start at zero.
 function means.class(name, default_name, extra, parent)
-  local list = {
-    { "name", default = default_name, codec = fields.text },
-    { "dtype", default = function() return tensor.floatx end, codec = fields.text },
-  }
-  for _, field in ipairs(extra or {}) do list[#list + 1] = field end
-  local C = fields.class(name, list, nil, parent)
-  C.default_name = default_name
-  local assign = C.init
-  function C:init(...)
-    assign(self, ...)
-    self:reset_state()
-  end
-  return C
+  return metric.define(name, default_name, metric.fields(default_name, extra), parent)
 end
 
 --- The weighted mean of all values given since the last reset.
@@ -47,7 +35,7 @@ local function samplewise(values, weight)
     values, weight = reduction.same_rank(values, weight)
     values = mean_from(values, #weight.shape + 1)
     weight = ops.broadcast_to(weight, values.shape)
-    values = ops.mul(values, weight)
+    values = ops.where(ops.ne(weight, 0), ops.mul(values, weight), 0)
     weight = mean_from(weight, 2)
   end
   return mean_from(values, 2), weight
@@ -97,6 +85,7 @@ function Sum:result() return self.total end
 --- A metric of (y_true, y_pred): a function of both gives one value per entry, their mean is the metric.
 ---@example mg.metrics.MeanMetricWrapper(function(y_true, y_pred) return (y_true - y_pred):abs() end, "error")
 local Wrapper = class("MeanMetricWrapper", Mean)
+function Wrapper:__call(...) return self:call(...) end
 means.MeanMetricWrapper = Wrapper
 
 function Wrapper:init(fn, name)
@@ -105,25 +94,30 @@ function Wrapper:init(fn, name)
   self:reset_state()
 end
 
+-- Weights, or nil, times a mask, or nil.
+local function masked(weight, mask, dtype)
+  if not mask then return weight end
+  mask = ops.cast(mask, dtype)
+  if not weight then return mask end
+  mask, weight = reduction.same_rank(mask, ops.cast(weight, dtype))
+  return ops.mul(mask, weight)
+end
+
 --- Adds a batch. The mask that rides on y_pred multiplies the weights.
 ---@param y_true Tensor (B, ...)
 ---@param y_pred Tensor (B, ...)
 ---@param sample_weight Tensor|nil
 function Wrapper:update_state(y_true, y_pred, sample_weight)
   y_pred, y_true = reduction.tensors(self.name, y_true, y_pred)
-  local weight, mask = sample_weight and create.as_tensor(sample_weight, y_pred.dtype), y_pred.keras_mask
-  if mask then
-    mask = ops.cast(mask, y_pred.dtype)
-    if weight then
-      mask, weight = reduction.same_rank(mask, ops.cast(weight, y_pred.dtype))
-      mask = ops.mul(mask, weight)
-    end
-    weight = mask
-  end
   local values = self:compute(y_true, y_pred)
   if type(values) ~= "number" and not tensor.is(values) then
     check.fail("%s: the metric function returned %s, expected a tensor or a number", self.name, check.describe(values))
   end
+  local weight = sample_weight and create.as_tensor(sample_weight, y_pred.dtype)
+  weight = masked(weight, y_pred.keras_mask, y_pred.dtype)
+  -- what the values themselves leave out counts only beside other weights, as in Keras
+  local own = weight and tensor.is(values) and values.keras_mask
+  if own then weight = masked(weight, own, y_pred.dtype) end
   Mean.update_state(self, values, weight)
 end
 

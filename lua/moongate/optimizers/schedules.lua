@@ -154,8 +154,8 @@ function InverseTimeDecay:value(step)
   return self.initial_learning_rate / (1 + self.decay_rate * quotient)
 end
 
---- Half a cosine again and again: the i-th takes first_decay_steps * t_mul ^ i steps and starts at m_mul ^ i times the initial rate;
---- alpha times that rate is always left. Loshchilov and Hutter 2017 (SGDR).
+--- Half a cosine again and again: the i-th takes first_decay_steps * t_mul ^ i steps and starts at m_mul ^ i times the initial
+--- rate; alpha times the initial rate is always left. Loshchilov and Hutter 2017 (SGDR).
 ---@param initial_learning_rate number
 ---@param options table { first_decay_steps =, t_mul = 2, m_mul = 1, alpha = 0 }
 ---@return LearningRateSchedule
