@@ -4,6 +4,7 @@ local class = require "moongate.class"
 local memory = require "moongate.memory"
 local null = require "moongate.null"
 local ops = require "moongate.ops"
+local structure = require "moongate.models.structure"
 local tensor = require "moongate.tensor"
 
 --- Batches of rows for fit, made by mg.data.from_tensors, from_function and windows.
@@ -38,27 +39,29 @@ function Dataset.as_tensor(value)
   return tensor.create.tensor(value)
 end
 
--- Rows of tensors with as many rows each.
+-- Rows of tensors, or of lists and tables of tensors, with as many rows each.
 local function of_tensors(op, x, y, w)
-  tensor.expect(op, "x", x)
+  if not structure.is_data(x) then tensor.expect(op, "x", x) end
+  local rows = structure.first(x).shape[1]
   for _, other in ipairs { { "x", x }, { "y", y }, { "sample_weight", w } } do
-    local name, t = other[1], other[2]
-    if t ~= nil then tensor.expect(op, name, t) end
-    if t and (#t.shape == 0 or t.shape[1] ~= x.shape[1]) then
-      check.fail("%s: %s %s has %s rows and x %s has %s; they have to agree", op, name, tostring(t.shape),
-        tostring(t.shape[1] or "no"), tostring(x.shape), tostring(x.shape[1] or "no"))
-    end
+    structure.each(other[2], function(t, at)
+      local name = other[1] .. at
+      tensor.expect(op, name, t)
+      if #t.shape == 0 or t.shape[1] ~= rows then
+        check.fail("%s: %s %s has %s rows and x %s has %s; they have to agree", op, name, tostring(t.shape),
+          tostring(t.shape[1] or "no"), tostring(structure.first(x).shape), tostring(rows or "no"))
+      end
+    end)
   end
+  local function each(f) return structure.map(x, f), structure.map(y, f), structure.map(w, f) end
   return Dataset {
-    count = x.shape[1],
-    rows = function(ids) return ops.gather(x, ids), y and ops.gather(y, ids), w and ops.gather(w, ids) end,
-    range = function(first, last)
-      return x:slice(1, first, last), y and y:slice(1, first, last), w and w:slice(1, first, last)
-    end,
+    count = rows,
+    rows = function(ids) return each(function(t) return ops.gather(t, ids) end) end,
+    range = function(first, last) return each(function(t) return t:slice(1, first, last) end) end,
   }
 end
 
---- Rows of tensors: x alone, with targets y, with weights w.
+--- Rows of tensors: x alone, with targets y, with weights w; each may be a list or a table by name of tensors too.
 ---@param x Tensor (N, ...)
 ---@param y? Tensor (N, ...)
 ---@param w? Tensor (N, ...)

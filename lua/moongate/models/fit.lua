@@ -5,9 +5,7 @@ local Dataset = require "moongate.data.dataset"
 local History = require "moongate.callbacks.history"
 local random = require "moongate.random"
 local signal = require "moongate.ffi.signal"
-local tensor = require "moongate.tensor"
-
-local as_tensor = Dataset.as_tensor
+local structure = require "moongate.models.structure"
 
 local FIT = {
   "batch_size", "epochs", "verbose", "callbacks", "validation_split", "validation_data", "shuffle", "class_weight", "sample_weight",
@@ -23,35 +21,37 @@ end
 
 -- The last part of the rows, before any shuffling, as Keras does.
 local function split(op, x, y, w, part)
-  if not tensor.is(x) then check.fail("%s: validation_split needs x as a tensor or table, not a dataset", op) end
-  local rows = x.shape[1]
+  if not structure.is_data(x) then check.fail("%s: validation_split needs x as a tensor or table, not a dataset", op) end
+  local rows = structure.first(x).shape[1]
   local at = math.floor(rows * (1 - part))
   if at < 1 or at >= rows then check.fail("%s: validation_split %g of %d rows leaves a part empty", op, part, rows) end
-  local function cut(t, first, last) return t and t:slice(1, first, last) end
+  local function cut(data, first, last)
+    return structure.map(data, function(t) return t:slice(1, first, last) end)
+  end
   return cut(x, 1, at), cut(y, 1, at), cut(w, 1, at), { cut(x, at + 1, rows), cut(y, at + 1, rows), cut(w, at + 1, rows) }
 end
 
-local function validation_set(op, data, batch_size)
+local function validation_set(self, op, data, batch_size)
   if data == nil then return nil end
   if Dataset.is_dataset(data) or type(data) == "function" then return Dataset.of(op, data) end
   check.type(op, "validation_data", data, "table")
-  return Dataset.of(op, as_tensor(data[1]), as_tensor(data[2]), as_tensor(data[3])):batch(batch_size)
+  return Dataset.of(op, self:batch_of("fit: validation_data", data[1], data[2], data[3])):batch(batch_size)
 end
 
 -- The batches of fit and those of validation.
 local function datasets(self, op, x, y, o)
-  local w = as_tensor(o.sample_weight)
-  x, y = as_tensor(x), as_tensor(y)
+  local w
+  x, y, w = self:batch_of("fit", x, y, o.sample_weight)
   local validation = o.validation_data
   local part = check.number(op, "validation_split", o.validation_split or 0, 0, 1)
   if part > 0 and validation == nil then x, y, w, validation = split(op, x, y, w, part) end
   local size = check.integer(op, "batch_size", o.batch_size or 32, 1)
   local train = Dataset.of(op, x, y, w)
-  if tensor.is(x) then
+  if structure.is_data(x) then
     train = train:batch(size)
     if o.shuffle ~= false then train = train:shuffle(self:order_seed()) end
   end
-  return train, validation_set(op, validation, o.validation_batch_size or size)
+  return train, validation_set(self, op, validation, o.validation_batch_size or size)
 end
 
 local function count(op, name, value) return value ~= nil and check.integer(op, name, value, 1) or nil end
@@ -244,7 +244,7 @@ return function(Model)
     self:expect_compiled "evaluate"
     local o
     y, o = arguments(op, y, options, EVALUATE)
-    local data = Dataset.of(op, as_tensor(x), as_tensor(y), as_tensor(o.sample_weight))
+    local data = Dataset.of(op, self:batch_of("evaluate", x, y, o.sample_weight))
     if not Dataset.is_dataset(x) and type(x) ~= "function" then data = data:batch(o.batch_size or 32) end
     prepare(self, data)
     local steps = count(op, "steps", o.steps)

@@ -67,6 +67,17 @@ function Functional.getters:input_shape() return shapes_of(self.inputs) end
 function Functional.getters:output_shape() return shapes_of(self.outputs) end
 function Functional.getters:input_names() return names_of(self.inputs) end
 function Functional.getters:output_names() return names_of(self.outputs) end
+
+-- The keys of a table by name, in order of the names, else the layers' names.
+local function keys_of(given, list)
+  if symbolic.is(given) or given[1] ~= nil then return names_of(list) end
+  local keys = {}
+  for key in pairs(given) do keys[#keys + 1] = key end
+  table.sort(keys)
+  return keys
+end
+function Functional.getters:input_keys() return keys_of(self.inputs_struct, self.inputs) end
+function Functional.getters:result_names() return keys_of(self.outputs_struct, self.outputs) end
 function Functional.getters:input() return self.inputs_struct end
 function Functional.getters:output() return self.outputs_struct end
 
@@ -84,10 +95,10 @@ local function listed(self, x)
   local plain = type(x) == "table" and getmetatable(x) == nil and x ~= null
   if plain and #x == 0 and next(x) ~= nil then
     local list = {}
-    for i, name in ipairs(self.input_names) do
+    for i, name in ipairs(self.input_keys) do
       if x[name] == nil then
         check.fail("%s: there is no input %q among those given; the model's inputs: %s", self:title(), name,
-          table.concat(self.input_names, ", "))
+          table.concat(self.input_keys, ", "))
       end
       list[i] = x[name]
     end

@@ -46,6 +46,10 @@ end
 --- The output's mask is the last layer's, and rides on it already.
 function Model.compute_mask() return nil end
 
+--- The names of inputs and outputs in tables by name: the layers', or the names in the tables that the model was made of.
+function Model.getters:input_keys() return self.input_names end
+function Model.getters:result_names() return self.output_names end
+
 --- Forgets the stored states of all stateful layers.
 function Model:reset_state()
   for _, layer in ipairs(self.layers) do

@@ -4,7 +4,7 @@ local CallbackList = require "moongate.callbacks.list"
 local check = require "moongate.check"
 local Dataset = require "moongate.data.dataset"
 local ops = require "moongate.ops"
-local tensor = require "moongate.tensor"
+local structure = require "moongate.models.structure"
 
 local OPTIONS = { "batch_size", "verbose", "steps", "callbacks" }
 
@@ -44,9 +44,9 @@ return function(Model)
   function Model:predict(x, options)
     local op = self:title() .. ": predict"
     local o = check.options(op, options, OPTIONS)
-    if not tensor.is(x) and type(x) == "table" and not Dataset.is_dataset(x) then x = self:convert(x) end
+    x = self:batch_of("predict", x)
     local data = Dataset.of(op, x)
-    if tensor.is(x) then data = data:batch(check.integer(op, "batch_size", o.batch_size or 32, 1)) end
+    if structure.is_data(x) then data = data:batch(check.integer(op, "batch_size", o.batch_size or 32, 1)) end
     local first = data:peek()
     if first == nil then check.fail("%s: x has no rows", op) end
     self:build_for(first)

@@ -99,6 +99,11 @@ local function ends(self)
   self.symbolic_path = path
   return path
 end
+function Sequential.getters:input_names() return { self.input_layer and self.input_layer.name or "input" } end
+function Sequential.getters:output_names()
+  local last = self.layers[#self.layers]
+  return { last and last.name or "output" }
+end
 function Sequential.getters:inputs() return { ends(self)[1] } end
 function Sequential.getters:outputs() return { ends(self)[#self.layers + 1] } end
 function Sequential.getters:input() return self.inputs[1] end

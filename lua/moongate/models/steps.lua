@@ -4,9 +4,8 @@ local autograd = require "moongate.autograd"
 local check = require "moongate.check"
 local memory = require "moongate.memory"
 local ops = require "moongate.ops"
+local structure = require "moongate.models.structure"
 local tensor = require "moongate.tensor"
-
-local as_tensor = require("moongate.data.dataset").as_tensor
 
 local OPTIONS = { "sample_weight", "class_weight", "return_dict" }
 
@@ -30,15 +29,19 @@ local function weights_of_classes(y, class_weight)
 end
 
 local function check_rows(self, op, x, y, w)
-  tensor.expect(self:title() .. ": " .. op, "x", x)
+  op = self:title() .. ": " .. op
+  structure.each(x, function(each, at) tensor.expect(op, "x" .. at, each) end)
   self:expect_compiled(op)
+  local rows = structure.first(x).shape[1]
   for name, other in pairs { y = y, sample_weight = w } do
-    tensor.expect(self:title() .. ": " .. op, name, other)
-    if other.shape[1] ~= x.shape[1] then
-      check.fail("%s: %s: %s has %s rows and x %s; they have to agree", self:title(), op, name, tostring(other.shape[1]),
-        tostring(x.shape[1]))
-    end
+    structure.each(other, function(each, at)
+      tensor.expect(op, name .. at, each)
+      if each.shape[1] ~= rows then
+        check.fail("%s: %s%s has %s rows and x %s; they have to agree", op, name, at, tostring(each.shape[1]), tostring(rows))
+      end
+    end)
   end
+  return rows
 end
 
 return function(Model)
@@ -52,6 +55,7 @@ return function(Model)
   function Model:sample_weights(op, y, w, class_weight)
     if class_weight == nil then return w end
     op = self:title() .. ": " .. op
+    if #self.result_names > 1 then check.fail("%s: class_weight is for models with one output; use sample_weight", op) end
     if w then check.fail("%s: class_weight and sample_weight are both given, expected one of them", op) end
     check.type(op, "class_weight", class_weight, "table")
     return weights_of_classes(tensor.expect(op, "y", y), class_weight)
@@ -65,21 +69,44 @@ return function(Model)
     self.optimizer:apply(gradients, variables)
   end
 
+  --- A batch as the model takes it: tensors, or flat lists of them where there are several inputs or outputs.
+  ---@param op string
+  ---@return Tensor|Tensor[] x, Tensor|Tensor[]|nil y, Tensor|Tensor[]|nil sample_weight
+  ---@package
+  function Model:batch_of(op, x, y, w)
+    op = self:title() .. ": " .. op
+    return structure.data(op, "x", x, self.input_keys), structure.data(op, "y", y, self.result_names),
+      structure.data(op, "sample_weight", w, self.result_names)
+  end
+
+  --- The output for a batch, or the list of them where there are several.
+  ---@param x Tensor|Tensor[]
+  ---@param options? table
+  ---@return Tensor|Tensor[]
+  ---@package
+  function Model:results(x, options)
+    if #self.result_names > 1 then return { self(x, options) } end
+    return (self(x, options))
+  end
+
   --- Forward, loss, gradients, update, figures. The caller provides the memory scope.
   function Model:train_step(x, y, w)
-    check_rows(self, "fit", x, y, w)
-    local y_pred = self(x, { training = true })
-    local loss = self:total_loss(y, y_pred, w)
+    x, y, w = self:batch_of("fit", x, y, w)
+    local rows = check_rows(self, "fit", x, y, w)
+    local y_pred = self:results(x, { training = true })
+    local loss, parts = self:total_loss(y, y_pred, w)
     backward_and_update(self, loss)
-    self:update_figures(loss:item(), y, y_pred, w, x.shape[1])
+    self:update_figures(loss:item(), y, y_pred, w, rows, parts)
   end
 
   --- Forward, loss, figures, without gradients.
   function Model:test_step(x, y, w)
-    check_rows(self, "evaluate", x, y, w)
+    x, y, w = self:batch_of("evaluate", x, y, w)
+    local rows = check_rows(self, "evaluate", x, y, w)
     autograd.no_grad(function()
-      local y_pred = self(x)
-      self:update_figures(self:total_loss(y, y_pred, w):item(), y, y_pred, w, x.shape[1])
+      local y_pred = self:results(x)
+      local loss, parts = self:total_loss(y, y_pred, w)
+      self:update_figures(loss:item(), y, y_pred, w, rows, parts)
     end)
   end
 
@@ -101,13 +128,12 @@ return function(Model)
   local function on_batch(self, op, step, x, y, options)
     self:expect_compiled(op)
     options = check.options(self:title() .. ": " .. op, options, OPTIONS)
-    x, y = as_tensor(x), as_tensor(y)
-    tensor.expect(self:title() .. ": " .. op, "x", x)
+    local w
+    x, y, w = self:batch_of(op, x, y, options.sample_weight)
+    check_rows(self, op, x, y, w)
     self:prepare(x)
     self:reset_metrics()
-    memory.scope(function()
-      step(self, x, y, self:sample_weights(op, y, as_tensor(options.sample_weight), options.class_weight))
-    end)
+    memory.scope(function() step(self, x, y, self:sample_weights(op, y, w, options.class_weight)) end)
     return flatten(self, options.return_dict)
   end
 
@@ -129,8 +155,9 @@ return function(Model)
   ---@param x Tensor (B, ...)
   ---@return Tensor
   function Model:predict_on_batch(x)
-    x = as_tensor(x)
-    tensor.expect(self:title() .. ": predict_on_batch", "x", x)
+    x = self:batch_of("predict_on_batch", x)
+    structure.each(x, function(each, at) tensor.expect(self:title() .. ": predict_on_batch", "x" .. at, each) end)
+    if x == nil then check.fail("%s: predict_on_batch: argument x is nil, expected a tensor", self:title()) end
     self:build_for(x)
     return autograd.no_grad(memory.scope, self, x)
   end
