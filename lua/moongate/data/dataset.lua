@@ -2,7 +2,6 @@
 local check = require "moongate.check"
 local class = require "moongate.class"
 local memory = require "moongate.memory"
-local null = require "moongate.null"
 local ops = require "moongate.ops"
 local structure = require "moongate.models.structure"
 local tensor = require "moongate.tensor"
@@ -28,15 +27,6 @@ end
 ---@package
 function Dataset.is_dataset(value)
   return type(value) == "table" and not tensor.is(value) and type(value.is) == "function" and value:is(Dataset)
-end
-
---- A table of numbers as a tensor; anything else as it is, for whoever uses it to check.
----@param value any
----@return any
----@package
-function Dataset.as_tensor(value)
-  if type(value) ~= "table" or value == null or tensor.is(value) or Dataset.is_dataset(value) then return value end
-  return tensor.create.tensor(value)
 end
 
 -- Rows of tensors, or of lists and tables of tensors, with as many rows each.

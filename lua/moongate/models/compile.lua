@@ -94,8 +94,19 @@ local function resolve_metrics(lists, ys, predictions)
   return out
 end
 
+local function check_targets(self, ys)
+  local with = self.compiled_with
+  for i, name in ipairs(self.result_names) do
+    local needed = with.losses[i] and "a loss" or (#with.metric_lists[i] + #with.weighted_lists[i] > 0) and "metrics"
+    if needed and not ys[i] and (#self.result_names > 1 or with.losses[i]) then
+      check.fail("%s: there are no targets for %q, and compile gave it %s", self:title(), name, needed)
+    end
+  end
+end
+
 -- Losses and metrics given by name depend on the shapes of the first batch.
 local function resolve(self, ys, predictions)
+  check_targets(self, ys)
   if self.metric_objects then return end
   local with, names = self.compiled_with, self.result_names
   self.output_losses = {}
@@ -181,7 +192,6 @@ return function(Model)
     local total, parts = nil, {}
     for k, entry in ipairs(self.output_losses) do
       local i = entry.output
-      if not ys[i] then check.fail("%s: there are no targets for %q, which has a loss", self:title(), self.result_names[i]) end
       parts[k] = entry.loss(ys[i], predictions[i], weights[i] or nil)
       local value = entry.weight and ops.mul(parts[k], entry.weight) or parts[k]
       total = total and ops.add(total, value) or value
@@ -236,16 +246,20 @@ return function(Model)
     end)
   end
 
-  --- Loss and metrics since the last reset, by name, and the names in order.
+  --- Loss and metrics since the last reset, by name, and the names in order: total loss, those of the outputs, the metrics, which
+  --- Keras sorts by name where there are several outputs.
   ---@return table figures, string[] names
   ---@package
   function Model:figures()
     self:expect_compiled "figures"
-    local values, names = { loss = self.loss_tracker:result() }, { "loss" }
-    each_figure(self, function(name, metric)
-      names[#names + 1] = name
+    local values, names, others = { loss = self.loss_tracker:result() }, { "loss" }, {}
+    local several = #self.result_names > 1
+    each_figure(self, function(name, metric, i)
+      table.insert(i and several and others or names, name)
       values[name] = metric:result()
     end)
+    table.sort(others)
+    for _, name in ipairs(others) do names[#names + 1] = name end
     return values, names
   end
 
