@@ -130,7 +130,8 @@ describe("several inputs and outputs", function()
     local function message(f, ...) return select(2, pcall(f, ...)) end
     assert.matches('loss has nothing for "o2"', message(model.compile, model, { loss = { o1 = "mse" } }))
     assert.matches("a list of 1, expected one for all outputs, a list of 2", message(model.compile, model, { loss = { "mse" } }))
-    assert.matches('unknown option "o3"; did you mean "o', message(model.compile, model, { loss = "mse", metrics = { o3 = "mae" } }))
+    assert.matches("unknown option \"o3\"; did you mean \"o",
+      message(model.compile, model, { loss = "mse", metrics = { o3 = "mae" } }))
     assert.matches("x is a list of 1, expected a list of 2 tensors", message(model.fit, model, { x[1] }, y))
     assert.matches("class_weight is for models with one output", message(model.fit, model, x, y, { class_weight = { [0] = 1 },
       verbose = 0 }))
