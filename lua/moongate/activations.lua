@@ -173,10 +173,12 @@ local function name_in(activation, where)
   local form = dialects.form(where.dialect)
   local way_out = REFUSED[form][activation]
   if way_out then
-    check.fail("%s: %s is %s, which is %s; %s reads hard_sigmoid as the other formula and gets other numbers; likely fix: %s",
-      where.op or "activation", where.name or "the activation", activation.name,
-      form == "keras3" and "Keras 2's clip(0.2 x + 0.5, 0, 1)" or "Keras 3's clip(x / 6 + 0.5, 0, 1)",
-      form == "keras3" and "Keras 3" or "tf.keras", way_out)
+    local ours, theirs = "Keras 2's hard_sigmoid, clip(0.2 x + 0.5, 0, 1)", "Keras 3 reads the name as clip(x / 6 + 0.5, 0, 1)"
+    if form == "tf2" then
+      ours, theirs = "Keras 3's hard_sigmoid, clip(x / 6 + 0.5, 0, 1)", "tf.keras reads the name as clip(0.2 x + 0.5, 0, 1)"
+    end
+    check.fail("%s: %s is %s; %s, which gives other numbers; likely fix: %s", where.op or "activation",
+      where.name or "the activation", ours, theirs, way_out)
   end
   return NAMES[form][activation.name] or activation.name
 end

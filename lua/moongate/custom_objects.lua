@@ -45,7 +45,7 @@ end
 ---@package
 function custom.find(where, name, registered_name)
   local own = where and where.custom_objects
-  for _, key in ipairs { registered_name, name } do
+  for _, key in ipairs { registered_name or false, name } do
     if type(key) == "string" then
       local found = own and own[key] or registered[key] or registered["Custom>" .. key]
       if found ~= nil then return found end

@@ -37,8 +37,8 @@ end
 local ONLY = {
   keras3 = { "batch_shape", "build_input_shape", "compile_config", "quantization_config", "loss_scale_factor",
     "gradient_accumulation_steps", "input_axes" },
-  tf2 = { "time_major", "implementation", "batch_input_shape", "input_length", "consume_less", "is_legacy_optimizer", "inner_init",
-    "keras_version", "fn" },
+  tf2 = { "time_major", "implementation", "batch_input_shape", "input_length", "consume_less", "is_legacy_optimizer", "init",
+    "inner_init", "W_regularizer", "lr", "fn" },
 }
 
 local function is_policy(dtype) return type(dtype) == "table" and rawget(dtype, "class_name") == "DTypePolicy" end

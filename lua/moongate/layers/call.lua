@@ -153,10 +153,12 @@ return function(Layer)
       if type(x) ~= "table" and type(x) ~= "number" then
         check.fail("%s: input is %s, expected a tensor", self:title(), check.describe(x))
       end
+      self:check_dtype()
       x = create.tensor(x, { dtype = self.keeps_integers and "int32" or self.dtype })
     end
     if x.dtype == self.dtype or (self.keeps_integers and (x.dtype == "int32" or x.dtype == "uint8")) then return x end
     local mask = x.keras_mask
+    self:check_dtype()
     x = ops.cast(x, self.dtype)
     x.keras_mask = mask
     return x

@@ -5,6 +5,7 @@ local constraints = require "moongate.constraints"
 local fields = require "moongate.fields"
 local initializers = require "moongate.initializers"
 local Layer = require "moongate.layers.layer"
+local older = require "moongate.layers.older"
 local ops = require "moongate.ops"
 local regularizers = require "moongate.regularizers"
 
@@ -27,6 +28,7 @@ Layer.declare(Dense, {
   { "kernel_constraint", codec = constraints.codec },
   { "bias_constraint", codec = constraints.codec },
   { "quantization_config", codec = fields.unused, tf2 = { hidden = true } },
+  older = older.dense,
 }, { "units" })
 
 Dense.supports_masking = true

@@ -4,6 +4,7 @@ local class = require "moongate.class"
 local fields = require "moongate.fields"
 local Layer = require "moongate.layers.layer"
 local null = require "moongate.null"
+local older = require "moongate.layers.older"
 local ops = require "moongate.ops"
 local random = require "moongate.random"
 
@@ -16,7 +17,7 @@ Layer.declare(Dropout, {
   { "rate", required = true, codec = fields.rate },
   { "seed", codec = fields.seed },
   { "noise_shape", codec = fields.shape },
-  order = { tf2 = { "name", "trainable", "dtype", "batch_input_shape", "rate", "noise_shape", "seed" } },
+  order = { tf2 = { "name", "trainable", "dtype", "batch_input_shape", "rate", "noise_shape", "seed" } }, older = older.dropout,
 }, { "rate", "noise_shape", "seed" })
 
 Dropout.supports_masking = true

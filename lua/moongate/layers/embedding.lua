@@ -5,6 +5,7 @@ local fields = require "moongate.fields"
 local initializers = require "moongate.initializers"
 local Layer = require "moongate.layers.layer"
 local null = require "moongate.null"
+local older = require "moongate.layers.older"
 local ops = require "moongate.ops"
 local regularizers = require "moongate.regularizers"
 
@@ -36,6 +37,7 @@ Layer.declare(Embedding, {
   { "batch_input_shape", codec = fields.shape, hidden = true, tf2 = { hidden = false, show = input_shape } },
   order = { tf2 = { "name", "trainable", "dtype", "batch_input_shape", "input_dim", "output_dim", "embeddings_initializer",
     "embeddings_regularizer", "activity_regularizer", "embeddings_constraint", "mask_zero", "input_length" } },
+  older = older.embedding,
 }, { "input_dim", "output_dim" })
 
 Embedding.keeps_integers = true

@@ -6,6 +6,7 @@ local fields = require "moongate.fields"
 local gates = require "moongate.layers.gru_gates"
 local GRUCell = require "moongate.layers.gru_cell"
 local null = require "moongate.null"
+local older = require "moongate.layers.older"
 local ops = require "moongate.ops"
 local regularizers = require "moongate.regularizers"
 local RNN = require "moongate.layers.rnn"
@@ -19,6 +20,7 @@ for _, field in ipairs(GRUCell.field_list) do
   list[#list + 1] = through
   if field[1] == "bias_regularizer" then list[#list + 1] = { "activity_regularizer", codec = regularizers.codec } end
 end
+list.older = older.recurrent
 list[#list + 1] = { "use_cudnn", default = "auto", hidden = true, codec = { decode = function(value, where)
   if type(value) == "boolean" then return value end
   return check.one_of(where.op, where.name, value, { "auto", true, false })

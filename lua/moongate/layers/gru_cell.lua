@@ -10,6 +10,7 @@ local dropout_mask = require "moongate.dropout_mask"
 local fields = require "moongate.fields"
 local initializers = require "moongate.initializers"
 local Layer = require "moongate.layers.layer"
+local older = require "moongate.layers.older"
 local ops = require "moongate.ops"
 local random = require "moongate.random"
 local regularizers = require "moongate.regularizers"
@@ -43,6 +44,7 @@ Layer.declare(GRUCell, {
     tf2 = { hidden = false } },
   { "reset_after", default = defaults.of "reset_after", codec = fields.boolean, tf2 = { absent = false } },
   { "seed", codec = fields.seed, tf2 = { hidden = true } },
+  older = older.recurrent,
 }, { "units", "activation", "recurrent_activation", "use_bias", "kernel_initializer", "recurrent_initializer", "bias_initializer",
   "kernel_regularizer", "recurrent_regularizer", "bias_regularizer", "kernel_constraint", "recurrent_constraint",
   "bias_constraint", "dropout", "recurrent_dropout", "reset_after", "seed" })
