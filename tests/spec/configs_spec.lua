@@ -11,7 +11,8 @@ end
 local function text(value) return mg.json.encode(value) end
 
 -- A GRU as Keras 2.1 wrote it: no dtype, no reset_after, VarianceScaling, objects without module.
-local KERAS21 = [[{"class_name": "GRU", "config": {"name": "gru_7", "trainable": true, "return_sequences": true, "return_state": false,
+local KERAS21 = [[{"class_name": "GRU", "config": {"name": "gru_7", "trainable": true, "return_sequences": true,
+  "return_state": false,
   "go_backwards": false, "stateful": false, "unroll": false, "units": 32, "activation": "relu",
   "recurrent_activation":
   "hard_sigmoid", "use_bias": true, "kernel_initializer": {"class_name": "VarianceScaling", "config": {"scale": 1.0, "mode":
