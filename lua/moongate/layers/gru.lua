@@ -45,6 +45,7 @@ RNN.declare(GRU, list, { "units", "activation", "recurrent_activation", "use_bia
 -- A config in a positional place is a value, not the options.
 function GRU.takes_value(value) return value.class_name ~= nil end
 
+GRU.input_spec = { ndim = 3, what = "(batch, time, features)" }
 --- The class of the cell that a layer makes.
 GRU.cell_class = GRUCell
 

@@ -1,4 +1,5 @@
--- GRU:explain: the requirements that Keras's page lists for cuDNN, and the kernel that a call takes here.
+-- GRU:explain and LSTM:explain: the requirements that Keras's page lists for cuDNN, and the kernel that a call takes here; of
+-- SimpleRNN, for which Keras knows no cuDNN, the kernel alone.
 local ops = require "moongate.ops"
 
 local Explanation = {}
@@ -6,7 +7,7 @@ Explanation.__index = Explanation
 
 --- The text.
 function Explanation:__tostring()
-  local lines = { "cuDNN's requirements:" }
+  local lines = { self.requirements[1] and "cuDNN's requirements:" }
   for _, item in ipairs(self.requirements) do lines[#lines + 1] = ("  [%s] %s"):format(item.met and "x" or " ", item.text) end
   lines[#lines + 1] = "kernel: " .. self.kernel
   if self.reason then lines[#lines + 1] = ("  not %s: %s"):format(self.faster or "the fused kernel", self.reason) end
@@ -28,7 +29,8 @@ local function right_padded(mask)
 end
 
 local function requirements(layer, mask)
-  return {
+  if layer.recurrent_activation == nil then return {} end
+  local list = {
     { text = "activation == tanh", met = name_of(layer.activation) == "tanh" },
     { text = "recurrent_activation == sigmoid", met = name_of(layer.recurrent_activation) == "sigmoid" },
     { text = "dropout == 0 and recurrent_dropout == 0", met = layer.dropout == 0 and layer.recurrent_dropout == 0 },
@@ -38,24 +40,26 @@ local function requirements(layer, mask)
     { text = "inputs, if masked, are strictly right-padded", met = mask == nil or right_padded(mask) },
     { text = "eager execution", met = true },
   }
+  if layer.reset_after == nil then table.remove(list, 6) end
+  return list
 end
 
-local function plan(layer, x, mask, result)
+local function plan(layer, x, mask, result, explain)
   if not layer.cell:is_fused() then
     result.kernel, result.faster = "the cell, step by step on the tape", "the fused kernel"
     result.reason = "an activation that is not elementwise (softmax, a Lua function) is computed in Lua"
   elseif x then
     layer:ensure_built(x.shape)
-    local chosen = ops.gru_explain(layer:operation(layer:convert(x), nil, mask and layer:convert_mask(mask), false))
+    local chosen = explain(layer:operation(layer:convert(x), nil, mask and layer:convert_mask(mask), false))
     result.kernel, result.faster, result.reason = chosen.kernel, chosen.faster, chosen.reason
   else
     result.kernel = "fused; give an input to see which variant"
   end
 end
 
-return function(layer, x, mask)
+return function(layer, x, mask, explain)
   if mask == nil and x then mask = x.keras_mask end
   local result = setmetatable({ requirements = requirements(layer, mask) }, Explanation)
-  plan(layer, x, mask, result)
+  plan(layer, x, mask, result, explain or ops.gru_explain)
   return result
 end

@@ -8,7 +8,9 @@ local layers = {}
 
 local FILES = {
   Layer = "layer", InputLayer = "input", Input = "input_tensor", Embedding = "embedding", RNN = "rnn",
-  GRUCell = "gru_cell", GRU = "gru",
+  GRUCell = "gru_cell", GRU = "gru", StackedRNNCells = "stacked_rnn_cells", SimpleRNNCell = "simple_rnn_cell",
+  SimpleRNN = "simple_rnn", LSTMCell = "lstm_cell", LSTM = "lstm", Bidirectional = "bidirectional",
+  TimeDistributed = "time_distributed",
   Dense = "dense", Dropout = "dropout", Activation = "activation", Masking = "masking", Flatten = "flatten", Reshape = "reshape",
 }
 

@@ -1,5 +1,5 @@
 -- What all recurrent layers share: masks, initial and stored states, the flags, the time loop. Source: keras.layers.RNN.
--- A class with a whole-sequence operation (GRU) writes `run`; otherwise the cell is called step by step.
+-- A class with a whole-sequence operation (GRU, LSTM, SimpleRNN) writes `run`; otherwise the cell is called step by step.
 local check = require "moongate.check"
 local class = require "moongate.class"
 local create = require "moongate.tensor_create"
@@ -8,26 +8,15 @@ local Layer = require "moongate.layers.layer"
 local loop = require "moongate.layers.rnn_loop"
 local null = require "moongate.null"
 local ops = require "moongate.ops"
+local rnn_cell = require "moongate.layers.rnn_cell"
+local shapes = require "moongate.shape"
+local states_of = require "moongate.layers.rnn_states"
 local tensor = require "moongate.tensor"
 
-local cell_codec = { decode = function(value, where)
-  if value == nil or value == null then return nil end
-  if type(value) == "table" and value.class_name then
-    value = require("moongate.layers").deserialize(value, where.path and where or nil)
-  end
-  if type(value) ~= "table" or not value.call or not value.state_size then
-    check.fail("%s: argument cell is %s, expected a layer with `call` and `state_size`", where.op, check.describe(value))
-  end
-  return value
-end, encode = function(cell, where)
-  if not cell.serialize then
-    check.fail("get_config: the cell is a plain table, which no config can tell; make it a class with mg.layers.Layer.extend")
-  end
-  return cell:serialize(where.dialect)
-end }
-
---- Runs a cell over the steps of (B, T, F): any layer with call(x, states, options) -> output, list of new states, and
---- state_size; a plain table with these two will do where there are no weights.
+--- Runs a cell, or a list of cells as StackedRNNCells, over the steps of (B, T, ...). A cell is a layer with
+--- call(x, states, options) -> output, list of new states, and state_size, a number or a list; output_size, get_initial_state(B),
+--- reset_dropout_mask() and reset_recurrent_dropout_mask() are used where it has them. A plain table with these will do where there
+--- are no weights. Calls take mask (B, T), training, initial_state (a state, or a list), or a list of inputs { x, state, ... }.
 --- Options: return_sequences = false, return_state = false, go_backwards = false, stateful = false, unroll = false,
 --- zero_output_for_mask = false, time_major = false (true, as in TensorFlow 2: inputs, masks and sequences are (T, B, ...)).
 ---@param cell table
@@ -42,13 +31,15 @@ Layer.declare(RNN, {
   { "unroll", default = false, codec = fields.boolean },
   { "time_major", default = false, codec = fields.boolean, hidden = true, tf2 = { hidden = false } },
   { "zero_output_for_mask", default = false, codec = fields.boolean, tf2 = { when = function(_, value) return value end } },
-  { "cell", required = true, codec = cell_codec, own = true },
+  { "cell", required = true, codec = rnn_cell.codec, own = true },
 }, { "cell" })
 
 RNN.supports_masking = true
 RNN.takes_states = true
+--- Whether truncated backpropagation (rnn_carry.lua) carries this layer's states.
+RNN.carries_state = true
 function RNN.takes_value(value) return type(value.call) == "function" end
-RNN.input_spec = { ndim = 3, what = "(batch, time, features)" }
+RNN.input_spec = { min_ndim = 3, what = "(batch, time, features)" }
 
 --- Inner objects that a file holds in groups of their own.
 ---@package
@@ -57,7 +48,12 @@ function RNN:children()
   return cell and { { "cell", cell } } or {}
 end
 
---- The batch size out of an input's shape: (B, T, F), or with time_major (T, B, F).
+-- Shapes, masks --------------------------------------------------------------------------------------------------------------
+
+-- The first of a list of shapes, tensors or masks; a single one is itself.
+local function first_shape(shape) return shapes.is_list(shape) and shape[1] or shape end
+
+--- The batch size out of an input's shape: (B, T, ...), or with time_major (T, B, ...).
 ---@param shape integer[]
 ---@return integer
 ---@package
@@ -66,36 +62,47 @@ function RNN:batch_of(shape) return shape[self.time_major and 2 or 1] end
 --- Makes the weights.
 ---@param shape integer[]
 function RNN:build(shape)
-  local F = self:known_features(shape)
-  if self.cell.ensure_built then self.cell:ensure_built { self:batch_of(shape), F } end
-  self.input_spec = { ndim = 3, last = F, what = RNN.input_spec.what }
+  shape = first_shape(shape)
+  local spec = getmetatable(self).class.input_spec
+  local F, step = self:known_features(shape), { self:batch_of(shape) }
+  for i = 3, #shape do step[i - 1] = shape[i] end
+  if self.cell.ensure_built then self.cell:ensure_built(step) end
+  self.input_spec = { ndim = spec.ndim, min_ndim = spec.min_ndim, last = F, what = spec.what }
   Layer.build(self, shape)
 end
 
--- The sizes of the cell's states as a list.
-local function state_sizes(self)
-  local size = self.cell.state_size
-  return type(size) == "number" and { size } or size
-end
+--- The size of a step's output.
+---@return integer
+---@package
+function RNN:output_size() return self.cell.output_size or states_of.sizes(self.cell.state_size)[1] end
 
--- Shapes, masks --------------------------------------------------------------------------------------------------------------
+--- How many states there are.
+---@return integer
+---@package
+function RNN:state_count() return #states_of.sizes(self.cell.state_size) end
+
+--- The dtype that the cell computes in.
+---@return string
+---@package
+function RNN:state_dtype() return rnn_cell.dtype(self.cell) or self.dtype end
 
 --- (B, T, U) or (B, U), and with return_state (B, size) for every state.
 ---@param shape integer[]
 ---@return integer[]
 function RNN:compute_output_shape(shape)
   check.type(self:title() .. ".compute_output_shape", "shape", shape, "table")
-  local units = self.cell.output_size or state_sizes(self)[1]
-  local batch = self:batch_of(shape)
+  shape = first_shape(shape)
+  local batch, units = self:batch_of(shape), self:output_size()
   local output = self.return_sequences and { shape[1], shape[2], units } or { batch, units }
   if not self.return_state then return output end
-  local states = {}
-  for i, size in ipairs(state_sizes(self)) do states[i] = { batch, size } end
-  return output, unpack(states)
+  local list = {}
+  for i, size in ipairs(states_of.sizes(self.cell.state_size)) do list[i] = { batch, size } end
+  return output, unpack(list)
 end
 
--- (B,T) out of (B,T) or (B,T,1); with time_major (T,B) out of (T,B) or (T,B,1).
+-- (B,T) out of (B,T) or (B,T,1), or the first of a list of masks; with time_major (T,B) out of (T,B) or (T,B,1).
 local function time_mask(self, mask, shape)
+  if type(mask) == "table" and not mask.shape then mask = mask[1] or nil end
   if mask == nil then return nil end
   local s = mask.shape
   local n = #s
@@ -114,49 +121,25 @@ function RNN:compute_mask(_, mask) return self.return_sequences and time_mask(se
 
 -- States ---------------------------------------------------------------------------------------------------------------------
 
-local function listed(states)
-  return tensor.is(states) and { states } or states
-end
-
--- Checks given states against the cell's sizes; batch nil: the first one's. Returns a list in the layer's dtype, and the batch.
-local function checked_states(self, what, states, batch)
-  states = listed(states)
-  check.type(self:title(), what, states, "table")
-  local sizes, out = state_sizes(self), {}
-  if #states ~= #sizes then
-    check.fail("%s: %s has %d states, expected %d", self:title(), what, #states, #sizes)
-  end
-  for i, size in ipairs(sizes) do
-    local state = create.as_tensor(states[i], self.dtype)
-    batch = batch or state.shape[1]
-    if #state.shape ~= 2 or state.shape[1] ~= batch or state.shape[2] ~= size then
-      check.fail("%s: %s has shape %s, expected %s", self:title(), what, self.shape_text(state.shape),
-        self.shape_text { batch, size })
-    end
-    out[i] = ops.cast(state, self.dtype)
-  end
-  return out, batch
-end
-
---- The list of zero states for a batch.
+--- The states to begin with for a batch, as the cell gives them: zeros where it gives none.
 ---@param batch_size integer
----@return Tensor[]
+---@return table a list, for stacked cells of lists
 function RNN:get_initial_state(batch_size)
-  if self.cell.get_initial_state then return listed(self.cell:get_initial_state(batch_size)) end
-  local states = {}
-  for i, size in ipairs(state_sizes(self)) do states[i] = create.zeros({ batch_size, size }, { dtype = self.dtype }) end
-  return states
+  check.integer(self:title() .. ": get_initial_state", "batch_size", batch_size, 0)
+  if not self.cell.get_initial_state then return states_of.zeros(self.cell.state_size, batch_size, self:state_dtype()) end
+  local list = self.cell:get_initial_state(batch_size)
+  return tensor.is(list) and { list } or list
 end
 
--- The states to begin with: given, stored, or nil for zeros.
+-- The states to begin with: given, stored, or nil for the cell's own.
 local function first_states(self, batch, given)
-  if given ~= nil and given ~= null then return (checked_states(self, "initial_state", given, batch)) end
-  if not self.stateful or not rawget(self, "state_batch") then return nil end
-  if self.state_batch ~= batch then
+  local keeps = self.stateful or rawget(self, "carrying")
+  if keeps and rawget(self, "state_batch") and self.state_batch ~= batch then
     check.fail("%s: this batch has %d rows and the stored state %d; call reset_state() before a batch of another size",
       self:title(), batch, self.state_batch)
   end
-  return self.states
+  if given ~= nil and given ~= null then return (states_of.checked(self, "initial_state", given, batch)) end
+  return keeps and rawget(self, "state_batch") and self.states or nil
 end
 
 -- Keeps states beyond the step that made them, without their history.
@@ -190,9 +173,9 @@ function RNN:reset_state(states)
   if type(states) == "table" and not tensor.is(states) and states ~= null and states.rows then
     return zero_rows(self, check.options(self:title() .. ": reset_state", states, { "rows" }).rows)
   end
-  if states ~= nil and states ~= null then return store(self, checked_states(self, "states", states)) end
+  if states ~= nil and states ~= null then return store(self, states_of.checked(self, "states", states)) end
   if rawget(self, "states") then
-    store(self, self:get_initial_state(self.state_batch or self.states[1].shape[1]))
+    store(self, states_of.flat(self:get_initial_state(self.state_batch or self.states[1].shape[1])))
   end
   self.state_batch = nil
 end
@@ -203,18 +186,62 @@ function RNN:reset_states(states) return self:reset_state(states) end
 
 -- Calling --------------------------------------------------------------------------------------------------------------------
 
---- The sequence or the last output, and the list of last states. x (B,T,F), states a list or nil, mask (B,T) or nil; with
+-- x, mask or sequence with its first two axes exchanged.
+local function swapped(t) return t and ops.transpose(t, 1, 2) end
+
+-- The cell, step by step: the last output, the sequence or nil, the flat list of states.
+local function step_through(self, x, states, mask, training)
+  states = states and states_of.flat(states) or states_of.flat(self:get_initial_state(self:batch_of(x.shape)))
+  x = ops.cast(x, self:state_dtype())
+  if not self.time_major then return loop(self, x, states, mask, training) end
+  local last, sequence, new = loop(self, swapped(x), states, swapped(mask), training)
+  return last, swapped(sequence), new
+end
+
+--- The sequence or the last output, and the flat list of last states. x (B,T,F), states a list or nil, mask (B,T) or nil; with
 --- time_major x, mask and sequence are (T,B,...).
 ---@param x Tensor
----@param states Tensor[]|Tensor|nil
+---@param states Tensor[]|nil
 ---@param mask Tensor|nil
 ---@param training boolean
+---@return Tensor, Tensor[]
 ---@package
 function RNN:run(x, states, mask, training)
-  states = states or self:get_initial_state(self:batch_of(x.shape))
-  if not self.time_major then return loop(self, x, states, mask, training) end
-  local output, new = loop(self, ops.transpose(x, 1, 2), states, mask and ops.transpose(mask, 1, 2), training)
-  return self.return_sequences and ops.transpose(output, 1, 2) or output, new
+  local last, sequence, new = step_through(self, x, states, mask, training)
+  return ops.cast(self.return_sequences and sequence or last, self.dtype), new
+end
+
+-- The output at the last valid step out of a sequence (B,T,U) in processing order, zeros where there is none.
+local function last_valid(self, sequence, mask)
+  local T = sequence.shape[2]
+  if T == 0 then return create.zeros({ sequence.shape[1], sequence.shape[3] }, { dtype = sequence.dtype }) end
+  if not mask or not self.zero_output_for_mask then return ops.squeeze(ops.slice(sequence, 2, T, T), 2) end
+  local last = 0
+  for t = 1, T do
+    local at = self.go_backwards and T + 1 - t or t
+    last = ops.where(ops.slice(mask, 2, at, at), ops.squeeze(ops.slice(sequence, 2, t, t), 2), last)
+  end
+  return last
+end
+
+--- The time loop alone, without stored states: the last output (B, U), the outputs (B, T, U) when the layer returns sequences, else
+--- (B, 1, U), and the list of last states.
+---@param sequences Tensor (B, T, F)
+---@param initial_state Tensor|Tensor[]|nil
+---@param mask? Tensor (B, T)
+---@param training? boolean
+---@return Tensor, Tensor, Tensor[]
+function RNN:inner_loop(sequences, initial_state, mask, training)
+  tensor.expect(self:title() .. ": inner_loop", "sequences", sequences)
+  self:ensure_built(sequences.shape)
+  self:check_input(sequences.shape)
+  local given = initial_state ~= nil and initial_state ~= null
+  local states = given and states_of.checked(self, "initial_state", initial_state, self:batch_of(sequences.shape)) or nil
+  mask = time_mask(self, self:convert_mask(mask), sequences.shape)
+  local output, new = self:run(sequences, states, mask, training == true)
+  if not self.return_sequences then return output, ops.expand_dims(output, self.time_major and 1 or 2), new end
+  if self.time_major then return last_valid(self, swapped(output), swapped(mask)), output, new end
+  return last_valid(self, output, mask), output, new
 end
 
 local function forget_masks(cell)
@@ -224,7 +251,7 @@ end
 
 --- Does f(self, x, states, mask, training) for the options of a call: states checked, given, stored or nil for zeros; dropout
 --- masks of the cell made anew.
----@param x Tensor (B, T, F)
+---@param x Tensor (B, T, ...)
 ---@param options table mask, training, initial_state
 ---@param f function
 ---@return any what f returns, up to three values
@@ -239,14 +266,14 @@ function RNN:with_batch(x, options, f)
 end
 
 --- The output, and with return_state every state.
----@param x Tensor (B, T, F)
+---@param x Tensor (B, T, ...)
 ---@param options table mask, training, initial_state
 ---@return Tensor, Tensor
 function RNN:call(x, options)
   tensor.expect(self:title(), "x", x)
   self:check_input(x.shape)
   local output, states = self:with_batch(x, options or {}, self.run)
-  if self.stateful then store(self, states, self:batch_of(x.shape)) end
+  if self.stateful or rawget(self, "carrying") then store(self, states, self:batch_of(x.shape)) end
   if self.return_state then return output, unpack(states) end
   return output
 end

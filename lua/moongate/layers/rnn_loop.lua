@@ -4,27 +4,28 @@ local check = require "moongate.check"
 local create = require "moongate.tensor_create"
 local ops = require "moongate.ops"
 local shapes = require "moongate.shape"
+local states_of = require "moongate.layers.rnn_states"
 local tensor = require "moongate.tensor"
 
 -- Column t of a (B,T) mask as (B,1).
 local function column(mask, t) return ops.slice(mask, 2, t, t) end
 
+-- (B,1) with as many axes as t has.
+local function aligned(m, t)
+  for _ = 3, #t.shape do m = ops.expand_dims(m, -1) end
+  return m
+end
+
 local function step_input(x, t, m)
   local input = ops.squeeze(ops.slice(x, 2, t, t), 2)
   -- What a masked step holds, NaN included, must reach nothing.
-  return m and ops.where(m, input, 0) or input
+  return m and ops.where(aligned(m, input), input, 0) or input
 end
 
 local function choose(m, new, old)
   local out = {}
   for i = 1, #new do out[i] = ops.where(m, new[i], old[i]) end
   return out
-end
-
-local function empty_output(layer, x, states)
-  local units = layer.cell.output_size or states[1].shape[2]
-  local B = x.shape[1]
-  return create.zeros(layer.return_sequences and { B, 0, units } or { B, units }, { dtype = x.dtype })
 end
 
 local function wrong(layer, what, value, expected)
@@ -34,10 +35,12 @@ end
 
 -- A cell may return its states as a list or, when there is one, as a tensor.
 local function call_cell(layer, input, states, options)
-  local output, new = layer.cell:call(input, states, options)
+  local cell = layer.cell
+  local output, new = cell:call(input, states_of.packed(cell.state_size, states), options)
   if not tensor.is(output) then wrong(layer, "output", output, "a tensor") end
-  if tensor.is(new) then new = { new } end
   if type(new) ~= "table" then wrong(layer, "states", new, "a list of tensors") end
+  new = states_of.flat(new)
+  if #new ~= #states then wrong(layer, "states", ("%d states"):format(#new), tostring(#states)) end
   for i, old in ipairs(states) do
     local state = new[i]
     if not tensor.is(state) or not shapes.equal(state.shape, old.shape) then
@@ -47,25 +50,38 @@ local function call_cell(layer, input, states, options)
   return output, new
 end
 
---- Runs layer.cell over the steps of x (B,T,F). Returns (B,T,U) in processing order, or the last valid output (B,U), and the
---- states.
+local function empty(layer, x)
+  local B, units = x.shape[1], layer:output_size()
+  return create.zeros({ B, units }, { dtype = x.dtype }), create.zeros({ B, 0, units }, { dtype = x.dtype })
+end
+
+--- Runs layer.cell over the steps of x (B,T,...) from a flat list of states. Returns the last valid output (B,U), the outputs
+--- (B,T,U) in processing order (nil where the layer does not return sequences), and the new states.
+---@param layer table
+---@param x Tensor
+---@param states Tensor[]
+---@param mask Tensor|nil (B,T)
+---@param training boolean
+---@return Tensor, Tensor|nil, Tensor[]
 return function(layer, x, states, mask, training)
   local T, options = x.shape[2], { training = training }
-  if T == 0 then return empty_output(layer, x, states), states end
   local outputs, previous = {}, nil
   for step = 1, T do
     local t = layer.go_backwards and T + 1 - step or step
     local m = mask and column(mask, t)
     local output, new = call_cell(layer, step_input(x, t, m), states, options)
     if m then
-      local shown = ops.where(m, output, previous or 0)
+      local shown = ops.where(aligned(m, output), output, previous or 0)
       states, previous = choose(m, new, states), shown
-      outputs[step] = layer.zero_output_for_mask and ops.where(m, output, 0) or shown
+      outputs[step] = layer.zero_output_for_mask and ops.where(aligned(m, output), output, 0) or shown
     else
       states, previous = new, output
       outputs[step] = output
     end
   end
-  if layer.return_sequences then return ops.stack(outputs, 2), states end
-  return previous, states
+  if T == 0 then
+    local last, none = empty(layer, x)
+    return last, none, states
+  end
+  return previous, layer.return_sequences and ops.stack(outputs, 2) or nil, states
 end

@@ -74,7 +74,6 @@ end
 local function run(case, t)
   if case.deviates then t.skip("deviates, without a rule here") end
   if case.steps then t.skip("several steps of " .. case.class) end
-  if type(case.args.cell) == "table" and case.args.cell[1] then t.skip("no StackedRNNCells") end
   local layer, x = make(case, t), leaf(case.inputs.x, t)
   if layer.build then layer:build(shape_of(x)) end
   set_weights(layer, case, t)

@@ -1,0 +1,102 @@
+-- What recurrent layers that own a cell share (LSTM, SimpleRNN): the cell's fields read through, the weights, the road of a call.
+local check = require "moongate.check"
+local explain = require "moongate.layers.gru_explain"
+local fields = require "moongate.fields"
+local regularizers = require "moongate.regularizers"
+local tensor = require "moongate.tensor"
+
+local through = {}
+
+local function find(list, name)
+  for _, field in ipairs(list) do
+    if field[1] == name then return field end
+  end
+end
+
+--- The fields of a class of cells, kept by the cell, in the order of `names`, with activity_regularizer behind bias_regularizer,
+--- where Keras writes it when it is null. `changes` has by name what a field is besides.
+---@param Cell table
+---@param names string[]
+---@param changes? table<string, table>
+---@return table[]
+function through.fields(Cell, names, changes)
+  local list = {}
+  for _, name in ipairs(names) do
+    local own = { of = "cell" }
+    for key, value in pairs(find(Cell.field_list, name)) do own[key] = value end
+    for key, value in pairs(changes and changes[name] or {}) do own[key] = value end
+    list[#list + 1] = own
+    if name == "bias_regularizer" then list[#list + 1] = { "activity_regularizer", codec = regularizers.codec } end
+  end
+  return list
+end
+
+--- The names of all of a class's own fields.
+---@param Cell table
+---@return string[]
+function through.names(Cell)
+  local names = {}
+  for i, field in ipairs(Cell.field_list) do names[i] = field[1] end
+  return names
+end
+
+--- The field use_cudnn.
+through.use_cudnn = { "use_cudnn", default = "auto", hidden = true, codec = { decode = function(value, where)
+  if type(value) == "boolean" then return value end
+  return check.one_of(where.op, where.name, value, { "auto", true, false })
+end } }
+
+--- A cell for a layer's options.
+---@param C table the layer's class
+---@param Cell table
+---@param name string
+---@param options table
+---@return table
+function through.cell(C, Cell, name, options)
+  local inner = fields.of(C, options, "cell")
+  inner.name, inner.dtype, inner.trainable = name, options.dtype, options.trainable
+  return Cell(inner)
+end
+
+-- Whole-sequence operations ----------------------------------------------------------------------------------------------------
+
+--- What ops.lstm and ops.simple_rnn take alike, for a layer and its input.
+---@param layer table
+---@param x Tensor
+---@param mask Tensor|nil
+---@param training boolean
+---@return table
+function through.operation(layer, x, mask, training)
+  local cell = layer.cell
+  local input_masks, recurrent_masks = cell:step_masks(layer:batch_of(x.shape), x.shape[3], x.dtype, training)
+  return {
+    x = x, mask = mask, kernel = cell.kernel, recurrent_kernel = cell.recurrent_kernel, bias = cell.bias,
+    activation = cell.activation.spec, dropout_masks = input_masks, recurrent_dropout_masks = recurrent_masks,
+    go_backwards = layer.go_backwards, return_sequences = layer.return_sequences, time_major = layer.time_major,
+    zero_output_for_mask = layer.zero_output_for_mask, packed = layer.packed,
+  }
+end
+
+--- Raises where use_cudnn = true.
+---@param layer table
+---@param x Tensor
+function through.refuse_cudnn(layer, x)
+  if layer.use_cudnn == true then
+    check.fail('%s: use_cudnn = true, and there is no cuDNN for an input on the %s; use "auto"', layer:title(), x.device)
+  end
+end
+
+--- How a call would be computed.
+---@param layer table
+---@param operation function of ops
+---@param x Tensor|nil
+---@param mask Tensor|nil
+---@return table
+function through.explain(layer, operation, x, mask)
+  if x ~= nil then tensor.expect(layer:title() .. ".explain", "x", x) end
+  if mask ~= nil then tensor.expect(layer:title() .. ".explain", "mask", mask) end
+  if x ~= nil then layer:check_input(x.shape) end
+  return explain(layer, x, mask, operation)
+end
+
+return through
