@@ -73,6 +73,27 @@ end, function(v)
 end)
 codecs.axes.plain = true
 
+--- Exactly n sizes of at least `least`; one number stands for n equal ones (kernel_size = 3 is { 3 }).
+---@param n integer
+---@param least? integer default 1
+---@return table
+function codecs.tuple(n, least)
+  local c = codec(function(v, where)
+    local list, given = {}, type(v) == "table"
+    if given and #v ~= n then
+      check.fail("%s: argument %s has %d numbers, expected %d, or one number", where.op, where.name, #v, n)
+    end
+    for i = 1, n do
+      local name = given and ("%s[%d]"):format(where.name, i) or where.name
+      if given then list[i] = v[i] else list[i] = v end
+      check.integer(where.op, name, list[i], least or 1, 2 ^ 31)
+    end
+    return list
+  end, array)
+  c.plain = true
+  return c
+end
+
 -- Options that Keras writes but that only have one value here.
 codecs.unused = codec(function(v, where)
   check.fail("%s: argument %s is %s, and only null is offered", where.op, where.name, check.describe(v))
