@@ -220,7 +220,7 @@ return function(Layer)
     local shape = shapes_of(x)
     ensure_built(self, shape, options)
     local outputs, dtype = {}, self:output_dtype(x)
-    for i, each in ipairs { self:compute_output_shape(shape) } do
+    for i, each in ipairs { self:compute_output_shape(shape, options) } do
       outputs[i] = symbolic.tensor(each, dtype, self.name)
     end
     local mask = options.mask

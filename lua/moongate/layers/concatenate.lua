@@ -47,6 +47,12 @@ function Concatenate:compute_output_shape(list)
   return out
 end
 
+--- The dtype of the output of symbolic inputs.
+---@param inputs table[]
+---@return string
+---@package
+function Concatenate.output_dtype(_, inputs) return inputs[1].dtype end
+
 --- Checks the shapes of the inputs.
 ---@param list integer[][]
 function Concatenate:build(list)

@@ -30,8 +30,11 @@ function Dropout:setup(options)
   if self.rate > 0 then self.seed_generator = random.SeedGenerator(self.seed) end
 end
 
--- noise_shape with the input's sizes where it leaves them open.
-local function noise_shape(self, shape)
+--- The sizes of the noise for an input's: noise_shape, with the input's sizes where it leaves them open.
+---@param shape integer[]
+---@return integer[]
+---@package
+function Dropout:noise_sizes(shape)
   local given, out = self.noise_shape, {}
   if not given then return shape end
   if #given ~= #shape then
@@ -42,13 +45,19 @@ local function noise_shape(self, shape)
   return out
 end
 
+--- What training makes of the input.
+---@param x Tensor
+---@return Tensor
+---@package
+function Dropout:drop(x) return ops.mul(x, self:draw_dropout(self:noise_sizes(x.shape), x.dtype, self.rate)) end
+
 --- The layer's output.
 ---@param x Tensor
 ---@param options? table training
 ---@return Tensor
 function Dropout:call(x, options)
   if not (options and options.training) or self.rate == 0 then return x end
-  return ops.mul(x, self:draw_dropout(noise_shape(self, x.shape), x.dtype, self.rate))
+  return self:drop(x)
 end
 
 return Dropout

@@ -12,6 +12,17 @@ local FILES = {
   SimpleRNN = "simple_rnn", LSTMCell = "lstm_cell", LSTM = "lstm", Bidirectional = "bidirectional",
   TimeDistributed = "time_distributed",
   Dense = "dense", Dropout = "dropout", Activation = "activation", Masking = "masking", Flatten = "flatten", Reshape = "reshape",
+  BatchNormalization = "batch_normalization", LayerNormalization = "layer_normalization", RMSNormalization = "rms_normalization",
+  UnitNormalization = "unit_normalization",
+  Conv1D = "conv1d", MaxPooling1D = "max_pooling1d", AveragePooling1D = "average_pooling1d",
+  GlobalMaxPooling1D = "global_max_pooling1d", GlobalAveragePooling1D = "global_average_pooling1d",
+  Permute = "permute", RepeatVector = "repeat_vector", ZeroPadding1D = "zero_padding1d", Cropping1D = "cropping1d",
+  UpSampling1D = "up_sampling1d",
+  Add = "add", Subtract = "subtract", Multiply = "multiply", Average = "average", Maximum = "maximum", Minimum = "minimum",
+  Concatenate = "concatenate", Dot = "dot", Attention = "attention", AdditiveAttention = "additive_attention",
+  ReLU = "relu", LeakyReLU = "leaky_relu", ELU = "elu", PReLU = "prelu", Softmax = "softmax",
+  SpatialDropout1D = "spatial_dropout1d", AlphaDropout = "alpha_dropout", GaussianNoise = "gaussian_noise",
+  GaussianDropout = "gaussian_dropout", ActivityRegularization = "activity_regularization", Rescaling = "rescaling",
 }
 
 --- The names of all layers, sorted.

@@ -140,4 +140,9 @@ function Merge.compute_mask(_, inputs, masks)
   return out
 end
 
+--- No mask is computed without values; a model's run computes it.
+---@return nil
+---@package
+function Merge.symbolic_mask() return nil end
+
 return Merge

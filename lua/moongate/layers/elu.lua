@@ -1,0 +1,21 @@
+-- ELU. Source: Clevert, Unterthiner and Hochreiter 2016; keras.layers.ELU.
+local class = require "moongate.class"
+local fields = require "moongate.fields"
+local Layer = require "moongate.layers.layer"
+local ops = require "moongate.ops"
+
+--- x where it is positive, else alpha * (e^x - 1). Any shape.
+---@param alpha? number default 1
+---@param options? table name, dtype
+---@example local layer = mg.layers.ELU(0.5)
+local ELU = class("ELU", Layer)
+Layer.declare(ELU, { { "alpha", default = 1, codec = fields.float } }, { "alpha" })
+
+ELU.supports_masking = true
+
+--- The layer's output.
+---@param x Tensor
+---@return Tensor
+function ELU:call(x) return ops.activation(x, { kind = "elu", a = self.alpha }) end
+
+return ELU
