@@ -46,8 +46,9 @@ end)
 define("L1L2", {
   { "l1", default = 0, codec = FLOAT, tf2 = OLDER }, { "l2", default = 0, codec = FLOAT, tf2 = OLDER },
 }, { "l1", "l2" }, function(self, x)
-  if self.l1 ~= 0 and self.l2 ~= 0 then return ops.add(l1(x, self.l1), l2(x, self.l2)) end
-  return self.l1 ~= 0 and l1(x, self.l1) or l2(x, self.l2)
+  local first, second = fields.float32(self.l1), fields.float32(self.l2)
+  if first ~= 0 and second ~= 0 then return ops.add(l1(x, first), l2(x, second)) end
+  return first ~= 0 and l1(x, first) or l2(x, second)
 end, "l1_l2")
 
 local function orthogonal(self, x)

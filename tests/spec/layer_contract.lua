@@ -1,7 +1,7 @@
 -- What every layer has to hold, checked in one call: config round trip, build, shapes, gradients, weights out and in, freezing.
 --   contract { make = function(options) return layer end, input = tensor, weights = { { "kernel", { 3, 4 } }, ... } }
 -- make is called with { dtype = "float64" } merged into its own options. Also: output_shape (what the shapes must be), call
--- (options of the call), gradient = false (no gradient check), integers = true (the input is ids).
+-- (options of the call), gradient = false (no gradient check), integers = true (the input is ids). input may be a list of tensors.
 local assert = require "luassert"
 local mg = require "moongate"
 
@@ -15,6 +15,14 @@ local function shape_of(tensor)
   local shape = {}
   for i = 1, #tensor.shape do shape[i] = tensor.shape[i] end
   return shape
+end
+
+-- The shape of a tensor, or those of a list of them.
+local function shapes_of(input)
+  if input.shape then return shape_of(input) end
+  local list = {}
+  for i, each in ipairs(input) do list[i] = shape_of(each) end
+  return list
 end
 
 local function check_config(layer)
@@ -41,13 +49,13 @@ local function check_weights(layer, expected)
 end
 
 local function check_shapes(layer, input, outputs, expected)
-  local shapes = { layer:compute_output_shape(shape_of(input)) }
+  local shapes = { layer:compute_output_shape(shapes_of(input)) }
   for i, output in ipairs(outputs) do
     assert.are.equal(shape_text(shapes[i]), shape_text(output.shape))
     if expected and expected[i] then assert.are.equal(shape_text(expected[i]), shape_text(output.shape)) end
   end
-  local open = shape_of(input)
-  open[1] = mg.null
+  local open = shapes_of(input)
+  for _, shape in ipairs(input.shape and { open } or open) do shape[1] = mg.null end
   assert.are.equal("null", shape_text(layer:compute_output_shape(open)):match("^[^,]+"))
 end
 
@@ -84,10 +92,12 @@ local function check_gradients(layer, input, call, integers)
   for _, v in ipairs(layer.trainable_weights) do
     tensors[#tensors + 1], labels[#labels + 1] = v, v.name
   end
-  if not integers then
-    input = input:copy():detach():requires_grad_()
-    tensors[#tensors + 1], labels[#labels + 1] = input, "input"
+  local leaves = {}
+  for i, each in ipairs(integers and {} or input.shape and { input } or input) do
+    leaves[i] = each:copy():detach():requires_grad_()
+    tensors[#tensors + 1], labels[#labels + 1] = leaves[i], "input " .. i
   end
+  if not integers then input = input.shape and leaves[1] or leaves end
   if #tensors == 0 then return end
   local function loss() return loss_of(layer, input, call) end
   for i, gradient in ipairs(mg.gradients(loss(), tensors)) do check_gradient(labels[i], tensors[i], gradient, loss) end
@@ -95,7 +105,7 @@ end
 
 local function check_set_weights(make, layer, input, call)
   local other = make { dtype = "float64" }
-  other:build(shape_of(input))
+  other:build(shapes_of(input))
   other:set_weights(layer:get_weights())
   assert.are.same(layer(input, call):to_table(), other(input, call):to_table())
   if #layer.weights > 0 then

@@ -15,6 +15,7 @@ Layer.declare(AdditiveAttention, {
   { "use_scale", default = true, codec = fields.boolean },
   { "dropout", default = 0, codec = fields.rate },
   { "seed", codec = fields.seed },
+  order = { tf2 = { "name", "trainable", "dtype", "dropout", "use_scale" } },
 }, { "use_scale", "dropout", "seed" })
 
 --- Makes the weights.

@@ -5,9 +5,9 @@ local BaseAttention = require "moongate.layers.base_attention"
 local Layer = require "moongate.layers.layer"
 local ops = require "moongate.ops"
 
---- For each step of the query the mean of the values, weighted by how well their keys fit: { query (B, Tq, F), value (B, Tv, N), key
---- (B, Tv, F), default value } -> (B, Tq, N). A call takes mask = { query's, value's }, use_causal_mask (a step sees no later one) and
---- return_attention_scores (the weights (B, Tq, Tv) are a second result).
+--- For each step of the query the mean of the values, weighted by how well their keys fit: { query (B, Tq, F), value (B, Tv, N),
+--- key (B, Tv, F), default value } -> (B, Tq, N). A call takes mask = { query's, value's }, use_causal_mask (a step sees no later
+--- one) and return_attention_scores (the weights (B, Tq, Tv) are a second result).
 ---@param options? table use_scale = false, score_mode = "dot" | "concat", dropout = 0, seed, name, dtype, trainable
 ---@example local y = mg.layers.Attention()({ query, value })
 local Attention = class("Attention", BaseAttention)
@@ -16,6 +16,7 @@ Layer.declare(Attention, {
   { "score_mode", default = "dot", codec = fields.choice("dot", "concat") },
   { "dropout", default = 0, codec = fields.rate },
   { "seed", codec = fields.seed },
+  order = { tf2 = { "name", "trainable", "dtype", "dropout", "use_scale", "score_mode" } },
 }, { "use_scale", "score_mode", "dropout", "seed" })
 
 --- Makes the weights.

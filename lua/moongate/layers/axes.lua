@@ -12,7 +12,8 @@ local axes = {}
 function axes.dim(layer, axis, shape)
   local n = #shape
   if axis < -n or axis >= n then
-    check.fail("%s: axis %d does not exist in the input %s, expected %d..%d", layer:title(), axis, layer.shape_text(shape), -n, n - 1)
+    check.fail("%s: axis %d does not exist in the input %s, expected %d..%d", layer:title(), axis, layer.shape_text(shape), -n,
+      n - 1)
   end
   return axis < 0 and n + 1 + axis or axis + 1
 end

@@ -14,8 +14,10 @@ local regularizers = require "moongate.regularizers"
 -- keras.backend.epsilon(): added to the number of valid steps before dividing by it.
 local FUZZ = 1e-7
 
---- Mean 0 and variance 1 for each feature of `axis`, times gamma, plus beta; any shape. In training the batch's own mean and variance
---- count (with a mask over the valid steps) and move the stored ones; otherwise, and when the layer is frozen
+local HIDDEN = { hidden = true }
+
+--- Mean 0 and variance 1 for each feature of `axis`, times gamma, plus beta; any shape. In training the batch's own mean and
+--- variance count (with a mask over the valid steps) and move the stored ones; otherwise, and when the layer is frozen
 --- (trainable = false), the stored ones are used.
 --- Options: axis = -1, momentum = 0.99, epsilon = 0.001, center = true (beta), scale = true (gamma), beta_initializer = "zeros",
 --- gamma_initializer = "ones", moving_mean_initializer = "zeros", moving_variance_initializer = "ones", beta_regularizer,
@@ -37,10 +39,10 @@ Layer.declare(BatchNormalization, {
   { "gamma_regularizer", codec = regularizers.codec },
   { "beta_constraint", codec = constraints.codec },
   { "gamma_constraint", codec = constraints.codec },
-  { "synchronized", default = false, codec = fields.off },
-  { "renorm", default = false, codec = fields.off },
-  { "renorm_clipping", codec = fields.unused },
-  { "renorm_momentum", default = 0.99, codec = fields.float },
+  { "synchronized", default = false, codec = fields.off, tf2 = HIDDEN },
+  { "renorm", default = false, codec = fields.off, tf2 = HIDDEN },
+  { "renorm_clipping", codec = fields.unused, tf2 = HIDDEN },
+  { "renorm_momentum", default = 0.99, codec = fields.float, tf2 = HIDDEN },
 }, { "axis", "momentum", "epsilon", "center", "scale" })
 
 BatchNormalization.supports_masking = true
@@ -122,6 +124,18 @@ local function move(self, moving, value)
   moving:assign(ops.add(ops.mul(moving:detach(), self.momentum), ops.mul(value, 1 - self.momentum)))
 end
 
+local function in_training(self, x, mask, dims, gamma, beta)
+  local y, mean, variance
+  if mask then
+    y, mean, variance = by_valid_steps(self, x, mask, dims, gamma, beta)
+  else
+    y, mean, variance = ops.normalize(x, dims, self.epsilon, gamma, beta)
+  end
+  move(self, self.moving_mean, mean)
+  move(self, self.moving_variance, variance)
+  return y
+end
+
 --- The layer's output; in training it moves the stored mean and variance.
 ---@param x Tensor
 ---@param options? table training, mask
@@ -137,15 +151,7 @@ function BatchNormalization:call(x, options)
     local shift = spread(self.moving_mean) * scale
     return x * scale + (beta and beta - shift or -shift)
   end
-  local dims, y, mean, variance = others(#x.shape, dim), nil, nil, nil
-  if options.mask then
-    y, mean, variance = by_valid_steps(self, x, options.mask, dims, gamma, beta)
-  else
-    y, mean, variance = ops.normalize(x, dims, self.epsilon, gamma, beta)
-  end
-  move(self, self.moving_mean, mean)
-  move(self, self.moving_variance, variance)
-  return y
+  return in_training(self, x, options.mask, others(#x.shape, dim), gamma, beta)
 end
 
 --- The output's shape for an input's.

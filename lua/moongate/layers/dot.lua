@@ -7,8 +7,8 @@ local Merge = require "moongate.layers.merge"
 local null = require "moongate.null"
 local ops = require "moongate.ops"
 
---- Sums of products of two inputs over an axis of each: (B, T, F) and (B, F, N) with axes = { 2, 1 } -> (B, T, N). The axes that are
---- left follow one another; from (B, F) and (B, F) it is (B, 1).
+--- Sums of products of two inputs over an axis of each: (B, T, F) and (B, F, N) with axes = { 2, 1 } -> (B, T, N). The axes that
+--- are left follow one another; from (B, F) and (B, F) it is (B, 1).
 ---@param axes integer|integer[] 0 is the batch, negative from the end; one number for both
 ---@param options? table normalize = false (divide both by their norm first: cosine similarity), name, dtype
 ---@example local y = mg.layers.Dot { axes = 1, normalize = true } ({ a, b })
@@ -37,8 +37,8 @@ local function dims_of(self, list)
   local own = type(self.axes) == "table" and self.axes or { self.axes, self.axes }
   local d1, d2 = axes.dim(self, own[1], list[1]), axes.dim(self, own[2], list[2])
   if d1 == 1 or d2 == 1 then
-    check.fail("%s: axes %d and %d of the inputs %s: axis 0 is the batch, which stays; expected others", self:title(), own[1], own[2],
-      self:shapes_text(list))
+    check.fail("%s: axes %d and %d of the inputs %s: axis 0 is the batch, which stays; expected others", self:title(), own[1],
+      own[2], self:shapes_text(list))
   end
   local a, b = list[1][d1], list[2][d2]
   if a ~= null and b ~= null and a ~= b then

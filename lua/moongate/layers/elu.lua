@@ -9,7 +9,9 @@ local ops = require "moongate.ops"
 ---@param options? table name, dtype
 ---@example local layer = mg.layers.ELU(0.5)
 local ELU = class("ELU", Layer)
-Layer.declare(ELU, { { "alpha", default = 1, codec = fields.float } }, { "alpha" })
+Layer.declare(ELU, {
+  { "alpha", default = 1, codec = fields.float }, order = { keras3 = { "name", "alpha", "trainable", "dtype" } },
+}, { "alpha" })
 
 ELU.supports_masking = true
 

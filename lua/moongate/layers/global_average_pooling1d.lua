@@ -3,7 +3,8 @@ local GlobalPooling = require "moongate.layers.global_pooling"
 local ops = require "moongate.ops"
 local windows = require "moongate.layers.windows"
 
---- The mean over all steps, with a mask over the valid ones: (B, T, F) -> (B, F). A row without a valid step gives NaN, as in Keras.
+--- The mean over all steps, with a mask over the valid ones: (B, T, F) -> (B, F). A row without a valid step gives NaN, as in
+--- Keras.
 ---@param options? table data_format = "channels_last", keepdims = false, name, dtype
 ---@example local layer = mg.layers.GlobalAveragePooling1D()
 local GlobalAveragePooling1D = GlobalPooling.make("GlobalAveragePooling1D")

@@ -1,4 +1,5 @@
--- LayerNormalization: every example by its own mean and variance. Source: Ba, Kiros and Hinton 2016; keras.layers.LayerNormalization.
+-- LayerNormalization: every example by its own mean and variance.
+-- Source: Ba, Kiros and Hinton 2016; keras.layers.LayerNormalization.
 local axes = require "moongate.layers.axes"
 local class = require "moongate.class"
 local constraints = require "moongate.constraints"
@@ -19,7 +20,7 @@ Layer.declare(LayerNormalization, {
   { "epsilon", default = 1e-3, codec = fields.float },
   { "center", default = true, codec = fields.boolean },
   { "scale", default = true, codec = fields.boolean },
-  { "rms_scaling", default = false, codec = fields.boolean },
+  { "rms_scaling", default = false, codec = fields.boolean, tf2 = { hidden = true } },
   { "beta_initializer", default = "zeros", codec = initializers.codec },
   { "gamma_initializer", default = "ones", codec = initializers.codec },
   { "beta_regularizer", codec = regularizers.codec },

@@ -10,7 +10,9 @@ local ops = require "moongate.ops"
 ---@param options? table name, dtype
 ---@example local layer = mg.layers.LeakyReLU(0.1)
 local LeakyReLU = class("LeakyReLU", Layer)
-Layer.declare(LeakyReLU, { { "negative_slope", default = 0.3, codec = fields.float } }, { "negative_slope" })
+Layer.declare(LeakyReLU, {
+  { "negative_slope", default = 0.3, codec = fields.float, tf2 = { key = "alpha", codec = fields.rounded } },
+}, { "negative_slope" })
 
 LeakyReLU.supports_masking = true
 
@@ -22,9 +24,11 @@ function LeakyReLU:setup(options)
   check.number("LeakyReLU", "negative_slope", self.negative_slope, 0)
 end
 
---- The layer's output.
+--- The layer's output. The slope counts as a float32 number, as in TensorFlow.
 ---@param x Tensor
 ---@return Tensor
-function LeakyReLU:call(x) return ops.activation(x, { kind = "relu", a = self.negative_slope, b = math.huge, c = 0 }) end
+function LeakyReLU:call(x)
+  return ops.activation(x, { kind = "relu", a = fields.float32(self.negative_slope), b = math.huge, c = 0 })
+end
 
 return LeakyReLU

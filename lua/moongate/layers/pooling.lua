@@ -13,6 +13,7 @@ local FIELDS = {
   { "padding", default = "valid", codec = fields.choice("valid", "same") },
   { "strides", codec = fields.tuple(1) },
   windows.data_format,
+  order = { tf2 = { "name", "trainable", "dtype", "strides", "pool_size", "padding", "data_format" } },
 }
 
 --- A class of pooling layers.

@@ -36,8 +36,8 @@ function PReLU:build(shape)
   end
   for i, size in ipairs(sizes) do
     if size == null then
-      check.fail("%s: build for %s: axis %d has to be known; likely fix: shared_axes = { %d }", self:title(), self.shape_text(shape), i,
-        i)
+      check.fail("%s: build for %s: axis %d has to be known; likely fix: shared_axes = { %d }", self:title(),
+        self.shape_text(shape), i, i)
     end
   end
   self.alpha = self:add_weight { name = "alpha", shape = sizes, initializer = self.alpha_initializer,

@@ -8,13 +8,17 @@ local null = require "moongate.null"
 local ops = require "moongate.ops"
 
 -- A number, or a list of them: one for each position of the last axis.
-local numbers = { decode = function(value, where)
+local numbers = { plain = true, float = true }
+
+function numbers.decode(value, where)
   if value == nil or value == null then return nil end
   if type(value) ~= "table" then return check.number(where.op, where.name, value) end
   local list = {}
   for i = 1, #value do list[i] = check.number(where.op, ("%s[%d]"):format(where.name, i), value[i]) end
   return list
-end, encode = function(value) return type(value) == "table" and json.array { unpack(value) } or value end, plain = true, float = true }
+end
+
+function numbers.encode(value) return type(value) == "table" and json.array { unpack(value) } or value end
 
 --- x * scale + offset. Any shape.
 ---@param scale number|number[] a list: one for each position of the last axis

@@ -4,6 +4,10 @@ local Dropout = require "moongate.layers.dropout"
 local Layer = require "moongate.layers.layer"
 local fields = require "moongate.fields"
 
+-- Keras 3 writes the dtype of this class alone as a word.
+local policy = Layer.field_of.dtype.codec
+local dtype = { "dtype", codec = policy, keras3 = { codec = { decode = policy.decode } } }
+
 --- Dropout of (B, T, F) that drops a feature in all steps of an example or in none.
 ---@param rate number 0..1
 ---@param options? table seed, name, dtype
@@ -13,6 +17,8 @@ Layer.declare(SpatialDropout1D, {
   { "rate", required = true, codec = fields.rate },
   { "seed", codec = fields.seed },
   { "noise_shape", codec = fields.unused },
+  dtype,
+  order = { keras3 = { "rate", "seed", "name", "dtype" }, tf2 = { "name", "trainable", "dtype", "rate", "noise_shape", "seed" } },
 }, { "rate", "seed" })
 
 SpatialDropout1D.input_spec = { ndim = 3, what = "batch, steps, features" }

@@ -1,7 +1,7 @@
 -- Convolution along the steps of (B, T, F), as Keras and TensorFlow mean it (the kernel is not reversed):
 --   y[b, i, u] = bias[u] + sum over j, f of x[b, i stride + j dilation - before, f] kernel[j, f, u]
--- computed as one product of the windows as rows (B T', K F) with the kernel (K F, U). With groups, the features and the filters are
--- cut into equal parts, and each part of the filters sees its part of the features.
+-- computed as one product of the windows as rows (B T', K F) with the kernel (K F, U). With groups, the features and the filters
+-- are cut into equal parts, and each part of the filters sees its part of the features.
 local check = require "moongate.check"
 local core = require "moongate.ffi.core"
 local autograd = require "moongate.autograd"

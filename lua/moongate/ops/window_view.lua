@@ -21,7 +21,8 @@ function view.of(op, x, options)
     w[name] = check.integer(op, name, options[name] or w[name], least, 2 ^ 31)
   end
   if #x.shape ~= 3 then
-    check.fail("%s: argument x %s, expected (batch, steps, features); likely fix: x:reshape or x:expand_dims", op, tostring(x.shape))
+    check.fail("%s: argument x %s, expected (batch, steps, features); likely fix: x:reshape or x:expand_dims", op,
+      tostring(x.shape))
   end
   local room = x.shape[2] + w.before + w.after - (w.size - 1) * w.dilation - 1
   w.count = room < 0 and 0 or math.floor(room / w.stride) + 1
