@@ -19,8 +19,10 @@ local losses = { registry = registry }
 local Loss = class("Loss")
 losses.Loss = Loss
 
--- null is "none".
+-- null is "none". tf_keras calls the mean "auto".
 local REDUCTIONS = fields.choice("sum_over_batch_size", "sum", "none", "mean", "mean_with_sample_weight")
+local REDUCTION = { "reduction", default = "sum_over_batch_size", codec = REDUCTIONS,
+  tf2 = { words = { sum_over_batch_size = "auto" } } }
 
 --- The loss of a batch, reduced as `reduction` says, weighted by the mask that rides on y_pred and by sample_weight ((B), (B,1) or
 --- the shape of the unreduced losses).
@@ -37,19 +39,33 @@ function Loss:call(y_true, y_pred, sample_weight)
   return reduction.reduce(self:compute(y_true, y_pred, rows, weights), rows, given, self.reduction)
 end
 
--- `shape_of(self, y_pred)` gives the shape of the unreduced losses, `compute` the losses themselves.
-local function define(name, default_name, compute, extra, shape_of, ...)
-  local list = {
-    { "name", default = default_name, codec = fields.text }, { "reduction", default = "sum_over_batch_size", codec = REDUCTIONS },
-  }
-  for _, field in ipairs(extra or {}) do list[#list + 1] = field end
+-- tf_keras writes reduction, name, the options and the function's name.
+local function fields_of(default_name, extra, tf2)
+  local fn = tf2 and tf2.fn or default_name
+  local list = { { "name", default = default_name, codec = fields.text }, REDUCTION, order = { tf2 = { "reduction", "name" } } }
+  for _, field in ipairs(extra or {}) do
+    list[#list + 1] = field
+    if not (tf2 and tf2.order) then table.insert(list.order.tf2, field[1]) end
+  end
+  for _, name in ipairs(tf2 and tf2.order or {}) do table.insert(list.order.tf2, name) end
+  table.insert(list.order.tf2, "fn")
   list[#list + 1] = { "dtype", codec = fields.any, hidden = true }
-  local C = fields.class(name, list, nil, Loss)
-  C.default_name, C.compute, C.rows = default_name, compute, shape_of or reduction.rows_without_last
+  list[#list + 1] = { "fn", constant = fn, hidden = true, tf2 = { hidden = false } }
+  return list
+end
+
+-- `options`: names (further ones), rows(self, y_pred) (the shape of the unreduced losses), tf2 (fn, order of the options).
+-- `compute` gives the losses themselves.
+local function define(name, default_name, compute, extra, options)
+  options = options or {}
+  local C = fields.class(name, fields_of(default_name, extra, options.tf2), nil, Loss)
+  C.default_name, C.compute, C.rows = default_name, compute, options.rows or reduction.rows_without_last
   function C:__call(...) return self:call(...) end
-  losses[name] = registry:add(C, default_name, ...)
+  losses[name] = registry:add(C, default_name, unpack(options.names or {}))
   return C
 end
+
+local ALONG_AXIS = { rows = compose.rows_along_axis }
 
 local FROM_LOGITS = { "from_logits", default = false, codec = fields.boolean }
 local ENTROPY = {
@@ -59,65 +75,67 @@ local ENTROPY = {
 --- Mean of (y_true - y_pred)^2 over the last axis.
 ---@param options table|nil reduction = "sum_over_batch_size", name
 ---@example mg.losses.MeanSquaredError()(y_true, y_pred)
-define("MeanSquaredError", "mean_squared_error", functions.mean_squared_error, nil, nil, "mse", "MSE")
+define("MeanSquaredError", "mean_squared_error", functions.mean_squared_error, nil, { names = { "mse", "MSE" } })
 
 --- Mean of |y_true - y_pred| over the last axis.
 ---@param options table|nil reduction = "sum_over_batch_size", name
 ---@example mg.losses.MeanAbsoluteError()(y_true, y_pred)
-define("MeanAbsoluteError", "mean_absolute_error", functions.mean_absolute_error, nil, nil, "mae", "MAE")
+define("MeanAbsoluteError", "mean_absolute_error", functions.mean_absolute_error, nil, { names = { "mae", "MAE" } })
 
 --- Quadratic up to an error of delta, linear beyond.
 ---@param options table|nil delta = 1.0, reduction, name
 ---@example mg.losses.Huber { delta = 0.5 }
-define("Huber", "huber_loss", functions.huber, { { "delta", default = 1, codec = fields.number, hidden = true } })
+define("Huber", "huber_loss", functions.huber,
+  { { "delta", default = 1, codec = fields.float, hidden = true, tf2 = { hidden = false } } }, { tf2 = { fn = "huber" } })
 
 --- Binary cross-entropy of targets 0..1, mean over `axis`; predictions are probabilities unless from_logits.
 ---@param options table|nil from_logits = false, label_smoothing = 0, axis = -1, reduction, name
 ---@example mg.losses.BinaryCrossentropy { from_logits = true }
 define("BinaryCrossentropy", "binary_crossentropy", functions.binary_crossentropy, ENTROPY,
-  compose.rows_along_axis, "bce", "BCE")
+  { rows = compose.rows_along_axis, names = { "bce", "BCE" } })
 
 --- Cross-entropy of one-hot targets (B, ..., C).
 ---@param options table|nil from_logits = false, label_smoothing = 0, axis = -1, reduction, name
 ---@example mg.losses.CategoricalCrossentropy { label_smoothing = 0.1 }
 define("CategoricalCrossentropy", "categorical_crossentropy", functions.categorical_crossentropy, ENTROPY,
-  compose.rows_along_axis, "cce", "CCE")
+  { rows = compose.rows_along_axis, names = { "cce", "CCE" } })
 
 --- Cross-entropy of class ids (B, ...), counted from 0; targets of ignore_class do not count.
 ---@param options table|nil from_logits = false, ignore_class, axis = -1, reduction, name
 ---@example mg.losses.SparseCategoricalCrossentropy { from_logits = true }
 local Sparse = define("SparseCategoricalCrossentropy", "sparse_categorical_crossentropy", functions.sparse_categorical_crossentropy,
   { FROM_LOGITS, { "ignore_class", codec = fields.integer }, { "axis", default = -1, codec = fields.integer, hidden = true } },
-  compose.rows_along_axis)
+  ALONG_AXIS)
 Sparse.own_mask = functions.ignored_classes
 
 --- Mean of 100 |y_true - y_pred| / |y_true| over the last axis.
 ---@param options table|nil reduction = "sum_over_batch_size", name
 ---@example mg.losses.MeanAbsolutePercentageError()(y_true, y_pred)
-define("MeanAbsolutePercentageError", "mean_absolute_percentage_error", composed.mean_absolute_percentage_error, nil, nil,
-  "mape", "MAPE")
+define("MeanAbsolutePercentageError", "mean_absolute_percentage_error", composed.mean_absolute_percentage_error, nil,
+  { names = { "mape", "MAPE" } })
 
 --- Mean of (log(1 + y_true) - log(1 + y_pred))^2 over the last axis.
 ---@param options table|nil reduction = "sum_over_batch_size", name
 ---@example mg.losses.MeanSquaredLogarithmicError()(y_true, y_pred)
-define("MeanSquaredLogarithmicError", "mean_squared_logarithmic_error", composed.mean_squared_logarithmic_error, nil, nil,
-  "msle", "MSLE")
+define("MeanSquaredLogarithmicError", "mean_squared_logarithmic_error", composed.mean_squared_logarithmic_error, nil,
+  { names = { "msle", "MSLE" } })
 
 --- Mean of log(cosh(y_pred - y_true)) over the last axis: quadratic near 0, linear far from it.
 ---@param options table|nil reduction = "sum_over_batch_size", name
 ---@example mg.losses.LogCosh()(y_true, y_pred)
-define("LogCosh", "log_cosh", composed.log_cosh, nil, nil, "logcosh")
+define("LogCosh", "log_cosh", composed.log_cosh, nil, { names = { "logcosh" } })
 
 --- Minus the cosine of the angle between target and prediction along `axis`.
 ---@param options table|nil axis = -1, reduction, name
 ---@example mg.losses.CosineSimilarity { axis = 1 }
 define("CosineSimilarity", "cosine_similarity", composed.cosine_similarity,
-  { { "axis", default = -1, codec = fields.integer, hidden = true } }, compose.rows_along_axis)
+  { { "axis", default = -1, codec = fields.integer, hidden = true, tf2 = { hidden = false } } }, ALONG_AXIS)
 
 --- Kullback-Leibler divergence sum y_true log(y_true / y_pred) over the last axis.
 ---@param options table|nil reduction = "sum_over_batch_size", name
 ---@example mg.losses.KLDivergence()(y_true, y_pred)
-define("KLDivergence", "kl_divergence", composed.kl_divergence, nil, nil, "kld", "KLD", "kullback_leibler_divergence")
+define("KLDivergence", "kl_divergence", composed.kl_divergence, nil,
+  { names = { "kld", "KLD", "kullback_leibler_divergence" } })
 
 --- Mean of y_pred - y_true log(y_pred) over the last axis: counts that follow Poisson's law.
 ---@param options table|nil reduction = "sum_over_batch_size", name
@@ -146,13 +164,15 @@ local ALPHA, GAMMA = { "alpha", default = 0.25, codec = fields.float }, { "gamma
 ---@example mg.losses.BinaryFocalCrossentropy { gamma = 1.5, apply_class_balancing = true }
 define("BinaryFocalCrossentropy", "binary_focal_crossentropy", composed.binary_focal_crossentropy,
   { ENTROPY[1], ENTROPY[2], ENTROPY[3], { "apply_class_balancing", default = false, codec = fields.boolean }, ALPHA, GAMMA },
-  compose.rows_along_axis)
+  { rows = compose.rows_along_axis,
+    tf2 = { order = { "apply_class_balancing", "alpha", "gamma", "from_logits", "label_smoothing", "axis" } } })
 
 --- Cross-entropy of one-hot targets in which what is right already counts less: times alpha (1 - p)^gamma.
 ---@param options table|nil alpha = 0.25, gamma = 2, from_logits = false, label_smoothing = 0, axis = -1, reduction, name
 ---@example mg.losses.CategoricalFocalCrossentropy { gamma = 1.5 }
 define("CategoricalFocalCrossentropy", "categorical_focal_crossentropy", composed.categorical_focal_crossentropy,
-  { ENTROPY[1], ENTROPY[2], ENTROPY[3], ALPHA, GAMMA }, compose.rows_along_axis)
+  { ENTROPY[1], ENTROPY[2], ENTROPY[3], ALPHA, GAMMA },
+  { rows = compose.rows_along_axis, tf2 = { order = { "alpha", "gamma", "from_logits", "label_smoothing", "axis" } } })
 
 --- (1 - p^q) / q of the probability p of the true class id: between cross-entropy (q near 0) and absolute error (q near 1).
 ---@param options table|nil q = 0.5, reduction, name
@@ -165,13 +185,14 @@ local OVERLAP_AXIS = { "axis", codec = fields.axes }
 --- 1 minus Dice's overlap of target and prediction, summed over `axis` (all axes when null).
 ---@param options table|nil axis = nil, reduction, name
 ---@example mg.losses.Dice { axis = { 1, 2, 3 } }
-define("Dice", "dice", overlap.dice, { OVERLAP_AXIS }, overlap.rows)
+define("Dice", "dice", overlap.dice, { OVERLAP_AXIS }, { rows = overlap.rows })
 
 --- 1 minus Tversky's overlap: missed entries weigh alpha, wrong ones beta.
 ---@param options table|nil alpha = 0.5, beta = 0.5, axis = nil, reduction, name
 ---@example mg.losses.Tversky { alpha = 0.3, beta = 0.7 }
 define("Tversky", "tversky", overlap.tversky,
-  { { "alpha", default = 0.5, codec = fields.float }, { "beta", default = 0.5, codec = fields.float }, OVERLAP_AXIS }, overlap.rows)
+  { { "alpha", default = 0.5, codec = fields.float }, { "beta", default = 0.5, codec = fields.float }, OVERLAP_AXIS },
+  { rows = overlap.rows })
 
 --- A Lua function of (y_true, y_pred) as a loss; it returns a scalar or one value per sample.
 ---@example mg.losses.LossFunctionWrapper(function(y_true, y_pred) return (y_true - y_pred):abs():mean(2) end)

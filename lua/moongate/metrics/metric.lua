@@ -61,11 +61,17 @@ function metric.define(name, default_name, list, parent, positional)
   return C
 end
 
+-- What tf_keras calls them where nothing is said.
+local TF_KERAS_NAMES = { kl_divergence = "kullback_leibler_divergence" }
+
 --- Fields in Keras's usual order: name, dtype, then `extra`.
 ---@return table[]
 ---@package
 function metric.fields(default_name, extra)
-  local list = { { "name", default = default_name, codec = fields.text }, metric.DTYPE }
+  local name = { "name", default = default_name, codec = fields.text }
+  local older = TF_KERAS_NAMES[default_name]
+  if older then name.tf2 = { words = { [default_name] = older } } end
+  local list = { name, metric.DTYPE }
   for _, field in ipairs(extra or {}) do list[#list + 1] = field end
   return list
 end

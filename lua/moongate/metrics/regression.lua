@@ -83,7 +83,7 @@ define_of_loss("Poisson")
 local LOGITS = { "from_logits", default = false, codec = fields.boolean }
 local SMOOTHING = { "label_smoothing", default = 0, codec = fields.number }
 local AXIS = { "axis", default = -1, codec = fields.integer }
-local HIDDEN_AXIS = { "axis", default = -1, codec = fields.integer, hidden = true }
+local HIDDEN_AXIS = { "axis", default = -1, codec = fields.integer, hidden = true, tf2 = { hidden = false } }
 
 --- Binary cross-entropy.
 ---@example mg.metrics.BinaryCrossentropy { from_logits = true }

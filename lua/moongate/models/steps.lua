@@ -64,8 +64,7 @@ return function(Model)
   local function backward_and_update(self, loss)
     local variables = self.trainable_weights
     if #variables == 0 then return end
-    local scale = self.optimizer.loss_scale_factor
-    local gradients = autograd.gradients(scale and ops.mul(loss, scale) or loss, variables)
+    local gradients = autograd.gradients(self.optimizer:scale_loss(loss), variables)
     self.optimizer:apply(gradients, variables)
   end
 

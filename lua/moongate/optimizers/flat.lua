@@ -39,40 +39,57 @@ local function adopt(entry)
   entry.variable.home = entry
 end
 
-local function lay_out(group, names)
-  local function new() return create.zeros({ group.size }, { dtype = group.dtype }):keep() end
+-- A slot is a name, or { name =, value = at the start }; one with `shape(variable)` -> shape, dtype has its own tensor for each
+-- variable, outside the flat ones, and is called as `title(variable)` says.
+local function as_slot(slot) return type(slot) == "table" and slot or { slot } end
+
+local function own_slot(slot, variable)
+  local shape, dtype = slot.shape(variable)
+  return create.full(shape, slot.value or 0, { dtype = dtype or variable.dtype }):keep()
+end
+
+local function lay_out(group, lists)
+  local function new(value) return create.full({ group.size }, value or 0, { dtype = group.dtype }):keep() end
   group.parameter, group.gradient = new(), new()
-  for _, list in ipairs(names) do
-    for _, name in ipairs(list) do group.slots[name] = new() end
+  local own = {}
+  for _, list in ipairs(lists) do
+    for _, slot in ipairs(list) do
+      slot = as_slot(slot)
+      if slot.shape then own[#own + 1] = slot else group.slots[slot[1]] = new(slot.value) end
+    end
   end
   for _, entry in ipairs(group.entries) do
     entry.parameter, entry.gradient = view(group.parameter, entry), view(group.gradient, entry)
     for name, slot in pairs(group.slots) do entry.slots[name] = view(slot, entry) end
+    for _, slot in ipairs(own) do entry.slots[slot[1]] = own_slot(slot, entry.variable) end
     adopt(entry)
   end
 end
 
--- The state as variables, as Keras orders them: the names of one list interleaved over the variables.
-local function state_variables(variables, entries, names)
+local function state_variable(entry, slot)
+  local variable, memory = entry.variable, entry.slots[slot[1]]
+  local path = (variable.path or variable.name or "variable"):gsub("/", "_")
+  local name = slot.title and slot.title(variable) or path .. "_" .. slot[1]
+  return Variable(memory, { name = name, trainable = false }):share_(memory)
+end
+
+-- The state as variables, as Keras orders them: the slots of one list interleaved over the variables.
+local function state_variables(variables, entries, lists)
   local all = {}
-  for _, list in ipairs(names) do
+  for _, list in ipairs(lists) do
     for _, variable in ipairs(variables) do
-      for _, name in ipairs(list) do
-        local path = (variable.path or variable.name or "variable"):gsub("/", "_")
-        local own = Variable(entries[variable].slots[name], { name = path .. "_" .. name, trainable = false })
-        all[#all + 1] = own:share_(entries[variable].slots[name])
-      end
+      for _, slot in ipairs(list) do all[#all + 1] = state_variable(entries[variable], as_slot(slot)) end
     end
   end
   return all
 end
 
---- Lays out parameters, gradients and the state `names` (lists of names) for the variables.
+--- Lays out parameters, gradients and the state (lists of slots) for the variables.
 ---@return table { groups =, entries = by variable, variables = the state }
-function flat.build(variables, names, decays)
+function flat.build(variables, lists, decays)
   local groups, entries = sort_out(variables, decays)
-  for _, group in ipairs(groups) do lay_out(group, names) end
-  return { groups = groups, entries = entries, variables = state_variables(variables, entries, names) }
+  for _, group in ipairs(groups) do lay_out(group, lists) end
+  return { groups = groups, entries = entries, variables = state_variables(variables, entries, lists) }
 end
 
 local function place(op, state, gradient, variable, i, scale)

@@ -7,13 +7,15 @@ local optimizers = {
   registry = registry, Optimizer = require "moongate.optimizers.optimizer", schedules = require "moongate.optimizers.schedules",
 }
 
-local classes = {
-  require "moongate.optimizers.sgd", require "moongate.optimizers.rmsprop", require("moongate.optimizers.adam").Adam,
-  require "moongate.optimizers.adamw",
-}
-for _, C in ipairs(classes) do
+local adam = require("moongate.optimizers.adam").Adam
+optimizers.Adam = registry:add(adam, "adam")
+for _, file in ipairs { "sgd", "rmsprop", "adamw", "adagrad", "adadelta", "adamax", "nadam", "lion", "ftrl", "lamb",
+  "adafactor" } do
+  local C = require("moongate.optimizers." .. file)
   optimizers[C.name] = registry:add(C, C.name:lower())
 end
+
+optimizers.LossScaleOptimizer = registry:add(require "moongate.optimizers.loss_scale", "lossscaleoptimizer")
 
 --- An optimizer from a name ("adam"), a config or an optimizer.
 ---@param identifier string|table

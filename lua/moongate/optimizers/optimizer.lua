@@ -1,6 +1,5 @@
--- What all optimizers share: options, state, and the order of a step: unscale, accumulate, clip, decay, update, average,
--- constrain, count. Source: keras/src/optimizers/base_optimizer.py. The variables live in one flat tensor per dtype, so that an
--- update is one call.
+-- What all optimizers share: options, state, configs; step.lua has the order of a step. The variables live in one flat tensor per
+-- dtype, so that an update is one call. Source: keras/src/optimizers/base_optimizer.py.
 local create = require "moongate.tensor_create"
 local autograd = require "moongate.autograd"
 local check = require "moongate.check"
@@ -8,8 +7,10 @@ local class = require "moongate.class"
 local fields = require "moongate.fields"
 local flat = require "moongate.optimizers.flat"
 local memory = require "moongate.memory"
-local ops = require "moongate.ops"
+local names = require "moongate.optimizers.names"
+local null = require "moongate.null"
 local schedules = require "moongate.optimizers.schedules"
+local step = require "moongate.optimizers.step"
 local tensor = require "moongate.tensor"
 local Variable = require "moongate.variable"
 
@@ -19,48 +20,89 @@ local Optimizer = class("Optimizer")
 
 local rate = {
   decode = function(value, where)
-    if type(value) == "table" and value.class_name then return schedules.deserialize(value) end
+    if type(value) == "table" and value.class_name then
+      return schedules.deserialize(value, where and where.path and where or nil)
+    end
     if schedules.is(value) or type(value) == "function" then return value end
     return check.number(where.op, where.name, value)
   end,
 }
 
-local function base_fields(name, learning_rate, weight_decay)
-  return {
-    { "name", default = name, codec = fields.text }, { "learning_rate", default = learning_rate, codec = rate },
-    { "weight_decay", default = weight_decay, codec = fields.float, nullable = true }, { "clipnorm", codec = fields.float },
+local momentum = { decode = function(value, where) return fields.rate.decode(value, where) end, float = true, plain = true }
+
+local TF2_ORDER = { "name", "weight_decay", "clipnorm", "global_clipnorm", "clipvalue", "use_ema", "ema_momentum",
+  "ema_overwrite_frequency", "jit_compile", "is_legacy_optimizer", "learning_rate" }
+local ONLY_KERAS3, ONLY_TF2 = { hidden = true }, { hidden = false }
+
+-- Keras 1 and 2 and the optimizers of TensorFlow before 2.11: `lr`, and `decay`, which is a schedule of its own.
+local function older(config)
+  if config.lr ~= nil then config.learning_rate, config.lr = config.lr, nil end
+  local decay = config.decay
+  if type(decay) == "number" and decay > 0 and type(config.learning_rate) == "number" then
+    config.learning_rate = schedules.InverseTimeDecay(config.learning_rate, { decay_steps = 1, decay_rate = decay })
+  end
+  config.decay, config.schedule_decay = nil, nil
+  if config.epsilon == null then config.epsilon = nil end
+end
+
+-- Fields in Keras 3's order, and the order of tf_keras. `spec.tf2`: what is another default there.
+local function fields_of(name, spec)
+  local tf2 = spec.tf2 or {}
+  local list = {
+    { "name", default = spec.name, codec = fields.text, tf2 = { words = { [spec.name] = name } } },
+    { "learning_rate", default = spec.learning_rate, codec = rate, defaults = { tf2 = tf2.learning_rate } },
+    { "weight_decay", default = spec.weight_decay, codec = fields.float, nullable = true }, { "clipnorm", codec = fields.float },
     { "global_clipnorm", codec = fields.float }, { "clipvalue", codec = fields.float },
-    { "use_ema", default = false, codec = fields.boolean }, { "ema_momentum", default = 0.99, codec = fields.float },
-    { "ema_overwrite_frequency", codec = fields.positive_integer }, { "loss_scale_factor", codec = fields.float },
-    { "gradient_accumulation_steps", codec = fields.positive_integer },
+    { "use_ema", default = false, codec = fields.boolean }, { "ema_momentum", default = 0.99, codec = momentum },
+    { "ema_overwrite_frequency", codec = fields.positive_integer, defaults = { tf2 = tf2.ema_overwrite_frequency } },
+    { "loss_scale_factor", codec = fields.float, tf2 = ONLY_KERAS3 },
+    { "gradient_accumulation_steps", codec = fields.positive_integer, tf2 = ONLY_KERAS3 },
+    { "jit_compile", constant = false, hidden = true, tf2 = ONLY_TF2 },
+    { "is_legacy_optimizer", constant = false, hidden = true, tf2 = ONLY_TF2 },
+    order = { tf2 = { unpack(TF2_ORDER) } }, older = older,
   }
+  for _, field in ipairs(spec.options) do
+    list[#list + 1] = field
+    table.insert(list.order.tf2, field[1])
+  end
+  return list
+end
+
+local function check_options(self)
+  local title, set = getmetatable(self).class.name, {}
+  for _, name in ipairs { "clipnorm", "global_clipnorm", "clipvalue" } do
+    if self[name] then set[#set + 1] = name end
+  end
+  if #set > 1 then check.fail("%s: %s are both set, expected one of them", title, table.concat(set, " and ")) end
+  if self.gradient_accumulation_steps == 1 then
+    check.fail("%s: argument gradient_accumulation_steps is 1, expected 2 or more, or nil", title)
+  end
 end
 
 local function start(self)
-  if self.clipnorm and self.global_clipnorm then
-    check.fail("%s: clipnorm and global_clipnorm are both set, expected one of them", getmetatable(self).class.name)
-  end
-  self.built, self.excluded = false, { names = {}, variables = {} }
+  check_options(self)
+  self.built, self.excluded = false, { variables = {} }
   autograd.no_grad(function()
     self.iteration = Variable(create.zeros({}, { dtype = "int32" }), { name = "iteration", trainable = false })
   end)
 end
 
---- A class of optimizers. `spec`: kind (of ops.optimizer_update), options (its own fields), slots(self) (its state, as lists of
---- names that Keras interleaves), state(slots) (in the order of the update's arguments), learning_rate and weight_decay (defaults).
+--- A class of optimizers. `spec`: options (its own fields), learning_rate, weight_decay and tf2 (defaults), slots(self) (its state,
+--- as lists of slots that Keras interleaves, see flat.lua), and either kind (of ops.optimizer_update) with state(slots) in the
+--- order of its arguments, or update(self, target, rate, step) on target.parameter, gradient and slots: whole flat tensors, or
+--- single variables with `each`. before(self, step) runs once a step; extra(self, variables) gives further state.
 ---@param name string
 ---@param spec table
 ---@return table class
 ---@package
 function Optimizer.define(name, spec)
   local C = class(name, Optimizer)
-  local list = base_fields(spec.name, spec.learning_rate, spec.weight_decay)
-  for _, field in ipairs(spec.options) do list[#list + 1] = field end
-  fields.declare(C, list, { "learning_rate" })
+  fields.declare(C, fields_of(name, spec), { "learning_rate" })
   C.spec = spec
   function C:init(...)
     fields.assign(self, C, fields.arguments(C, ...))
     start(self)
+    if spec.check then spec.check(self) end
   end
   --- An optimizer from what get_config gave, a plain table or JSON text.
   ---@param given table|string
@@ -80,6 +122,7 @@ function Optimizer.setters:learning_rate(value)
   value = rate.decode(value, { op = self.name, name = "learning_rate" })
   if type(value) ~= "number" then
     rawset(self, "schedule", value)
+    rawset(self, "rate", nil)
     return
   end
   if rawget(self, "schedule") then
@@ -106,21 +149,19 @@ function Optimizer:get_config(dialect)
   return result
 end
 
---- Variables that weight decay leaves alone, before the first update: themselves, or by a part of their names.
+--- Variables that weight decay leaves alone, before the first update: themselves, or by what their names match, a regular
+--- expression as Keras takes it ("bias", "^gamma$", "norm|bias").
 ---@param options table { var_list = Variable[], var_names = string[] }
 function Optimizer:exclude_from_weight_decay(options)
   options = check.options("exclude_from_weight_decay", options, { "var_list", "var_names" })
   if self.built then check.fail("exclude_from_weight_decay: the optimizer is built already; call it before the first update") end
-  for _, name in ipairs(options.var_names or {}) do table.insert(self.excluded.names, name) end
+  self.excluded = { variables = {}, matches = names.matcher("exclude_from_weight_decay", options.var_names or {}) }
   for _, variable in ipairs(options.var_list or {}) do self.excluded.variables[variable] = true end
 end
 
 function Optimizer:decays(variable)
   if not self.weight_decay or self.excluded.variables[variable] then return false end
-  for _, name in ipairs(self.excluded.names) do
-    if variable.name:find(name, 1, true) then return false end
-  end
-  return true
+  return not (self.excluded.matches and self.excluded.matches(variable.name))
 end
 
 --- Moves the variables into flat memory and makes the state. The first `apply` does it when nobody did.
@@ -128,11 +169,12 @@ end
 function Optimizer:build(variables)
   if self.built then return end
   check.type(self.name .. ".build", "variables", variables, "table")
-  local names = {}
-  if self.use_ema then names[1] = { "average" } end
-  if self.gradient_accumulation_steps then names[#names + 1] = { "gradient_accumulator" } end
-  for _, group in ipairs(self.spec.slots(self)) do names[#names + 1] = group end
-  self.memory = autograd.no_grad(flat.build, variables, names, function(v) return self:decays(v) end)
+  local lists = {}
+  if self.use_ema then lists[1] = { "average" } end
+  if self.gradient_accumulation_steps then lists[#lists + 1] = { "gradient_accumulator" } end
+  for _, list in ipairs(self.spec.slots(self)) do lists[#lists + 1] = list end
+  self.memory = autograd.no_grad(flat.build, variables, lists, function(v) return self:decays(v) end)
+  self.extra = self.spec.extra and autograd.no_grad(self.spec.extra, self, variables) or {}
   self.trained, self.built = variables, true
 end
 
@@ -142,83 +184,17 @@ end
 function Optimizer:own_variables()
   local list = { self.iteration, rawget(self, "rate") }
   for _, variable in ipairs(self.built and self.memory.variables or {}) do list[#list + 1] = variable end
+  for _, variable in ipairs(self.built and self.extra or {}) do list[#list + 1] = variable end
   return list
 end
 
 function Optimizer.getters:variables() return self:own_variables() end
 
--- Norms are per variable (clipnorm) or over all gradients (global_clipnorm).
-local function clip(self, targets, entries)
-  if self.clipnorm and self.clipnorm > 0 then
-    for _, entry in ipairs(entries) do
-      local norm = math.sqrt(ops.sum(ops.square(entry.gradient)):item())
-      if norm > self.clipnorm or norm ~= norm then entry.gradient:mul_(self.clipnorm / norm) end
-    end
-  elseif self.global_clipnorm and self.global_clipnorm > 0 then
-    local total = 0
-    for _, target in ipairs(targets) do total = total + ops.sum(ops.square(target.gradient)):item() end
-    local norm = math.sqrt(total)
-    local factor = self.global_clipnorm * math.min(1 / norm, 1 / self.global_clipnorm) + (norm - norm)
-    for _, target in ipairs(targets) do target.gradient:mul_(factor) end
-  elseif self.clipvalue and self.clipvalue > 0 then
-    for _, target in ipairs(targets) do
-      target.gradient:copy_(ops.clip(target.gradient, -self.clipvalue, self.clipvalue))
-    end
-  end
-end
-
-local function update(self, targets)
-  local spec, learning_rate, step = self.spec, self.learning_rate, self.iterations + 1
-  for _, target in ipairs(targets) do
-    ops.optimizer_update {
-      kind = spec.kind, step = step, learning_rate = learning_rate, momentum = self.momentum, rho = self.rho,
-      beta_1 = self.beta_1, beta_2 = self.beta_2, epsilon = self.epsilon, nesterov = self.nesterov,
-      centered = self.centered, amsgrad = self.amsgrad, weight_decay = target.decays and self.weight_decay or 0,
-      parameter = target.parameter, gradient = target.gradient, state = spec.state(target.slots),
-    }
-  end
-end
-
--- Whether this call updates: with accumulation only every k-th does, with the mean of k gradients.
-local function accumulate(self, targets)
-  local steps = self.gradient_accumulation_steps
-  if not steps then return true end
-  local last = (self.iteration:item() + 1) % steps == 0
-  for _, target in ipairs(targets) do
-    local sum = target.slots.gradient_accumulator
-    if last then
-      target.gradient:add_(sum):div_(steps)
-      sum:fill_(0)
-    else
-      sum:add_(target.gradient)
-    end
-  end
-  return last
-end
-
-local function average(self)
-  local done = self.iterations
-  local momentum = done == 0 and 0 or self.ema_momentum
-  for _, group in ipairs(self.memory.groups) do
-    group.slots.average:mul_(momentum):add_(ops.mul(group.parameter, 1 - momentum))
-    if self.ema_overwrite_frequency and (done + 1) % self.ema_overwrite_frequency == 0 then
-      group.parameter:copy_(group.slots.average)
-    end
-  end
-end
-
-local function apply(self, gradients, variables)
-  local targets, entries = flat.take(self.name, self.memory, gradients, variables, self.loss_scale_factor)
-  if accumulate(self, targets) then
-    clip(self, targets, entries)
-    update(self, targets)
-  end
-  if self.use_ema then average(self) end
-  for _, entry in ipairs(entries) do
-    local constraint = entry.variable.constraint
-    if constraint then entry.variable:assign(constraint(entry.variable)) end
-  end
-  self.iteration:add_(1)
+--- The loss whose gradients `apply` expects: times loss_scale_factor, where that is set.
+---@param loss Tensor
+---@return Tensor
+function Optimizer:scale_loss(loss)
+  return self.loss_scale_factor and loss * self.loss_scale_factor or loss
 end
 
 --- One update of the variables by their gradients (nil: that variable stays as it is). Constraints are applied afterwards.
@@ -230,7 +206,7 @@ function Optimizer:apply(gradients, variables)
   check.type(self.name .. ".apply", "gradients", gradients, "table")
   if not variables then check.fail("%s.apply: argument variables is nil, expected the list of variables", self.name) end
   if not self.built then self:build(variables) end
-  autograd.no_grad(apply, self, gradients, variables)
+  autograd.no_grad(step, self, gradients, variables)
   memory.settle()
 end
 

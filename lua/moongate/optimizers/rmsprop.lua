@@ -7,7 +7,7 @@ local Optimizer = require "moongate.optimizers.optimizer"
 ---@return Optimizer
 ---@example mg.optimizers.RMSprop { learning_rate = 1e-3 }
 return Optimizer.define("RMSprop", {
-  kind = "rmsprop", name = "rm_sprop", learning_rate = 0.001,
+  kind = "rmsprop", name = "rm_sprop", learning_rate = 0.001, tf2 = { ema_overwrite_frequency = 100 },
   options = {
     { "rho", default = 0.9, codec = fields.float }, { "momentum", default = 0, codec = fields.float },
     { "epsilon", default = 1e-7, codec = fields.float }, { "centered", default = false, codec = fields.boolean },

@@ -3,6 +3,7 @@ local check = require "moongate.check"
 local class = require "moongate.class"
 local fields = require "moongate.fields"
 local json = require "moongate.json"
+local null = require "moongate.null"
 local Registry = require "moongate.registry"
 
 local registry = Registry("schedule", "keras.optimizers.schedules")
@@ -29,6 +30,12 @@ local numbers = {
   encode = json.array,
 }
 
+-- Keras 3 writes the class's name where none is given, tf_keras null.
+local function NAME(default)
+  local codec = { decode = function(value, where) return fields.text.decode(value, where) or default end }
+  return { "name", default = default, codec = codec, tf2 = { words = { [default] = null } } }
+end
+
 local INITIAL = { "initial_learning_rate", required = true, codec = fields.number }
 local positive = {
   decode = function(value, where)
@@ -48,7 +55,7 @@ local STEPS = { "decay_steps", required = true, codec = positive }
 ---@example mg.optimizers.schedules.ExponentialDecay(0.1, { decay_steps = 100, decay_rate = 0.9 })
 local ExponentialDecay = define("ExponentialDecay", {
   INITIAL, STEPS, { "decay_rate", required = true, codec = fields.number },
-  { "staircase", default = false, codec = fields.boolean }, { "name", default = "ExponentialDecay", codec = fields.text },
+  { "staircase", default = false, codec = fields.boolean }, NAME "ExponentialDecay",
 }, { "initial_learning_rate", "decay_steps", "decay_rate", "staircase" })
 
 --- The rate after `step` updates.
@@ -66,7 +73,7 @@ end
 ---@example mg.optimizers.schedules.PiecewiseConstantDecay { boundaries = { 100, 200 }, values = { 1e-2, 1e-3, 1e-4 } }
 local PiecewiseConstantDecay = define("PiecewiseConstantDecay", {
   { "boundaries", required = true, codec = numbers }, { "values", required = true, codec = numbers },
-  { "name", default = "PiecewiseConstant", codec = fields.text },
+  NAME "PiecewiseConstant",
 }, { "boundaries", "values" })
 
 local assign = PiecewiseConstantDecay.init
@@ -94,7 +101,7 @@ end
 ---@return LearningRateSchedule
 ---@example mg.optimizers.schedules.CosineDecay(4e-3, { decay_steps = 600 })
 local CosineDecay = define("CosineDecay", {
-  INITIAL, STEPS, { "alpha", default = 0, codec = fields.float }, { "name", default = "CosineDecay", codec = fields.text },
+  INITIAL, STEPS, { "alpha", default = 0, codec = fields.float }, NAME "CosineDecay",
   { "warmup_target", codec = fields.number }, { "warmup_steps", default = 0, codec = fields.number },
 }, { "initial_learning_rate", "decay_steps", "alpha" })
 
@@ -119,7 +126,7 @@ end
 ---@example mg.optimizers.schedules.PolynomialDecay(0.1, { decay_steps = 1000, end_learning_rate = 0.01, power = 0.5 })
 local PolynomialDecay = define("PolynomialDecay", {
   INITIAL, STEPS, { "end_learning_rate", default = 1e-4, codec = fields.number }, { "power", default = 1, codec = fields.float },
-  { "cycle", default = false, codec = fields.boolean }, { "name", default = "PolynomialDecay", codec = fields.text },
+  { "cycle", default = false, codec = fields.boolean }, NAME "PolynomialDecay",
 }, { "initial_learning_rate", "decay_steps", "end_learning_rate", "power" })
 
 --- The rate after `step` updates.
@@ -142,7 +149,7 @@ end
 ---@example mg.optimizers.schedules.InverseTimeDecay(0.1, { decay_steps = 100, decay_rate = 0.5 })
 local InverseTimeDecay = define("InverseTimeDecay", {
   INITIAL, STEPS, { "decay_rate", required = true, codec = fields.number },
-  { "staircase", default = false, codec = fields.boolean }, { "name", default = "InverseTimeDecay", codec = fields.text },
+  { "staircase", default = false, codec = fields.boolean }, NAME "InverseTimeDecay",
 }, { "initial_learning_rate", "decay_steps", "decay_rate", "staircase" })
 
 --- The rate after `step` updates.
@@ -163,7 +170,7 @@ end
 local CosineDecayRestarts = define("CosineDecayRestarts", {
   INITIAL, { "first_decay_steps", required = true, codec = positive }, { "t_mul", default = 2, codec = fields.float },
   { "m_mul", default = 1, codec = fields.float }, { "alpha", default = 0, codec = fields.float },
-  { "name", default = "SGDRDecay", codec = fields.text },
+  NAME "SGDRDecay",
 }, { "initial_learning_rate", "first_decay_steps", "t_mul", "m_mul", "alpha" })
 
 --- The rate after `step` updates.
