@@ -47,6 +47,22 @@ local function select_variables(list, trainable)
   return chosen
 end
 
+-- While a file is read: how many bytes of variables it can have values for; nil else.
+local allowance
+
+local function first_value(layer, options, shape, dtype)
+  local initializer = initializers.get(options.initializer) or initializers.get "glorot_uniform"
+  if not allowance then return initializer(shape, dtype) end
+  local bytes = dtype == "float64" and 8 or 4
+  for i = 1, #shape do bytes = bytes * shape[i] end
+  allowance = allowance - bytes
+  if allowance < 0 then
+    check.fail("%s: %s has shape %s, for which the file holds too little", layer:title(), options.name or "variable",
+      layer.shape_text(shape))
+  end
+  return create.zeros(shape, { dtype = dtype })
+end
+
 local Weighted = class "Weighted"
 Weighted.is_layer = true
 
@@ -56,10 +72,9 @@ Weighted.is_layer = true
 function Weighted:add_weight(options)
   options = check.options(self:title() .. ": add_weight", options, ADD_WEIGHT)
   local shape = self:known_shape(options.shape)
-  local initializer = initializers.get(options.initializer) or initializers.get "glorot_uniform"
   local trainable = options.trainable ~= false
   local dtype = options.dtype or self.dtype
-  local value = initializer(shape, dtype)
+  local value = first_value(self, options, shape, dtype)
   if not tensor.is(value) or self.shape_text(value.shape) ~= self.shape_text(shape) then
     check.fail("%s: add_weight: the initializer of %s gave %s, expected a tensor %s", self:title(), options.name or "variable",
       check.describe(value), self.shape_text(shape))
@@ -70,6 +85,21 @@ function Weighted:add_weight(options)
   v.regularizer, v.constraint = regularizers.get(options.regularizer), constraints.get(options.constraint)
   self.variables_list[#self.variables_list + 1] = v
   return v
+end
+
+--- Calls f(...) for layers whose weights come from a file of so many bytes: variables start as zeros, without drawing random
+--- numbers, and more of them than the file can fill are an error
+---@param bytes integer
+---@param f fun(...): any
+---@return any
+---@package
+function Weighted.without_values(bytes, f, ...)
+  local before = allowance
+  allowance = 2 * bytes + 4096 -- a file may hold half precision
+  local ran, result = pcall(f, ...)
+  allowance = before
+  if not ran then error(result, 0) end
+  return result
 end
 
 --- The layer's own variables in order (Keras's vars/0, vars/1, ...).

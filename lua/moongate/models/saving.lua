@@ -1,12 +1,18 @@
--- Weights and the state of a run in files; the formats are in files/.
+-- Models, weights and the state of a run in files; the formats are in files/.
 return function(Model)
-  --- Writes the weights in Keras 3's format.
-  ---@param path string ending in .weights.h5
+  --- Writes the model as Keras 3 does: config, weights, compile arguments and the optimizer's state. mg.load_model reads it, and
+  --- so does Python's keras.models.load_model.
+  ---@param path string ending in .keras
+  ---@example model:save "model.keras"
+  function Model:save(path) return require("moongate.files.model").save(self, path) end
+
+  --- Writes the weights in Keras 3's format, or as arrays for NumPy.
+  ---@param path string ending in .weights.h5, or in .npz
   ---@example model:save_weights "best.weights.h5"
   function Model:save_weights(path) return require("moongate.files.weights").save(self, path) end
 
-  --- Reads weights that Keras 3 or save_weights wrote; the model has to be built.
-  ---@param path string
+  --- Reads weights that save_weights, Keras 3 or tf.keras wrote, or those of a whole model; the model has to be built.
+  ---@param path string ending in .h5, .keras or .npz
   ---@param options? table { skip_mismatch = false }
   function Model:load_weights(path, options) return require("moongate.files.weights").load(self, path, options) end
 

@@ -1,0 +1,145 @@
+-- Whole models in files: Keras 3's .keras both ways; .keras of tf.keras and the .h5 of both to read. What a file says of sizes is
+-- weighed against what it holds, nothing in it is run, and everything is read before it is used.
+local archive = require "moongate.files.archive"
+local check = require "moongate.check"
+local hdf5 = require "moongate.ffi.hdf5"
+local json = require "moongate.json"
+local layers = require "moongate.layers"
+local legacy = require "moongate.files.legacy"
+local optimizer_state = require "moongate.files.optimizer_state"
+local training = require "moongate.files.training"
+local tree = require "moongate.files.tree"
+local Weighted = require "moongate.layers.weights"
+local weights = require "moongate.files.weights"
+
+local model_files = {}
+
+-- Saving -------------------------------------------------------------------------------------------------------------------------
+
+-- Keras writes the optimizer of a compiled model, with all its slots.
+local function optimizer_of(model)
+  local optimizer = rawget(model, "optimizer")
+  if optimizer and not optimizer.built then optimizer:build(model.trainable_weights) end
+  return optimizer
+end
+
+--- Saves a model: its config, weights, what it was compiled with and the optimizer's state, in Keras 3's form. The file is complete
+--- or not there
+---@param model table built
+---@param path string ends in .keras
+function model_files.save(model, path)
+  check.type("save", "path", path, "string")
+  weights.check_built("save", model)
+  if not path:match("%.keras$") then
+    check.fail("save: path %q must end in .keras; weights alone go to .weights.h5 or .npz by save_weights", path)
+  end
+  local config, optimizer = model:to_json(), optimizer_of(model)
+  local saved, message = archive.write(path, config, function(file)
+    local written, problem = weights.write(file, model)
+    if written and optimizer then written, problem = optimizer_state.write(file, optimizer) end
+    return written, problem
+  end)
+  if not saved then check.fail("save: %s cannot be written: %s", path, message) end
+end
+
+-- Loading ------------------------------------------------------------------------------------------------------------------------
+
+local function dialect_of(version)
+  local major = type(version) == "string" and tonumber(version:match("^(%d+)"))
+  return major and major >= 3 and "keras3" or "tf2"
+end
+
+local function decode_attribute(file, name)
+  local text = file:attribute("/", name)
+  if not text then return nil end
+  local ok, value = pcall(json.decode, text)
+  if not ok then return nil, ("%s: %s"):format(name, (tostring(value):gsub("^.-:%d+: ", ""))) end
+  return value
+end
+
+local function file_size(path)
+  local file = io.open(path, "rb")
+  local size = file and file:seek("end") or 0
+  if file then file:close() end
+  return size
+end
+
+-- { config =, training =, file =, bytes =, dialect = } of an .h5 file.
+local function read_h5(path)
+  local file, message = hdf5.open(path)
+  if not file then return nil, message end
+  local config, problem = decode_attribute(file, "model_config")
+  local compiled, late = decode_attribute(file, "training_config")
+  if not config or late then
+    file:close()
+    return nil, problem or late or "there is no model in it, weights at most: make the model and call model:load_weights"
+  end
+  local root = legacy.root(file)
+  local version = file:attribute("/", "keras_version") or (root and file:attribute(root, "keras_version"))
+  return { config = config, training = compiled, file = file, bytes = file_size(path), dialect = dialect_of(version) }
+end
+
+local function read_keras(path)
+  local found, message = archive.read(path)
+  if not found then return nil, message end
+  return { config = found.config, training = found.config.compile_config, file = found.file, bytes = found.file.bytes,
+    dialect = dialect_of(found.metadata.keras_version) }
+end
+
+local function compile(model, found, where)
+  local options = training.options(found.training, where)
+  if not options then return nil end
+  model:compile(options)
+  if not model.built then return nil end
+  model.optimizer:build(model.trainable_weights)
+  local values, problem = optimizer_state.read(found.file, model.optimizer, found.dialect)
+  if not values then return { problem .. "; likely fix: mg.load_model(path, { compile = false }) and a new optimizer" } end
+  weights.take(values)
+end
+
+-- The file has an array for every weight: together they are no larger than it.
+local function make_model(found, options)
+  local where = { dialect = found.dialect, custom_objects = options.custom_objects }
+  return Weighted.without_values(found.bytes, layers.deserialize, found.config, where)
+end
+
+local function load_from(found, path, options)
+  local model = make_model(found, options)
+  if type(model) ~= "table" or not model.layers then check.fail("load_model: %s holds no model but a single layer", path) end
+  local values, problems = {}, nil
+  if model.built then values, problems = weights.read(found.file, model) end
+  if values then weights.take(values) end
+  if values and options.compile ~= false then
+    problems = compile(model, found, { op = "load_model", path = "compile_config", dialect = found.dialect,
+      custom_objects = options.custom_objects })
+  end
+  if problems then
+    check.fail("load_model: %s does not fit its own description of %s: %s", path, tree.title(model), table.concat(problems, "; "))
+  end
+  return model
+end
+
+--- Loads a model that was saved here, by Keras 3 or by tf.keras: .keras, or a whole model in .h5. It means what it meant where it
+--- was written: hard_sigmoid, defaults, time_major
+---@param path string ends in .keras, .h5 or .hdf5
+---@param options? table custom_objects = { Name = Class }, compile = true
+---@return table model
+function model_files.load(path, options)
+  check.type("load_model", "path", path, "string")
+  options = check.options("load_model", options, { "custom_objects", "compile" })
+  local found, message
+  if path:match("%.keras$") then
+    found, message = read_keras(path)
+  elseif path:match("%.h5$") or path:match("%.hdf5$") then
+    found, message = read_h5(path)
+  else
+    check.fail("load_model: path %q must end in .keras, .h5 or .hdf5", path)
+  end
+  if not found then check.fail("load_model: %s: %s", path, message) end
+  local ran, model = pcall(load_from, found, path, options)
+  found.file:close()
+  if not ran then error(model, 0) end
+  return model
+end
+
+return model_files

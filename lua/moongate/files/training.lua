@@ -1,0 +1,65 @@
+-- What a model was compiled with, as files tell it: compile_config of .keras files, training_config of .h5 files.
+local check = require "moongate.check"
+local json = require "moongate.json"
+local losses = require "moongate.losses"
+local metrics = require "moongate.metrics"
+local null = require "moongate.null"
+local optimizers = require "moongate.optimizers"
+
+local training = {}
+
+local DEEPEST = 8
+
+-- One identifier, or lists and tables of them by output.
+local function decoded(value, module, where, depth)
+  if value == nil or value == null then return nil end
+  if type(value) ~= "table" then return value end
+  if depth > DEEPEST then check.fail("%s: %s is nested too deep", where.op, where.path) end
+  if value.class_name ~= nil then
+    return module.deserialize(value, { dialect = where.dialect, custom_objects = where.custom_objects, path = where.path })
+  end
+  local out = {}
+  for key, item in (json.is_object(value) and json.pairs or ipairs)(value) do
+    local path = type(key) == "number" and ("%s[%d]"):format(where.path, key) or where.path .. "." .. key
+    local inner = { op = where.op, path = path, dialect = where.dialect, custom_objects = where.custom_objects }
+    out[key] = decoded(item, module, inner, depth + 1)
+    if out[key] == nil then out[key] = type(key) == "number" and null or nil end
+  end
+  return out
+end
+
+local function plain(value)
+  if value == nil or value == null then return nil end
+  if type(value) ~= "table" then return value end
+  local out = {}
+  for key, item in (json.is_object(value) and json.pairs or ipairs)(value) do out[key] = item end
+  return out
+end
+
+-- tf.keras wraps the metrics of each output in a list of their own: of one output that is the list itself.
+local function unwrapped(list)
+  if type(list) == "table" and #list == 1 and type(list[1]) == "table" and getmetatable(list[1]) == nil and list[1].is == nil then
+    return list[1]
+  end
+  return list
+end
+
+--- The options of compile, or nil when the model was not compiled
+---@param config table|nil what the file holds
+---@param where table { op =, path =, dialect =, custom_objects = }
+---@return table|nil
+function training.options(config, where)
+  if type(config) ~= "table" or config == null then return nil end
+  local function part(name, module)
+    local inner = { op = where.op, path = where.path .. "." .. name, dialect = where.dialect, custom_objects = where.custom_objects }
+    return decoded(config[name], module, inner, 1)
+  end
+  local optimizer = part("optimizer", optimizers) or part("optimizer_config", optimizers)
+  if optimizer == nil then return nil end
+  return {
+    optimizer = optimizer, loss = part("loss", losses), loss_weights = plain(config.loss_weights),
+    metrics = unwrapped(part("metrics", metrics)), weighted_metrics = unwrapped(part("weighted_metrics", metrics)),
+  }
+end
+
+return training
