@@ -20,6 +20,7 @@ local MEMBERS = {
   tensor_create = { "tensor", "zeros", "ones", "full", "empty", "arange", "linspace", "eye", "zeros_like", "ones_like",
     "full_like" },
   ["models.sequential"] = { "Sequential" },
+  models = { "load_model" },
   tensor_core = { is_tensor = "is" },
 }
 

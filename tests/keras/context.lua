@@ -130,9 +130,10 @@ end
 --- Compares a tensor with a list of numbers that are themselves only good to `tolerance` (central differences).
 function context.near(label, actual, wanted, tolerance) compare(label, flat_values(actual), wanted, tolerance) end
 
---- The context of one case: all of the above, and what depends on the case's own tolerance.
-function context.new(case)
-  local t = setmetatable({ json = json, mg = mg }, { __index = context })
+--- The context of one case: all of the above, and what depends on the case's own tolerance. `directory` has
+--- the case's file.
+function context.new(case, directory)
+  local t = setmetatable({ json = json, mg = mg, directory = directory }, { __index = context })
 
   function t.tolerance(dtype, what)
     return t.given(case.tolerance) or (TOLERANCES[dtype] or TOLERANCES.float64)[what or "output"]

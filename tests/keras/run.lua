@@ -39,11 +39,11 @@ local function clean_start(case)
 end
 
 -- "passed", "failed" or "skipped", and why.
-local function run_case(modules, case)
+local function run_case(modules, case, directory)
   local module = module_of(modules, case)
   if not module then return "skipped", "no module for such cases" end
   clean_start(case)
-  local t = require("context").new(case)
+  local t = require("context").new(case, directory)
   local ok, problem = xpcall(function() module.run(case, t) end, function(problem)
     if type(problem) == "table" then return problem end
     return os.getenv("MOONGATE_TRACE") and debug.traceback(problem) or tostring(problem)
@@ -67,7 +67,7 @@ local function run_file(modules, path, totals)
   handle:close()
   local counts, reasons = { passed = 0, failed = 0, skipped = 0 }, {}
   for _, case in ipairs(cases) do
-    local result, why = run_case(modules, case)
+    local result, why = run_case(modules, case, path:match("^(.*)/") or ".")
     counts[result] = counts[result] + 1
     if result == "failed" then print(("  FAILED %s: %s"):format(tostring(case.name), why)) end
     if result == "skipped" then reasons[why] = (reasons[why] or 0) + 1 end

@@ -118,7 +118,7 @@ describe("weights", function()
 
   it("need a path that Keras takes, a file that is one, and a model with weights", function()
     local model = model_of()
-    refuses("must end in .weights.h5", model, "x.h5")
+    refuses("must end in .h5", model, "x.hdf")
     refuses("No such file", model, "/nowhere/x.weights.h5")
     local file = assert(io.open(path, "w"))
     file:write("text")

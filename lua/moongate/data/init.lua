@@ -10,8 +10,11 @@ local data = {
   to_categorical = sequences.to_categorical, path = require "moongate.data.path",
 }
 
+-- Loaded when they are first used.
+local FILES = { npy = "moongate.data.npy", npz = "moongate.files.npz" }
+
 return setmetatable(data, { __index = function(self, name)
-  if name ~= "npy" then return nil end
-  self.npy = require "moongate.data.npy"
-  return self.npy
-end })
+  if not FILES[name] then return nil end
+  self[name] = require(FILES[name])
+  return self[name]
+end, names = FILES })

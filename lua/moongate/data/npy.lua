@@ -113,7 +113,11 @@ local function backwards(n)
   return dims
 end
 
-local function read_file(file)
+--- Reads an array from an open file: what has read(count) and seek() as Lua's files do
+---@param file table
+---@return Tensor|nil, string?
+---@package
+function npy.read_from(file)
   local text, message = read_header(file)
   if not text then return nil, message end
   local header, good
@@ -137,7 +141,7 @@ function npy.load(path)
   local file, message = io.open(path, "rb")
   if not file then return nil, "npy.load: " .. message end
   local out
-  out, message = read_file(file)
+  out, message = npy.read_from(file)
   file:close()
   if not out then return nil, ("npy.load: %s: %s"):format(path, message) end
   return out
@@ -145,8 +149,12 @@ end
 
 -- Writing -----------------------------------------------------------------------------------------------------------------------
 
--- Version 1.0; data begins at a multiple of 64 bytes.
-local function header_of(dtype, shape)
+--- What comes before the data. Version 1.0; data begins at a multiple of 64 bytes.
+---@param dtype string
+---@param shape integer[]
+---@return string
+---@package
+function npy.header_of(dtype, shape)
   local sizes = table.concat(shape, ", ") .. (#shape == 1 and "," or "")
   local text = ("{'descr': '%s', 'fortran_order': False, 'shape': (%s), }"):format(DESCRIPTIONS[dtype], sizes)
   local length = math.ceil((10 + #text + 1) / 64) * 64 - 10
@@ -160,7 +168,7 @@ local function write_file(name, value)
   local dense = value:is_contiguous() and value or value:copy()
   local pointer, total, at = tensor.read(dense), dense:nbytes(), 0
   local good
-  good, message = file:write(header_of(value.dtype, value.shape))
+  good, message = file:write(npy.header_of(value.dtype, value.shape))
   while good and at < total do
     local count = math.min(BLOCK, total - at)
     good, message = file:write(bytes.read(pointer, at, count))

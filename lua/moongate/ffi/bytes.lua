@@ -16,6 +16,15 @@ function bytes.write(pointer, offset, text)
   ffi.copy(ffi.cast(char_pointer, pointer) + offset, text, #text)
 end
 
+--- Copies `count` bytes from `source` to `pointer` + `offset` bytes.
+---@param pointer cdata
+---@param offset integer
+---@param source cdata
+---@param count integer
+function bytes.copy(pointer, offset, source, count)
+  ffi.copy(ffi.cast(char_pointer, pointer) + offset, source, count)
+end
+
 --- The `count` bytes at `pointer` + `offset` bytes, as a string.
 ---@param pointer cdata
 ---@param offset integer

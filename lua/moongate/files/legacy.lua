@@ -151,7 +151,7 @@ end
 -- The model's layers with weights; by the file's names where those are the model's, else in order.
 local function matched(model, stored)
   local list, by_name, all_named = {}, {}, true
-  for _, layer in ipairs(model.layers) do
+  for _, layer in ipairs(model.layers or { model }) do
     if #layer.weights > 0 then
       list[#list + 1] = layer
       by_name[layer.name] = layer

@@ -1,5 +1,6 @@
 -- What a model was compiled with, as files tell it: compile_config of .keras files, training_config of .h5 files.
 local check = require "moongate.check"
+local dialects = require "moongate.dialects"
 local json = require "moongate.json"
 local losses = require "moongate.losses"
 local metrics = require "moongate.metrics"
@@ -28,6 +29,25 @@ local function decoded(value, module, where, depth)
   return out
 end
 
+-- Optimizers as tf.keras of before 2.11 and Keras 2 wrote them: a prefix, lr for learning_rate, and a decay of the learning rate
+-- by 1 / (1 + decay * iterations), which is a schedule today.
+local function modern_optimizer(object)
+  if type(object) ~= "table" or type(object.class_name) ~= "string" or type(object.config) ~= "table" then return object end
+  local config, copy = {}, {}
+  for key, value in pairs(object) do copy[key] = value end
+  for key, value in pairs(object.config) do config[key] = value end
+  copy.class_name, copy.config = object.class_name:gsub("^Custom>", ""), config
+  if config.learning_rate == nil then config.learning_rate = config.lr end
+  local decay = config.decay
+  config.lr, config.decay = nil, nil
+  if type(decay) == "number" and decay ~= 0 then
+    config.learning_rate = { class_name = "InverseTimeDecay", config = {
+      initial_learning_rate = config.learning_rate, decay_steps = 1, decay_rate = decay,
+    } }
+  end
+  return copy
+end
+
 local function plain(value)
   if value == nil or value == null then return nil end
   if type(value) ~= "table" then return value end
@@ -50,6 +70,12 @@ end
 ---@return table|nil
 function training.options(config, where)
   if type(config) ~= "table" or config == null then return nil end
+  if dialects.form(where.dialect) == "tf2" then
+    local copy = {}
+    for key, value in (json.is_object(config) and json.pairs or pairs)(config) do copy[key] = value end
+    copy.optimizer, copy.optimizer_config = modern_optimizer(copy.optimizer), modern_optimizer(copy.optimizer_config)
+    config = copy
+  end
   local function part(name, module)
     local inner = { op = where.op, path = where.path .. "." .. name, dialect = where.dialect, custom_objects = where.custom_objects }
     return decoded(config[name], module, inner, 1)
