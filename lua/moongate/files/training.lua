@@ -77,7 +77,9 @@ function training.options(config, where)
     config = copy
   end
   local function part(name, module)
-    local inner = { op = where.op, path = where.path .. "." .. name, dialect = where.dialect, custom_objects = where.custom_objects }
+    local inner = {
+      op = where.op, path = where.path .. "." .. name, dialect = where.dialect, custom_objects = where.custom_objects,
+    }
     return decoded(config[name], module, inner, 1)
   end
   local optimizer = part("optimizer", optimizers) or part("optimizer_config", optimizers)
