@@ -1,7 +1,7 @@
 -- Weights in files. Keras 3's `.weights.h5`, which a `.keras` file holds too: the variables of the object at PATH are PATH/vars/0,
 -- 1, ...; `vars` carries the object's name. A dropout's seed generator, which Keras keeps as a uint32 pair but leaves out of its
--- files, lies under its attribute's name, where Keras passes over it. Optimizers and metrics that Keras stores beside the layers are
--- left alone here. Older forms are in files/legacy.lua, .npz in files/npz.lua.
+-- files, lies under its attribute's name, where Keras passes over it. Optimizers and metrics that Keras stores beside the layers
+-- are left alone here. Older forms are in files/legacy.lua, .npz in files/npz.lua.
 local arrays = require "moongate.files.arrays"
 local atomic = require "moongate.files.atomic"
 local check = require "moongate.check"
