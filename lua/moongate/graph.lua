@@ -4,6 +4,7 @@
 local check = require "moongate.check"
 local raw = require "moongate.ops.raw"
 local tensors = require "moongate.tensor_core"
+local watch = require "moongate.watch"
 local version = tensors.version
 
 local graph = {}
@@ -80,6 +81,18 @@ local function answer(t, ready, n)
   return n + 1
 end
 
+--- The tensors that a node was made of.
+---@param node table
+---@return Tensor[]
+function graph.inputs(node)
+  local list = {}
+  for _, t in ipairs { node.a or false, node.b or false, node.c or false } do
+    if type(t) == "table" then list[#list + 1] = t end
+  end
+  for _, t in ipairs(node.list or {}) do list[#list + 1] = t end
+  return list
+end
+
 local function has_gradient(node)
   if node[1] then return true end
   for i = 2, node.outputs or 1 do
@@ -105,7 +118,9 @@ local function step(node, found)
   end
   if not node.leaf and has_gradient(node) then
     check_saved(node)
+    local inputs = watch.node and graph.inputs(node)
     node.backward(node, node[1])
+    if inputs then watch.node(node, inputs) end
   end
   clear_gradients(node)
 end

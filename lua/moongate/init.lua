@@ -4,9 +4,9 @@ local mg = {}
 -- Modules that are a name themselves.
 local MODULES = {
   activations = "activations", autograd = "autograd", callbacks = "callbacks", compat = "compat", check = "check", class = "class",
-  constraints = "constraints", data = "data", initializers = "initializers", json = "json", layers = "layers", losses = "losses",
-  memory = "memory", metrics = "metrics", models = "models", null = "null", ops = "ops", optimizers = "optimizers",
-  random = "random", regularizers = "regularizers", registry = "registry", utils = "utils", Variable = "variable",
+  constraints = "constraints", data = "data", debug = "debug", initializers = "initializers", json = "json", layers = "layers",
+  losses = "losses", memory = "memory", metrics = "metrics", models = "models", null = "null", ops = "ops",
+  optimizers = "optimizers", plot = "plot", random = "random", regularizers = "regularizers", registry = "registry", utils = "utils", Variable = "variable",
 }
 
 -- Names out of a module.

@@ -6,6 +6,7 @@ local null = require "moongate.null"
 local ops = require "moongate.ops"
 local symbolic = require "moongate.symbolic"
 local tensor = require "moongate.tensor"
+local watch = require "moongate.watch"
 local Weighted = require "moongate.layers.weights"
 
 local warned = setmetatable({}, { __mode = "k" })
@@ -245,6 +246,7 @@ return function(Layer)
     local call = {}
     for name, value in pairs(options) do call[name] = value end
     call.mask, call.training = given_mask(self, x, options.mask), options.training == true
+    if watch.call then return watch.call(run, self, x, call) end
     return run(self, x, call)
   end
 

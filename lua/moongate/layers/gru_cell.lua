@@ -15,6 +15,7 @@ local ops = require "moongate.ops"
 local random = require "moongate.random"
 local regularizers = require "moongate.regularizers"
 local tensor = require "moongate.tensor"
+local watch = require "moongate.watch"
 
 --- A cell that does one step: (B, F) and the state (B, U) -> (B, U) and the new state.
 --- Options: activation = "tanh", recurrent_activation = "sigmoid", use_bias = true, kernel_initializer = "glorot_uniform",
@@ -212,6 +213,7 @@ function GRUCell:__call(x, states, options)
   x = self:convert(x)
   self:ensure_built(x.shape)
   self:check_input(x.shape)
+  if watch.call then return watch.call(self.call, self, x, states, options) end
   return self:call(x, states, options)
 end
 

@@ -12,6 +12,7 @@ local rnn_cell = require "moongate.layers.rnn_cell"
 local shapes = require "moongate.shape"
 local states_of = require "moongate.layers.rnn_states"
 local tensor = require "moongate.tensor"
+local watch = require "moongate.watch"
 
 --- Runs a cell, or a list of cells as StackedRNNCells, over the steps of (B, T, ...). A cell is a layer with
 --- call(x, states, options) -> output, list of new states, and state_size, a number or a list; output_size, get_initial_state(B),
@@ -261,6 +262,7 @@ function RNN:with_batch(x, options, f)
   local states = first_states(self, self:batch_of(x.shape), options.initial_state)
   if self.keeps_dropout_masks then forget_masks(self.cell) end
   local a, b, c = f(self, x, states, mask, options.training)
+  if watch.sequence then watch.sequence(self, x, states, mask, options.training, { a, b, c }) end
   if not self.keeps_dropout_masks then forget_masks(self.cell) end
   return a, b, c
 end

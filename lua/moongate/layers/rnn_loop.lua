@@ -6,6 +6,7 @@ local ops = require "moongate.ops"
 local shapes = require "moongate.shape"
 local states_of = require "moongate.layers.rnn_states"
 local tensor = require "moongate.tensor"
+local watch = require "moongate.watch"
 
 -- Column t of a (B,T) mask as (B,1).
 local function column(mask, t) return ops.slice(mask, 2, t, t) end
@@ -69,7 +70,9 @@ return function(layer, x, states, mask, training)
   for step = 1, T do
     local t = layer.go_backwards and T + 1 - step or step
     local m = mask and column(mask, t)
-    local output, new = call_cell(layer, step_input(x, t, m), states, options)
+    local input = step_input(x, t, m)
+    local output, new = call_cell(layer, input, states, options)
+    if watch.step then watch.step(layer, t, { input, states }, { output, new }) end
     if m then
       local shown = ops.where(aligned(m, output), output, previous or 0)
       states, previous = choose(m, new, states), shown
