@@ -186,8 +186,8 @@ end
 
 --- Runs f and tells where the first value that is not finite appeared: { kind =, layer =, name =, call =, step =, row =, value = }
 --- which prints as text; nil when all was finite. kind: "input", "weight", "output", "gradient of weight", "gradient of input" or
---- "gradient of output" of `layer`, or "result" of f; name is the weight's; call, step and row count from 1. Gradients are looked at
---- when f computes them.
+--- "gradient of output" of `layer`, or "result" of f; name is the weight's; call, step and row count from 1. Gradients are looked
+--- at when f computes them.
 ---@param f function
 ---@param ... any what f is called with
 ---@return table|nil

@@ -3,10 +3,11 @@ local mg = {}
 
 -- Modules that are a name themselves.
 local MODULES = {
-  activations = "activations", autograd = "autograd", callbacks = "callbacks", compat = "compat", check = "check", class = "class",
-  constraints = "constraints", data = "data", debug = "debug", initializers = "initializers", json = "json", layers = "layers",
-  losses = "losses", memory = "memory", metrics = "metrics", models = "models", null = "null", ops = "ops",
-  optimizers = "optimizers", plot = "plot", random = "random", regularizers = "regularizers", registry = "registry", utils = "utils", Variable = "variable",
+  activations = "activations", autograd = "autograd", callbacks = "callbacks", check = "check", class = "class",
+  compat = "compat", constraints = "constraints", data = "data", debug = "debug", initializers = "initializers", json = "json",
+  layers = "layers", losses = "losses", memory = "memory", metrics = "metrics", models = "models", null = "null", ops = "ops",
+  optimizers = "optimizers", plot = "plot", random = "random", registry = "registry", regularizers = "regularizers",
+  utils = "utils", Variable = "variable",
 }
 
 -- Names out of a module.
