@@ -9,16 +9,18 @@ local ops = require "moongate.ops"
 local function by_steps(layer, x, states, mask, training)
   local cell = layer.cell
   local input_masks, recurrent_masks = cell:step_masks(layer:batch_of(x.shape), x.shape[3], x.dtype, training)
-  local proxy = { output_size = 3 * cell.units }
+  local proxy = { state_size = cell.units }
   function proxy.call(_, input, inner)
     local h, z, r, candidate = cell:plain_step(input, inner[1], input_masks, recurrent_masks)
     return ops.concat({ z, r, candidate }, -1), { h }
   end
   local view = { cell = proxy, return_sequences = true, zero_output_for_mask = true, go_backwards = layer.go_backwards }
   function view.title() return layer:title() end
+  function view.output_size() return 3 * cell.units end
   states = states or { create.zeros({ layer:batch_of(x.shape), cell.units }, { dtype = x.dtype }) }
-  if not layer.time_major then return (loop(view, x, states, mask, training)) end
-  return ops.transpose((loop(view, ops.transpose(x, 1, 2), states, mask and ops.transpose(mask, 1, 2), training)), 1, 2)
+  if layer.time_major then x, mask = ops.transpose(x, 1, 2), mask and ops.transpose(mask, 1, 2) end
+  local _, gates = loop(view, x, states, mask, training)
+  return layer.time_major and ops.transpose(gates, 1, 2) or gates
 end
 
 local function fused(layer, x, states, mask, training)
