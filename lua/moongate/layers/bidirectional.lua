@@ -39,12 +39,14 @@ function Bidirectional.takes_value(value) return value.class_name ~= nil end
 -- The attributes that both directions must have alike.
 local COMMON = { "stateful", "return_sequences", "return_state" }
 
+local function check_recurrent(name, layer)
+  if layer.go_backwards ~= nil and layer.return_sequences ~= nil then return end
+  check.fail("Bidirectional: argument %s is %s, expected a recurrent layer, which has go_backwards and return_sequences", name,
+    check.describe(layer))
+end
+
 local function check_directions(self)
   local forward, backward = self.forward_layer, self.backward_layer
-  if forward.go_backwards == nil or not forward.is_layer then
-    check.fail("Bidirectional: argument layer is %s, expected a recurrent layer, which has go_backwards and return_sequences",
-      check.describe(forward))
-  end
   if forward.go_backwards == backward.go_backwards then
     check.fail("Bidirectional: both layers have go_backwards = %s, expected one that runs forward and one that runs backward; "
       .. "likely fix: go_backwards = true for the backward_layer alone", tostring(forward.go_backwards))
@@ -54,6 +56,15 @@ local function check_directions(self)
       check.fail("Bidirectional: the forward layer has %s = %s and the backward layer %s, expected the same for both", name,
         tostring(forward[name]), tostring(backward[name]))
     end
+  end
+end
+
+local function check_sizes(self)
+  local mode, forward, backward = self.merge_mode, self.forward_layer, self.backward_layer
+  if mode == nil or mode == "concat" or not forward.output_size or not backward.output_size then return end
+  if forward:output_size() ~= backward:output_size() then
+    check.fail("Bidirectional: merge_mode %q needs outputs of one size, and the layers give %d and %d; likely fix: merge_mode = "
+      .. '"concat"', mode, forward:output_size(), backward:output_size())
   end
 end
 
@@ -71,12 +82,15 @@ function Bidirectional:setup(options)
   self.first_weights, own.weights = options.weights, nil
   Layer.setup(self, own)
   local layer = self.layer
+  check_recurrent("layer", layer)
+  if self.backward_layer then check_recurrent("backward_layer", self.backward_layer) end
   self.is_custom = self.backward_layer ~= nil
   self.forward_layer = clone(layer, { name = directed("forward_", layer.name) })
   if not self.is_custom then
     self.backward_layer = clone(layer, { name = directed("backward_", layer.name), go_backwards = true })
   end
   check_directions(self)
+  check_sizes(self)
   for _, each in ipairs { self.forward_layer, self.backward_layer } do
     if each.zero_output_for_mask ~= nil then each.zero_output_for_mask = each.return_sequences end
     if not self.trainable then each.trainable = false end
@@ -151,10 +165,15 @@ local function halves(list)
   return first, second
 end
 
+-- How many states a layer that is not an RNN says it has: as many as it gives beside its output.
+local function state_count(layer)
+  return layer.state_count and layer:state_count() or #{ layer:compute_output_shape(layer.build_shape) } - 1
+end
+
 -- The given states of the forward and of the backward layer.
 local function split_states(self, what, states)
   if states == nil or states == null then return nil, nil end
-  local counts = self.forward_layer:state_count() + self.backward_layer:state_count()
+  local counts = state_count(self.forward_layer) + state_count(self.backward_layer)
   local flat = wrapped.flat_states(self, what, states)
   if #flat ~= counts then
     check.fail("%s: %s has %d states, expected %d: those of the forward layer, then those of the backward layer", self:title(),

@@ -1,4 +1,5 @@
--- A new layer with the options of another one, and weights of its own. The cells and layers among the options are made anew too.
+-- A new layer with the options of another one, and weights of its own; built, where the other one is. The cells and layers among
+-- the options are made anew too.
 local null = require "moongate.null"
 
 local clone
@@ -30,7 +31,9 @@ function clone(layer, changes)
     end
   end
   for name, value in pairs(changes or {}) do options[name] = value end
-  return C(options)
+  local new = C(options)
+  if layer.built and layer.build_shape then new:ensure_built(layer.build_shape) end
+  return new
 end
 
 return clone

@@ -10,7 +10,7 @@ local FILES = {
   Layer = "layer", InputLayer = "input", Input = "input_tensor", Embedding = "embedding", RNN = "rnn",
   GRUCell = "gru_cell", GRU = "gru", StackedRNNCells = "stacked_rnn_cells", SimpleRNNCell = "simple_rnn_cell",
   SimpleRNN = "simple_rnn", LSTMCell = "lstm_cell", LSTM = "lstm", Bidirectional = "bidirectional",
-  TimeDistributed = "time_distributed",
+  TimeDistributed = "time_distributed", DropoutRNNCell = "dropout_rnn_cell",
   Dense = "dense", Dropout = "dropout", Activation = "activation", Masking = "masking", Flatten = "flatten", Reshape = "reshape",
   BatchNormalization = "batch_normalization", LayerNormalization = "layer_normalization", RMSNormalization = "rms_normalization",
   UnitNormalization = "unit_normalization",

@@ -212,6 +212,19 @@ function RNN:run(x, states, mask, training)
   return ops.cast(self.return_sequences and sequence or last, self.dtype), new
 end
 
+--- Records a call on symbolic tensors, see Layer; with unroll the number of steps has to be known.
+---@param x table
+---@param options? table
+---@return table
+function RNN:symbolic_call(x, options)
+  local shape = x.shape or x[1].shape
+  if self.unroll and shape[self.time_major and 1 or 2] == null then
+    check.fail("%s: unroll = true needs a known number of steps, and the input is %s; likely fix: the size in mg.Input { shape = }",
+      self:title(), self.shape_text(shape))
+  end
+  return Layer.symbolic_call(self, x, options)
+end
+
 -- The output at the last valid step out of a sequence (B,T,U) in processing order, zeros where there is none.
 local function last_valid(self, sequence, mask)
   local T = sequence.shape[2]

@@ -22,6 +22,14 @@ local function is_own(layer, name)
   return C.name == name and layers[name] == C
 end
 
+--- Whether a layer is of one of moongate's own classes, or a model.
+---@param layer table
+---@return boolean
+function rows.is_own(layer)
+  local name = getmetatable(layer).class.name
+  return is_own(layer, name) or layer.layers ~= nil
+end
+
 --- Whether the steps of a sequence may be given to a layer as rows of one batch.
 ---@param layer table
 ---@param training boolean

@@ -8,7 +8,7 @@ local rows = require "moongate.layers.rows_apart"
 local wrapped = require "moongate.layers.wrapped"
 
 --- Applies a layer (or a model) with the same weights to each step of (B, T, ...). The mask (B, T) marks steps and goes on; the
---- layer itself gets masks of more axes, cut at each step.
+--- layer itself gets masks of more axes, cut at each step; a layer of your own gets (B) of a mask (B, T).
 ---@param layer table
 ---@param options? table name, dtype, trainable
 ---@example local layer = mg.layers.TimeDistributed(mg.layers.Dense(3))
@@ -117,7 +117,8 @@ function TimeDistributed:call(x, options)
   options = options or {}
   local mask = options.mask
   if mask then check_mask(self, mask, x.shape) end
-  local inner = mask and #mask.shape > 2 and mask or nil
+  -- A mask of steps alone is cut to (B,), which means nothing to moongate's layers; one of the user's own may want it.
+  local inner = mask and (#mask.shape > 2 or not rows.is_own(self.layer)) and mask or nil
   local road = (x.shape[2] == 0 or rows.apart(self.layer, options.training)) and all_at_once or step_by_step
   return unpack(road(self, x, inner, options.training))
 end
