@@ -136,7 +136,13 @@ describe("GRU", function()
       message_of(layers.GRU, 2, { use_cudnn = "maybe" }), 1, true)
     assert.matches('GRU: argument implementation is "x", expected one of 0, 1, 2',
       message_of(layers.GRU, 2, { implementation = "x" }), 1, true)
-    assert.matches("no cuDNN", message_of(layers.GRU(2, { use_cudnn = true }), mg.ones(1, 2, 3)), 1, true)
+    assert.matches('use_cudnn = true cannot be kept; missing: a cuDNN kernel for the cpu, where the input is; likely fix: use_cudnn'
+      .. ' = "auto"', message_of(layers.GRU(2, { use_cudnn = true }), mg.ones(1, 2, 3)), 1, true)
+    local all = { use_cudnn = true, activation = "relu", recurrent_activation = "tanh", dropout = 0.5, unroll = true,
+      use_bias = false, reset_after = false }
+    assert.matches("missing: activation == tanh; recurrent_activation == sigmoid; dropout == 0 and recurrent_dropout == 0; "
+      .. "unroll is false; use_bias is true; reset_after is true; inputs, if masked, are strictly right-padded; a cuDNN kernel",
+      message_of(layers.GRU(2, all), mg.ones(1, 2, 3), { mask = mg.tensor { { false, true } } }), 1, true)
     assert.is_true(pcall(layers.GRU(2, { use_cudnn = false }), mg.ones(1, 2, 3)))
     assert.is_false(pcall(layers.GRU, 2, { implementation = 3 }))
   end)

@@ -124,7 +124,7 @@ describe("LSTM and SimpleRNN", function()
       message_of(layer, mg.ones(2, 4, 5), { initial_state = { mg.ones(2, 3), mg.ones(2, 4) } }), 1, true)
     assert.matches("has 2 dimensions, expected 3", message_of(layer, mg.ones(2, 4)), 1, true)
     assert.matches("1 states were given, expected 2", message_of(layers.LSTMCell(3), mg.ones(2, 4), { mg.ones(2, 3) }), 1, true)
-    assert.matches("no cuDNN", message_of(layers.LSTM(2, { use_cudnn = true }), mg.ones(1, 2, 3)), 1, true)
+    assert.matches("missing: a cuDNN kernel", message_of(layers.LSTM(2, { use_cudnn = true }), mg.ones(1, 2, 3)), 1, true)
     assert.matches("LSTM: argument dropout is 1.5, expected a number in [0, 1]", message_of(layers.LSTM, 2, { dropout = 1.5 }), 1,
       true)
   end)

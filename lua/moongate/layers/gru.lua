@@ -20,7 +20,11 @@ for _, field in ipairs(GRUCell.field_list) do
   list[#list + 1] = through
   if field[1] == "bias_regularizer" then list[#list + 1] = { "activity_regularizer", codec = regularizers.codec } end
 end
-list.older = older.recurrent
+-- Layers of the older forms read implementation 0 as 1 (TensorFlow's GRU.from_config).
+function list.older(config, where)
+  older.recurrent(config, where)
+  if config.implementation == 0 then config.implementation = 1 end
+end
 list[#list + 1] = { "use_cudnn", default = "auto", hidden = true, codec = { decode = function(value, where)
   if type(value) == "boolean" then return value end
   return check.one_of(where.op, where.name, value, { "auto", true, false })
@@ -91,9 +95,7 @@ end
 ---@param training boolean
 ---@package
 function GRU:run(x, states, mask, training)
-  if self.use_cudnn == true then
-    check.fail('%s: use_cudnn = true, and there is no cuDNN for an input on the %s; use "auto"', self:title(), x.device)
-  end
+  explain.refuse_cudnn(self, x, mask)
   if not self.cell:is_fused() then return RNN.run(self, x, states, mask, training) end
   local output, state = ops.gru(self:operation(x, states, mask, training))
   return output, { state }
@@ -120,7 +122,8 @@ function GRU:gates(x, options)
   return self:with_batch(x, call, gates)
 end
 
---- Says how a call would be computed: cuDNN's eight requirements, each met or not, and the kernel here. Prints as text.
+--- Says how a call would be computed: cuDNN's eight requirements, each met or not, what keeps the call from cuDNN's kernel, the
+--- kernel that it takes and why not a faster one. Prints as text.
 ---@param x? Tensor (B, T, F)
 ---@param mask? Tensor (B, T)
 ---@return table
@@ -128,7 +131,7 @@ function GRU:explain(x, mask)
   if x ~= nil then tensor.expect(self:title() .. ".explain", "x", x) end
   if mask ~= nil then tensor.expect(self:title() .. ".explain", "mask", mask) end
   if x ~= nil then self:check_input(x.shape) end
-  return explain(self, x, mask)
+  return explain.call(self, x, mask)
 end
 
 return GRU

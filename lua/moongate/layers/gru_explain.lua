@@ -1,5 +1,6 @@
 -- GRU:explain and LSTM:explain: the requirements that Keras's page lists for cuDNN, and the kernel that a call takes here; of
 -- SimpleRNN, for which Keras knows no cuDNN, the kernel alone.
+local check = require "moongate.check"
 local ops = require "moongate.ops"
 
 local Explanation = {}
@@ -9,8 +10,11 @@ Explanation.__index = Explanation
 function Explanation:__tostring()
   local lines = { self.requirements[1] and "cuDNN's requirements:" }
   for _, item in ipairs(self.requirements) do lines[#lines + 1] = ("  [%s] %s"):format(item.met and "x" or " ", item.text) end
+  if self.missing then lines[#lines + 1] = "cuDNN kernel: not taken; missing: " .. table.concat(self.missing, "; ") end
   lines[#lines + 1] = "kernel: " .. self.kernel
-  if self.reason then lines[#lines + 1] = ("  not %s: %s"):format(self.faster or "the fused kernel", self.reason) end
+  if self.reason then
+    lines[#lines + 1] = ("  faster is %s; not taken: %s"):format(self.faster or "the fused kernel", self.reason)
+  end
   return table.concat(lines, "\n")
 end
 
@@ -44,6 +48,16 @@ local function requirements(layer, mask)
   return list
 end
 
+-- What keeps a call from cuDNN's kernel: the requirements that are not met, and the device.
+local function missing(list, device)
+  local words = {}
+  for _, item in ipairs(list) do
+    if not item.met then words[#words + 1] = item.text end
+  end
+  words[#words + 1] = ("a cuDNN kernel for the %s, where the input is"):format(device)
+  return words
+end
+
 local function plan(layer, x, mask, result, explain)
   if not layer.cell:is_fused() then
     result.kernel, result.faster = "the cell, step by step on the tape", "the fused kernel"
@@ -57,9 +71,31 @@ local function plan(layer, x, mask, result, explain)
   end
 end
 
-return function(layer, x, mask, explain)
+local explain = {}
+
+--- How a call would be computed: { requirements = { { text =, met = } }, missing = what keeps it from cuDNN's kernel, kernel =,
+--- faster =, reason = }; faster is the kernel that it cannot take and reason why not. Prints as text.
+---@param layer table
+---@param x Tensor|nil
+---@param mask Tensor|nil
+---@param plan_of? function of ops, default ops.gru_explain
+---@return table
+function explain.call(layer, x, mask, plan_of)
   if mask == nil and x then mask = x.keras_mask end
   local result = setmetatable({ requirements = requirements(layer, mask) }, Explanation)
-  plan(layer, x, mask, result, explain or ops.gru_explain)
+  if result.requirements[1] then result.missing = missing(result.requirements, x and x.device or "cpu") end
+  plan(layer, x, mask, result, plan_of or ops.gru_explain)
   return result
 end
+
+--- Raises where use_cudnn = true: there is no other kernel to take in its place without a word.
+---@param layer table
+---@param x Tensor
+---@param mask Tensor|nil
+function explain.refuse_cudnn(layer, x, mask)
+  if layer.use_cudnn ~= true then return end
+  check.fail('%s: use_cudnn = true cannot be kept; missing: %s; likely fix: use_cudnn = "auto"', layer:title(),
+    table.concat(missing(requirements(layer, mask), x.device), "; "))
+end
+
+return explain

@@ -67,7 +67,7 @@ end
 ---@param training boolean
 ---@package
 function LSTM:run(x, states, mask, training)
-  through.refuse_cudnn(self, x)
+  through.refuse_cudnn(self, x, mask)
   if not self.cell:is_fused() then return RNN.run(self, x, states, mask, training) end
   local output, h, c = ops.lstm(self:operation(x, states, mask, training))
   return output, { h, c }

@@ -77,14 +77,8 @@ function through.operation(layer, x, mask, training)
   }
 end
 
---- Raises where use_cudnn = true.
----@param layer table
----@param x Tensor
-function through.refuse_cudnn(layer, x)
-  if layer.use_cudnn == true then
-    check.fail('%s: use_cudnn = true, and there is no cuDNN for an input on the %s; use "auto"', layer:title(), x.device)
-  end
-end
+--- Raises where use_cudnn = true: through.refuse_cudnn(layer, x, mask).
+through.refuse_cudnn = explain.refuse_cudnn
 
 --- How a call would be computed.
 ---@param layer table
@@ -96,7 +90,7 @@ function through.explain(layer, operation, x, mask)
   if x ~= nil then tensor.expect(layer:title() .. ".explain", "x", x) end
   if mask ~= nil then tensor.expect(layer:title() .. ".explain", "mask", mask) end
   if x ~= nil then layer:check_input(x.shape) end
-  return explain(layer, x, mask, operation)
+  return explain.call(layer, x, mask, operation)
 end
 
 return through
