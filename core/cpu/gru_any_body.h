@@ -1,23 +1,5 @@
-/* gru_any_body.h: the elementwise part of a step for any pair of activations, for one instruction set. Included by rnn_body.h.
- *
- * Activations run over whole rows through the float32 loops. A slot keeps the activated value, or its input where the slope needs
- * that; the activated z, r and n of the step are left in `sums`. */
-
-#define LOOPS (&MG_NAME(float32))
-
-/* sums: inputs of an activation become its values; slots: what the slope needs. n floats. */
-static void activate(const mg_activation *a, int64_t n, float *slots, float *sums) {
-  if (mg_slope_needs_x(a)) memcpy(slots, sums, (size_t)n * sizeof *sums);
-  LOOPS->activation(a, n, sums, sums);
-  if (!mg_slope_needs_x(a)) memcpy(slots, sums, (size_t)n * sizeof *sums);
-}
-
-/* The activated values of slots, written to `values` where they are not there already. */
-static const float *activated(const mg_activation *a, int64_t n, const float *slots, float *values) {
-  if (!mg_slope_needs_x(a)) return slots;
-  LOOPS->activation(a, n, values, slots);
-  return values;
-}
+/* gru_any_body.h: the elementwise part of a step of a GRU for any pair of activations, for one instruction set. Included by
+ * rnn_body.h. Activated z, r and n are left in `sums`. */
 
 /* Slots z and r, neighbours, from their sums. */
 static void any_reset_gates(const rnn_cell *c, float *g, float *sum) {
@@ -36,10 +18,10 @@ static void any_new_state(const rnn_cell *c, int64_t i, float *g, float *sum) {
   MG_EACH_VECTOR(c, u) vstore(c->h_new + i * P + u, mix(vload(sum + SLOT_Z * P + u), vload(c->h + i * P + u), vload(sum + u)));
 }
 
-static void any_forward_after(const rnn_cell *c) {
+static void gru_any_forward(const rnn_cell *c) {
   const int64_t P = c->P;
   MG_EACH_ROW(c, i) {
-    float *g = c->gates + i * SLOTS * P, *sum = c->sums + i * SLOTS * P;
+    float *g = c->gates + i * GRU_SLOTS * P, *sum = c->sums + i * GRU_SLOTS * P;
     any_reset_gates(c, g, sum);
     MG_EACH_VECTOR(c, u) {
       const vf q = vload(sum + SLOT_Q * P + u) + vload(c->bias + SLOT_Q * P + u);
@@ -50,19 +32,19 @@ static void any_forward_after(const rnn_cell *c) {
   }
 }
 
-static void any_forward_reset(const rnn_cell *c) {
+static void gru_any_forward_reset(const rnn_cell *c) {
   const int64_t P = c->P;
   MG_EACH_ROW(c, i) {
-    float *g = c->gates + i * SLOTS * P, *sum = c->sums + i * SLOTS * P;
+    float *g = c->gates + i * GRU_SLOTS * P, *sum = c->sums + i * GRU_SLOTS * P;
     any_reset_gates(c, g, sum);
     MG_EACH_VECTOR(c, u) vstore(g + SLOT_Q * P + u, vload(sum + SLOT_R * P + u) * vload(c->h_n + i * P + u));
   }
 }
 
-static void any_forward_state(const rnn_cell *c) {
+static void gru_any_forward_state(const rnn_cell *c) {
   const int64_t P = c->P;
   MG_EACH_ROW(c, i) {
-    float *g = c->gates + i * SLOTS * P, *sum = c->sums + i * SLOTS * P;
+    float *g = c->gates + i * GRU_SLOTS * P, *sum = c->sums + i * GRU_SLOTS * P;
     MG_EACH_VECTOR(c, u) vstore(sum + u, vload(g + u) + vload(sum + u) + vload(c->bias + u));
     any_new_state(c, i, g, sum);
   }
@@ -83,10 +65,10 @@ static void any_state_gradients(const rnn_cell *c, int64_t i, float *g, float *s
   LOOPS->activation_slope(c->activation, P, g, dn, g);
 }
 
-static void any_backward_after(const rnn_cell *c) {
+static void gru_any_backward(const rnn_cell *c) {
   const int64_t P = c->P;
   MG_EACH_ROW(c, i) {
-    float *g = c->gates + i * SLOTS * P, *scratch = c->sums + i * SLOTS * P, *dr = scratch + P;
+    float *g = c->gates + i * GRU_SLOTS * P, *scratch = c->sums + i * GRU_SLOTS * P, *dr = scratch + P;
     any_state_gradients(c, i, g, scratch);
     const float *r = activated(c->recurrent_activation, P, g + SLOT_R * P, scratch);
     MG_EACH_VECTOR(c, u) {
@@ -98,14 +80,14 @@ static void any_backward_after(const rnn_cell *c) {
   }
 }
 
-static void any_backward_state(const rnn_cell *c) {
-  MG_EACH_ROW(c, i) any_state_gradients(c, i, c->gates + i * SLOTS * c->P, c->sums + i * SLOTS * c->P);
+static void gru_any_backward_state(const rnn_cell *c) {
+  MG_EACH_ROW(c, i) any_state_gradients(c, i, c->gates + i * GRU_SLOTS * c->P, c->sums + i * GRU_SLOTS * c->P);
 }
 
-static void any_backward_reset(const rnn_cell *c) {
+static void gru_any_backward_reset(const rnn_cell *c) {
   const int64_t P = c->P;
   MG_EACH_ROW(c, i) {
-    float *g = c->gates + i * SLOTS * P, *scratch = c->sums + i * SLOTS * P, *dr = scratch + P, *dh = c->dh + i * P;
+    float *g = c->gates + i * GRU_SLOTS * P, *scratch = c->sums + i * GRU_SLOTS * P, *dr = scratch + P, *dh = c->dh + i * P;
     const float *r = activated(c->recurrent_activation, P, g + SLOT_R * P, scratch);
     MG_EACH_VECTOR(c, u) {
       const vf du = vload(c->du + i * P + u), share = du * vload(r + u);

@@ -1,18 +1,15 @@
-/* gru_cell_body.h: the elementwise part of a step with tanh and sigmoid, forward and backward, for one instruction set. Included by
- * rnn_body.h. Equations: moongate.h; their gradients, with s' = s (1 - s) and tanh' = 1 - tanh^2, beside the lines. */
-
-#define MG_EACH_ROW(c, i) for (int64_t i = 0; i < (c)->rows; i++)
-#define MG_EACH_VECTOR(c, u) for (int64_t u = 0; u < (c)->P; u += MG_VW)
+/* gru_cell_body.h: the elementwise part of a step of a GRU with tanh and sigmoid, forward and backward, for one instruction set.
+ * Included by rnn_body.h. Equations: moongate.h; their gradients, with s' = s (1 - s) and tanh' = 1 - tanh^2, beside the lines. */
 
 /* n + z (h - n) */
 MG_INLINE vf blend(vf z, vf h, vf n) { return vfma(z, h - n, n); }
 
-static void fused_forward_after(const rnn_cell *c) {
+static void gru_fused_forward(const rnn_cell *c) {
   const int64_t P = c->P;
   const float *bias = c->bias;
   MG_EACH_ROW(c, i) {
-    float *g = c->gates + i * SLOTS * P;
-    const float *sum = c->sums + i * SLOTS * P, *h = c->h + i * P;
+    float *g = c->gates + i * GRU_SLOTS * P;
+    const float *sum = c->sums + i * GRU_SLOTS * P, *h = c->h + i * P;
     MG_EACH_VECTOR(c, u) {
       const int64_t z_at = SLOT_Z * P + u, r_at = SLOT_R * P + u, q_at = SLOT_Q * P + u;
       const vf z = vsigmoid(vload(g + z_at) + vload(sum + z_at) + vload(bias + z_at));
@@ -28,12 +25,12 @@ static void fused_forward_after(const rnn_cell *c) {
   }
 }
 
-static void fused_forward_reset(const rnn_cell *c) {
+static void gru_fused_forward_reset(const rnn_cell *c) {
   const int64_t P = c->P;
   const float *bias = c->bias;
   MG_EACH_ROW(c, i) {
-    float *g = c->gates + i * SLOTS * P;
-    const float *sum = c->sums + i * SLOTS * P;
+    float *g = c->gates + i * GRU_SLOTS * P;
+    const float *sum = c->sums + i * GRU_SLOTS * P;
     MG_EACH_VECTOR(c, u) {
       const int64_t z_at = SLOT_Z * P + u, r_at = SLOT_R * P + u;
       const vf r = vsigmoid(vload(g + r_at) + vload(sum + r_at) + vload(bias + r_at));
@@ -44,11 +41,11 @@ static void fused_forward_reset(const rnn_cell *c) {
   }
 }
 
-static void fused_forward_state(const rnn_cell *c) {
+static void gru_fused_forward_state(const rnn_cell *c) {
   const int64_t P = c->P;
   MG_EACH_ROW(c, i) {
-    float *g = c->gates + i * SLOTS * P;
-    const float *sum = c->sums + i * SLOTS * P;
+    float *g = c->gates + i * GRU_SLOTS * P;
+    const float *sum = c->sums + i * GRU_SLOTS * P;
     MG_EACH_VECTOR(c, u) {
       const vf n = vtanh(vload(g + u) + vload(sum + u) + vload(c->bias + u));
       vstore(g + u, n);
@@ -68,10 +65,10 @@ MG_INLINE vf state_gradients(const rnn_cell *c, float *g, int64_t i, int64_t u) 
 }
 
 /* dq = r da_n,  da_r = r' q da_n. */
-static void fused_backward_after(const rnn_cell *c) {
+static void gru_fused_backward(const rnn_cell *c) {
   const int64_t P = c->P;
   MG_EACH_ROW(c, i) {
-    float *g = c->gates + i * SLOTS * P;
+    float *g = c->gates + i * GRU_SLOTS * P;
     MG_EACH_VECTOR(c, u) {
       const vf da_n = state_gradients(c, g, i, u), r = vload(g + SLOT_R * P + u), q = vload(g + SLOT_Q * P + u), dq = da_n * r;
       vstore(g + SLOT_R * P + u, dq * q * (vset(1.0f) - r));
@@ -80,16 +77,16 @@ static void fused_backward_after(const rnn_cell *c) {
   }
 }
 
-static void fused_backward_state(const rnn_cell *c) {
+static void gru_fused_backward_state(const rnn_cell *c) {
   MG_EACH_ROW(c, i)
-    MG_EACH_VECTOR(c, u) state_gradients(c, c->gates + i * SLOTS * c->P, i, u);
+    MG_EACH_VECTOR(c, u) state_gradients(c, c->gates + i * GRU_SLOTS * c->P, i, u);
 }
 
 /* da_r = r' h_n du,  dh += mask r du. */
-static void fused_backward_reset(const rnn_cell *c) {
+static void gru_fused_backward_reset(const rnn_cell *c) {
   const int64_t P = c->P;
   MG_EACH_ROW(c, i) {
-    float *r_row = c->gates + i * SLOTS * P + SLOT_R * P;
+    float *r_row = c->gates + i * GRU_SLOTS * P + SLOT_R * P;
     MG_EACH_VECTOR(c, u) {
       const vf r = vload(r_row + u), dh = vload(c->du + i * P + u) * r;
       const vf kept = c->h_n_mask == NULL ? dh : dh * vload(c->h_n_mask + i * P + u);

@@ -4,8 +4,8 @@
 #include "rnn_reference.h"
 
 static mg_status fast_refuses(const char **reason, const mg_rnn_kind *kind, const mg_rnn_args *args) {
-  if (kind->cell != MG_CELL_GRU) *reason = "it is for GRUs";
-  else if (args->x->dtype != MG_FLOAT32) *reason = "it is for float32";
+  (void)kind;
+  if (args->x->dtype != MG_FLOAT32) *reason = "it is for float32";
   return MG_OK;
 }
 

@@ -1,3 +1,3 @@
-/* gru_avx2.c: the float32 GRU for AVX2. */
+/* rnn_avx2.c: the float32 recurrent layers for AVX2. */
 #define MG_NAME(x) x##_avx2
 #include "rnn_body.h"

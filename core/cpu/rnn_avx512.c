@@ -1,3 +1,3 @@
-/* gru_avx512.c: the float32 GRU for AVX512. */
+/* rnn_avx512.c: the float32 recurrent layers for AVX512. */
 #define MG_NAME(x) x##_avx512
 #include "rnn_body.h"

@@ -1,20 +1,25 @@
-/* rnn_fast.h: the float32 GRU: what its schedule (rnn_fast*.c) and its compiled bodies (rnn_body.h) share. Private to core/cpu.
+/* rnn_fast.h: the float32 recurrent layers: what their schedule (rnn_fast*.c) and their compiled bodies (rnn_body.h) share. Private
+ * to core/cpu.
  *
  * Rows of the batch do not touch each other in time, so a block of rows runs through all steps by itself. Values of a row lie in
  * slots of P floats; P is U rounded up to whole vectors, and the weights of the pad are zero.
  *
- *   gates    (step, row of the block, 4 slots): n, z, r, q; backward turns them into da_n, da_z, da_r, dq
+ *   gates    (step, row of the block, slots): GRU n, z, r, q; LSTM g, i, f, o; SimpleRNN h_new. Backward turns them into the
+ *            gradients of their sums: da_n, da_z, da_r, dq; da_g, ...
  *   states   (step 0..T, row of the block, P): h before the step
+ *   carries  likewise an LSTM's c
  *
  * q is h_n Rn + b2n with reset_after, else r * h_n. Where the slope of an activation needs its input, the slots hold that input.
- * Products with the kernel take the slots n, z, r; those with the recurrent kernel z, r, q (reset_after), else z, r and then n.
- * Neighbours form one matrix product (a group) unless each gate has a dropout mask of its own. */
+ * Products with the kernel take the first G slots; those with the recurrent kernel the same, but for a GRU z, r, q (reset_after),
+ * else z, r and then n. Neighbours form one matrix product (a group) unless each gate has a dropout mask of its own. */
 #ifndef MG_RNN_FAST_H
 #define MG_RNN_FAST_H
 
 #include "../rnn.h"
 
-enum { SLOT_N = 0, SLOT_Z, SLOT_R, SLOT_Q, SLOTS };
+enum { SLOT_N = 0, SLOT_Z, SLOT_R, SLOT_Q, GRU_SLOTS };
+enum { SLOT_G = 0, SLOT_I, SLOT_F, SLOT_O, LSTM_SLOTS };
+enum { LSTM_SCRATCH = 6 };
 
 /* A matrix (K, columns) cut into panels of three vectors, the last ones two or one: [panel][k][vectors of it]. */
 typedef struct rnn_panels {
@@ -35,24 +40,27 @@ typedef struct rnn_product {
   int accumulate;
 } rnn_product;
 
-/* Elementwise work of one step for some rows. Rows of gates and sums are 4P apart, of the others P. */
+/* Elementwise work of one step for some rows. Rows of gates and sums are all slots apart, of the others P. */
 typedef struct rnn_cell {
   int64_t rows, P;
   float *gates;
-  float *sums;          /* recurrent products by slot; scratch, then the activated z, r, n when `any` */
-  const float *bias;    /* 4P, by slot */
-  const float *h, *h_n; /* before the step, and times the dropout mask of n */
+  float *sums;           /* a GRU's recurrent products by slot (else they are in gates); scratch; then the gates' values when `any` */
+  const float *bias;     /* by slot */
+  const float *h, *h_n;  /* before the step, and times the dropout mask of n */
   const float *h_n_mask; /* that mask, NULL: ones */
   float *h_new;
-  float *dh;            /* of the new state; times z on return */
-  const float *du;      /* without reset_after: d(r * h_n) */
+  const float *c;        /* LSTM: the carry before the step */
+  float *c_new;
+  float *dh, *dc;        /* of the new states; on return what reaches the old ones elementwise */
+  const float *du;       /* GRU without reset_after: d(r * h_n) */
+  float *scratch;        /* LSTM_SCRATCH times P */
   const mg_activation *activation, *recurrent_activation;
 } rnn_cell;
 
 typedef void (*rnn_cell_function)(const rnn_cell *c);
 typedef struct rnn_cells {
-  rnn_cell_function forward_after, backward_after;
-  rnn_cell_function forward_reset, forward_state;   /* without reset_after: z, r, q; then n and h_new from q Rn in sums */
+  rnn_cell_function forward, backward;              /* not of a GRU without reset_after, but: */
+  rnn_cell_function forward_reset, forward_state;   /* z, r, q; then n and h_new from q Rn in sums */
   rnn_cell_function backward_state, backward_reset; /* da_z, da_n; then da_r and r's share of dh from du */
 } rnn_cells;
 
@@ -60,8 +68,8 @@ typedef struct rnn_table {
   int64_t width; /* floats of a vector */
   void (*multiply)(const rnn_product *p);
   void (*pack_sum)(float *data, const float *b, int64_t ldb, int64_t K, int64_t vectors, float *sums /*[io][opt] of columns*/);
-  rnn_cells fused; /* tanh and sigmoid */
-  rnn_cells any;   /* every pair of activations */
+  rnn_cells fused[MG_CELLS]; /* tanh and sigmoid */
+  rnn_cells any[MG_CELLS];   /* every pair of activations */
 } rnn_table;
 
 /* Neighbouring slots that one product computes. */
@@ -70,34 +78,51 @@ typedef struct rnn_group {
   rnn_panels panels;
 } rnn_group;
 
+/* The slots of a kind; those of the G gates come first. */
+typedef struct rnn_layout {
+  int slots;
+  int gate_of_slot[4], slot_of_gate[4];
+} rnn_layout;
+
 typedef struct rnn_fast {
   mg_rnn_dims d;
   const mg_rnn_args *args;
   const rnn_table *table;
   const rnn_cells *cells;
+  const rnn_layout *layout;
+  int any;            /* the cells are those of every pair of activations */
+  int resets;         /* a GRU without reset_after */
   int64_t V, P, FP;   /* floats of a vector; U and F in whole vectors */
+  int64_t width;      /* floats of a row of gates: slots times P */
   int64_t block_rows; /* the last block may have fewer */
   int inputs, recurrents;
-  rnn_group input[3], recurrent[3];
-  rnn_panels input_back, recurrent_back; /* transposed: rows by slot from SLOT_N; from SLOT_Z with reset_after, else SLOT_N */
-  const float *bias;                     /* by slot, what belongs together added */
-  const float *x, *dropout[3], *recurrent_dropout[3]; /* by gate z, r, n; dropout[0..2] may be the same */
+  rnn_group input[4], recurrent[4];
+  int back_first;                          /* recurrent_back's first slot */
+  rnn_panels input_back, recurrent_back;   /* transposed: rows by slot */
+  const float *bias;                       /* by slot, what belongs together added */
+  const float *x;
+  const float *dropout[4];                 /* by gate; they may be the same */
+  const float *recurrent_dropout[4];
+  int state_masks;                         /* different ones: 0, 1 or G */
   const uint8_t *mask;
-  float *states, *gates; /* of all blocks; NULL in inference */
+  float *states, *carries, *gates; /* of all blocks; NULL: not kept, or no carry */
 } rnn_fast;
 
-static inline int rnn_gate_of_slot(int slot) { return slot == SLOT_Z ? 0 : slot == SLOT_R ? 1 : 2; }
-static inline int rnn_is_any(const rnn_fast *f) { return f->cells == &f->table->any; }
+static inline int rnn_gate_of_slot(const rnn_fast *f, int slot) { return f->layout->gate_of_slot[slot]; }
+/* Among the (state_masks, rows, P) of a block. */
+static inline int rnn_state_mask(const rnn_fast *f, int gate) { return f->state_masks > 1 ? gate : 0; }
+static inline int64_t rnn_blocks(const rnn_fast *f) { return (f->d.B + f->block_rows - 1) / f->block_rows; }
 static inline int64_t rnn_block_first(const rnn_fast *f, int64_t block) { return block * f->block_rows; }
 static inline int64_t rnn_block_size(const rnn_fast *f, int64_t block) {
   int64_t left = f->d.B - rnn_block_first(f, block);
   return left < f->block_rows ? left : f->block_rows;
 }
 static inline float *rnn_block_gates(const rnn_fast *f, int64_t block) {
-  return f->gates + rnn_block_first(f, block) * f->d.T * SLOTS * f->P;
+  return f->gates + rnn_block_first(f, block) * f->d.T * f->width;
 }
-static inline float *rnn_block_states(const rnn_fast *f, int64_t block) {
-  return f->states + rnn_block_first(f, block) * (f->d.T + 1) * f->P;
+/* The block's part of states or carries. */
+static inline float *rnn_block_states(const rnn_fast *f, float *states, int64_t block) {
+  return states + rnn_block_first(f, block) * (f->d.T + 1) * f->P;
 }
 int64_t rnn_chunk_steps(const rnn_fast *f, int64_t rows); /* steps whose input products are computed together */
 
@@ -109,13 +134,14 @@ mg_status rnn_fast_pack_backward(rnn_fast *f);
 /* rnn_fast_forward.c */
 mg_status rnn_fast_saved_size(int64_t *elements, const mg_rnn_kind *kind, const mg_rnn_args *args);
 mg_status rnn_fast_forward(const mg_rnn_kind *kind, const mg_rnn_args *args);
+void rnn_fast_places(rnn_fast *f); /* states, carries and, unless they are not kept, gates in args->saved */
 mg_status rnn_fast_run(rnn_fast *f, int outputs); /* all blocks; without outputs only states and gates are written */
 
 /* rnn_fast_backward.c, rnn_fast_weights.c */
 mg_status rnn_fast_backward(const mg_rnn_kind *kind, const mg_rnn_args *args);
 mg_status rnn_fast_weights(rnn_fast *f);
 
-/* (3 gates, rows, P): the recurrent dropout masks of a block. */
+/* (state_masks, rows, P): the recurrent dropout masks of a block. */
 void rnn_fast_block_masks(const rnn_fast *f, float *masks, int64_t first, int64_t rows);
 
 #endif

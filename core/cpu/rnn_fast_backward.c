@@ -1,4 +1,4 @@
-/* rnn_fast_backward.c: the float32 GRU back through time. Each step turns the gates in `gates` into gradients of their sums, in
+/* rnn_fast_backward.c: the float32 recurrent layers back through time. Each step turns the gates in `gates` into gradients of their sums, in
  * place; dx follows chunk by chunk, the weights' gradients at the end (rnn_fast_weights.c). Equations: moongate.h. */
 #include <string.h>
 
@@ -9,21 +9,21 @@
 
 typedef struct run {
   const rnn_fast *f;
-  const float *doutput, *dstate;
-  float *dx, *dinitial_state;
+  const float *doutput, *dstate, *dcarry;
+  float *dx, *dinitial_state, *dinitial_carry;
 } run;
 
 typedef struct block {
   const run *run;
   const rnn_fast *f;
   int64_t first, rows;
-  float *gates, *states;
-  float *dh;      /* (row, P) */
-  float *held;    /* (row, P): dh of masked rows during a step; NULL without a mask */
-  float *sums;    /* (row, 4P): scratch of the cell */
+  float *gates, *states, *carries;
+  float *dh, *dc;           /* (row, P); dc NULL: no carry */
+  float *held, *held_carry; /* (row, P): dh and dc of masked rows during a step; NULL without a mask */
+  float *sums;              /* (row, slots): scratch of the cell, and LSTM_SCRATCH times P more */
   float *product; /* (row, P): du, or dh before its dropout mask */
   float *scaled;  /* (row, P): h_n */
-  float *masks;   /* (3, row, P): recurrent dropout; NULL: none */
+  float *masks;   /* (state_masks, row, P): recurrent dropout; NULL: none */
   float *dx;      /* (step of the chunk, row, FP) */
   int64_t *valid; /* (row): the first step that counts, T: none */
 } block;
@@ -40,16 +40,25 @@ static void add_row(float *to, const float *from, int64_t n) {
   for (int64_t i = 0; i < n; i++) to[i] += from[i];
 }
 
-/* dstate, and the last output's gradient where a step of the row counted. */
+/* (row, P) from the block's rows of t (B, U), zeros where it is absent. */
+static void read_rows(const block *k, float *to, const float *from) {
+  const int64_t U = k->f->d.U, P = k->f->P;
+  memset(to, 0, (size_t)(k->rows * P) * sizeof *to);
+  for (int64_t i = 0; from != NULL && i < k->rows; i++) memcpy(to + i * P, from + (k->first + i) * U, (size_t)U * sizeof *to);
+}
+
+static void write_rows(const block *k, float *to, const float *from) {
+  const int64_t U = k->f->d.U, P = k->f->P;
+  for (int64_t i = 0; to != NULL && i < k->rows; i++) memcpy(to + (k->first + i) * U, from + i * P, (size_t)U * sizeof *to);
+}
+
+/* dstate and dcarry, and the last output's gradient where a step of the row counted. */
 static void first_gradient(const block *k) {
   const rnn_fast *f = k->f;
-  const int64_t U = f->d.U;
-  memset(k->dh, 0, (size_t)(k->rows * f->P) * sizeof *k->dh);
-  for (int64_t i = 0; i < k->rows; i++) {
-    const int64_t b = k->first + i;
-    if (k->run->dstate != NULL) memcpy(k->dh + i * f->P, k->run->dstate + b * U, (size_t)U * sizeof *k->dh);
-    if (k->run->doutput != NULL && !f->d.return_sequences && k->valid[i] < f->d.T)
-      add_row(k->dh + i * f->P, k->run->doutput + b * U, U);
+  read_rows(k, k->dh, k->run->dstate);
+  if (k->dc != NULL) read_rows(k, k->dc, k->run->dcarry);
+  for (int64_t i = 0; k->run->doutput != NULL && !f->d.return_sequences && i < k->rows; i++) {
+    if (k->valid[i] < f->d.T) add_row(k->dh + i * f->P, k->run->doutput + (k->first + i) * f->d.U, f->d.U);
   }
 }
 
@@ -67,13 +76,13 @@ static void add_doutput(const block *k, int64_t s) {
 /* dh += [slots of the group] R^T, times the group's dropout mask when each gate has its own. */
 static void state_gradient(const block *k, const rnn_group *group, const float *gates) {
   const rnn_fast *f = k->f;
-  const int64_t first = group->first - (f->d.reset_after ? SLOT_Z : SLOT_N), n = k->rows * f->P;
+  const int64_t first = group->first - f->back_first, n = k->rows * f->P;
   rnn_product p = { .c = k->dh,
                     .ldc = f->P,
                     .M = k->rows,
                     .K = group->slots * f->P,
                     .a = gates + group->first * f->P,
-                    .row = SLOTS * f->P,
+                    .row = f->width,
                     .step = 1,
                     .b = f->recurrent_back,
                     .first_k = first * f->P,
@@ -84,7 +93,7 @@ static void state_gradient(const block *k, const rnn_group *group, const float *
   }
   f->table->multiply(&p);
   if (k->masks == NULL) return;
-  const float *mask = k->masks + rnn_gate_of_slot(group->first) * n;
+  const float *mask = k->masks + rnn_state_mask(f, rnn_gate_of_slot(f, group->first)) * n;
   for (int64_t i = 0; i < n; i++) k->dh[i] += k->product[i] * mask[i];
 }
 
@@ -97,69 +106,74 @@ static void reset_gradient(const block *k, rnn_cell *cell) {
                                      .M = k->rows,
                                      .K = f->P,
                                      .a = cell->gates,
-                                     .row = SLOTS * f->P,
+                                     .row = f->width,
                                      .step = 1,
                                      .b = f->recurrent_back });
   cell->du = k->product;
   cell->h_n = cell->h;
   if (k->masks != NULL) {
-    cell->h_n_mask = k->masks + 2 * n;
+    cell->h_n_mask = k->masks + rnn_state_mask(f, 2) * n;
     cell->h_n = k->scaled;
     for (int64_t i = 0; i < n; i++) k->scaled[i] = cell->h[i] * cell->h_n_mask[i];
   }
   f->cells->backward_reset(cell);
 }
 
-static void hold_masked(const block *k, int64_t s) {
+/* (row, P) of masked rows. */
+static void copy_masked(const block *k, int64_t s, float *to, const float *from) {
   const int64_t P = k->f->P;
-  for (int64_t i = 0; i < k->rows; i++) {
-    if (!mg_rnn_step_counts(&k->f->d, k->f->mask, k->first + i, s))
-      memcpy(k->held + i * P, k->dh + i * P, (size_t)P * sizeof *k->dh);
+  for (int64_t i = 0; to != NULL && i < k->rows; i++) {
+    if (!mg_rnn_step_counts(&k->f->d, k->f->mask, k->first + i, s)) memcpy(to + i * P, from + i * P, (size_t)P * sizeof *to);
   }
 }
 
 /* Masked rows: no gate had a part in the step. */
-static void release_masked(const block *k, int64_t s, float *gates, int zero_gates) {
-  const int64_t P = k->f->P;
+static void release_masked(const block *k, int64_t s, float *gates) {
+  const int64_t width = k->f->width;
+  copy_masked(k, s, k->dh, k->held);
+  copy_masked(k, s, k->dc, k->held_carry);
   for (int64_t i = 0; i < k->rows; i++) {
-    if (mg_rnn_step_counts(&k->f->d, k->f->mask, k->first + i, s)) continue;
-    memcpy(k->dh + i * P, k->held + i * P, (size_t)P * sizeof *k->dh);
-    if (zero_gates) memset(gates + i * SLOTS * P, 0, (size_t)(SLOTS * P) * sizeof *gates);
+    if (!mg_rnn_step_counts(&k->f->d, k->f->mask, k->first + i, s)) memset(gates + i * width, 0, (size_t)width * sizeof *gates);
   }
 }
 
 /* A slope may be NaN in the pads (squareplus with b = 0 has none at 0), which the zeros of the panels would pass on. */
 static void clear_pads(const block *k, float *gates) {
   const int64_t U = k->f->d.U, P = k->f->P;
-  if (!rnn_is_any(k->f) || U == P) return;
-  for (int64_t i = 0; i < k->rows * SLOTS; i++) memset(gates + i * P + U, 0, (size_t)(P - U) * sizeof *gates);
+  if (!k->f->any || U == P) return;
+  for (int64_t i = 0; i < k->rows * k->f->layout->slots; i++) memset(gates + i * P + U, 0, (size_t)(P - U) * sizeof *gates);
 }
 
 static void step(const block *k, int64_t s, float *gates) {
   const rnn_fast *f = k->f;
   const mg_rnn_args *args = f->args;
-  rnn_cell cell = { .rows = k->rows, .P = f->P, .gates = gates, .sums = k->sums, .h = k->states + s * k->rows * f->P, .dh = k->dh,
-                    .activation = &args->activation, .recurrent_activation = &args->recurrent_activation };
-  if (f->mask != NULL) hold_masked(k, s);
-  if (f->d.reset_after) {
-    f->cells->backward_after(&cell);
+  const int64_t size = k->rows * f->P;
+  rnn_cell cell = { .rows = k->rows, .P = f->P, .gates = gates, .sums = k->sums, .h = k->states + s * size, .dh = k->dh,
+                    .dc = k->dc, .scratch = k->sums + k->rows * f->width, .activation = &args->activation,
+                    .recurrent_activation = &args->recurrent_activation };
+  if (k->dc != NULL) {
+    cell.c = k->carries + s * size;
+    cell.c_new = k->carries + (s + 1) * size;
+  }
+  copy_masked(k, s, k->held, k->dh);
+  copy_masked(k, s, k->held_carry, k->dc);
+  if (!f->resets) {
+    f->cells->backward(&cell);
   } else {
     f->cells->backward_state(&cell);
     clear_pads(k, gates);
     reset_gradient(k, &cell);
   }
   clear_pads(k, gates);
-  if (f->mask != NULL) release_masked(k, s, gates, 1);
-  for (int i = 0; i < f->recurrents; i++) {
-    if (f->d.reset_after || f->recurrent[i].first != SLOT_N) state_gradient(k, &f->recurrent[i], gates);
-  }
-  if (f->mask != NULL) release_masked(k, s, gates, 0);
+  if (f->mask != NULL) release_masked(k, s, gates);
+  for (int i = 0; i < f->recurrents - f->resets; i++) state_gradient(k, &f->recurrent[i], gates);
+  if (f->mask != NULL) copy_masked(k, s, k->dh, k->held);
 }
 
 static void write_dx(const block *k, int64_t first_step, int64_t steps, int group) {
   const rnn_fast *f = k->f;
   const int64_t F = f->d.F;
-  const float *mask = f->dropout[rnn_gate_of_slot(f->input[group].first)], *from = k->dx;
+  const float *mask = f->dropout[rnn_gate_of_slot(f, f->input[group].first)], *from = k->dx;
   for (int64_t s = first_step; s < first_step + steps; s++) {
     for (int64_t i = 0; i < k->rows; i++, from += f->FP) {
       const int64_t b = k->first + i;
@@ -173,13 +187,13 @@ static void write_dx(const block *k, int64_t first_step, int64_t steps, int grou
   }
 }
 
-/* dx = [da_n, da_z, da_r] K^T of the chunk's steps. */
+/* dx = [the gates' gradients] K^T of the chunk's steps. */
 static void input_gradient(const block *k, int64_t first_step, int64_t steps, const float *gates) {
   const rnn_fast *f = k->f;
   for (int i = 0; i < f->inputs; i++) {
     const rnn_group *group = &f->input[i];
     f->table->multiply(&(rnn_product){ .c = k->dx, .ldc = f->FP, .M = steps * k->rows, .K = group->slots * f->P,
-                                       .a = gates + group->first * f->P, .row = SLOTS * f->P, .step = 1, .b = f->input_back,
+                                       .a = gates + group->first * f->P, .row = f->width, .step = 1, .b = f->input_back,
                                        .first_k = group->first * f->P });
     write_dx(k, first_step, steps, i);
   }
@@ -187,7 +201,7 @@ static void input_gradient(const block *k, int64_t first_step, int64_t steps, co
 
 static void run_block(const block *k) {
   const rnn_fast *f = k->f;
-  const int64_t gate_size = SLOTS * k->rows * f->P, chunk = rnn_chunk_steps(f, k->rows);
+  const int64_t gate_size = k->rows * f->width, chunk = rnn_chunk_steps(f, k->rows);
   find_valid(k);
   first_gradient(k);
   for (int64_t s = f->d.T - 1; s >= 0; s--) {
@@ -197,11 +211,24 @@ static void run_block(const block *k) {
     const int64_t left = f->d.T - s;
     if (k->run->dx != NULL && s % chunk == 0) input_gradient(k, s, left < chunk ? left : chunk, gates);
   }
-  for (int64_t i = 0; k->run->dinitial_state != NULL && i < k->rows; i++)
-    memcpy(k->run->dinitial_state + (k->first + i) * f->d.U, k->dh + i * f->P, (size_t)f->d.U * sizeof *k->dh);
+  write_rows(k, k->run->dinitial_state, k->dh);
+  write_rows(k, k->run->dinitial_carry, k->dc);
 }
 
 static float *take(int64_t floats) { return mg_workspace_take((size_t)floats * sizeof(float)); }
+
+static int block_memory(block *k) {
+  const rnn_fast *f = k->f;
+  const int64_t size = k->rows * f->P;
+  int good = (k->dh = take(size)) != NULL && (k->sums = take(k->rows * f->width + LSTM_SCRATCH * f->P)) != NULL;
+  good = good && (k->product = take(size)) != NULL && (k->valid = mg_workspace_take((size_t)k->rows * sizeof *k->valid)) != NULL;
+  if (f->d.kind->has_carry) good = good && (k->dc = take(size)) != NULL;
+  if (f->mask != NULL) good = good && (k->held = take(size)) != NULL;
+  if (f->mask != NULL && k->dc != NULL) good = good && (k->held_carry = take(size)) != NULL;
+  if (f->state_masks > 0) good = good && (k->masks = take(f->state_masks * size)) != NULL && (k->scaled = take(size)) != NULL;
+  if (k->run->dx != NULL) good = good && (k->dx = take(rnn_chunk_steps(f, k->rows) * k->rows * f->FP)) != NULL;
+  return good;
+}
 
 static mg_status block_task(void *context, int64_t index) {
   const run *r = context;
@@ -211,14 +238,10 @@ static mg_status block_task(void *context, int64_t index) {
               .first = rnn_block_first(f, index),
               .rows = rnn_block_size(f, index),
               .gates = rnn_block_gates(f, index),
-              .states = rnn_block_states(f, index) };
-  const int64_t size = k.rows * f->P;
+              .states = rnn_block_states(f, f->states, index) };
+  if (f->carries != NULL) k.carries = rnn_block_states(f, f->carries, index);
   const size_t mark = mg_workspace_mark();
-  int good = (k.dh = take(size)) != NULL && (k.sums = take(SLOTS * size)) != NULL && (k.product = take(size)) != NULL;
-  good = good && (k.valid = mg_workspace_take((size_t)k.rows * sizeof *k.valid)) != NULL;
-  if (f->mask != NULL) good = good && (k.held = take(size)) != NULL;
-  if (f->recurrent_dropout[0] != NULL) good = good && (k.masks = take(3 * size)) != NULL && (k.scaled = take(size)) != NULL;
-  if (r->dx != NULL) good = good && (k.dx = take(rnn_chunk_steps(f, k.rows) * k.rows * f->FP)) != NULL;
+  const int good = block_memory(&k);
   if (good) {
     if (k.masks != NULL) rnn_fast_block_masks(f, k.masks, k.first, k.rows);
     run_block(&k);
@@ -231,7 +254,7 @@ static mg_status block_task(void *context, int64_t index) {
 
 /* RECOMPUTE: the gates again, and with them the same states. */
 static mg_status gates_again(rnn_fast *f) {
-  f->gates = take(f->d.B * f->d.T * SLOTS * f->P);
+  f->gates = take(f->d.B * f->d.T * f->width);
   if (f->gates == NULL)
     return mg_fail(MG_ENOMEM, "%s: no memory to compute the gates of x %s again", f->d.kind->backward, mg_shape_text(f->args->x));
   MG_TRY(rnn_fast_pack_forward(f));
@@ -243,19 +266,20 @@ static mg_status backward(rnn_fast *f) {
   const run r = { .f = f,
                   .doutput = mg_rnn_elements(args->doutput),
                   .dstate = mg_rnn_elements(args->dstate),
+                  .dcarry = mg_rnn_elements(args->dcarry),
                   .dx = mg_rnn_elements(args->dx),
-                  .dinitial_state = mg_rnn_elements(args->dinitial_state) };
+                  .dinitial_state = mg_rnn_elements(args->dinitial_state),
+                  .dinitial_carry = mg_rnn_elements(args->dinitial_carry) };
   if (f->d.recompute) MG_TRY(gates_again(f));
   MG_TRY(rnn_fast_pack_backward(f));
-  MG_TRY(mg_parallel((f->d.B + f->block_rows - 1) / f->block_rows, block_task, (void *)&r));
+  MG_TRY(mg_parallel(rnn_blocks(f), block_task, (void *)&r));
   return rnn_fast_weights(f);
 }
 
 mg_status rnn_fast_backward(const mg_rnn_kind *kind, const mg_rnn_args *args) {
   rnn_fast f;
   rnn_fast_plan(&f, kind, args);
-  f.states = mg_rnn_elements(args->saved);
-  if (!f.d.recompute) f.gates = f.states + f.d.B * (f.d.T + 1) * f.P;
+  rnn_fast_places(&f);
   const size_t mark = mg_workspace_mark();
   mg_status status = backward(&f);
   mg_workspace_give_back(mark);

@@ -1,4 +1,4 @@
-/* rnn_fast_plan.c: sizes, groups and packed weights of the float32 GRU. All depend on shapes and instruction set alone. */
+/* rnn_fast_plan.c: sizes, groups and packed weights of the float32 recurrent layers. All depend on shapes and instruction set alone. */
 #include <string.h>
 
 #include "../error.h"
@@ -6,7 +6,7 @@
 #include "rnn_fast.h"
 #include "isa.h"
 
-enum { BLOCK_ROWS = 16, SMALL_BATCH = 32, LARGE_UNITS = 384, CHUNK_FLOATS = 1 << 17 };
+enum { BLOCK_ROWS = 16, SMALL_BATCH = 32, LARGE_COLUMNS = 3 * 384, CHUNK_FLOATS = 1 << 17 };
 
 MG_ISA_DECLARE(rnn_table, rnn);
 
@@ -14,16 +14,16 @@ static int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; 
 
 /* Blocks of nearly equal size, whole tiles of eight rows: smaller ones give small batches to more threads, larger ones read weights
  * that do not fit the second cache less often. */
-static int64_t block_rows_for(int64_t B, int64_t U) {
+static int64_t block_rows_for(int64_t B, int64_t columns) {
   int64_t most = B <= SMALL_BATCH ? BLOCK_ROWS / 2 : BLOCK_ROWS;
-  if (U >= LARGE_UNITS) most *= 2;
+  if (columns >= LARGE_COLUMNS) most *= 2;
   if (B <= most) return B;
   int64_t blocks = (B + most - 1) / most;
   return round_up((B + blocks - 1) / blocks, 8);
 }
 
 int64_t rnn_chunk_steps(const rnn_fast *f, int64_t rows) {
-  const int64_t width = SLOTS * f->P > f->FP ? SLOTS * f->P : f->FP;
+  const int64_t width = f->width > f->FP ? f->width : f->FP;
   int64_t steps = CHUNK_FLOATS / (rows * width);
   return steps < 1 ? 1 : steps < f->d.T ? steps : f->d.T;
 }
@@ -38,34 +38,50 @@ static int cut_groups(rnn_group *groups, int apart, int first, int slots) {
 }
 
 static void plan_groups(rnn_fast *f) {
-  const int apart = f->recurrent_dropout[0] != NULL;
-  f->inputs = cut_groups(f->input, f->args->dropout_masks[1] != NULL, SLOT_N, 3);
-  if (f->d.reset_after) {
-    f->recurrents = cut_groups(f->recurrent, apart, SLOT_Z, 3);
+  const int G = (int)f->d.G, apart = f->state_masks > 1;
+  f->inputs = cut_groups(f->input, f->args->dropout_masks[1] != NULL, 0, G);
+  f->back_first = f->d.reset_after ? SLOT_Z : 0;
+  if (!f->resets) {
+    f->recurrents = cut_groups(f->recurrent, apart, f->back_first, G);
   } else {
     f->recurrents = cut_groups(f->recurrent, apart, SLOT_Z, 2);
     f->recurrents += cut_groups(f->recurrent + f->recurrents, 0, SLOT_N, 1);
   }
 }
 
+static void plan_masks(rnn_fast *f) {
+  const mg_rnn_args *args = f->args;
+  f->mask = mg_rnn_elements(args->mask);
+  for (int64_t g = 0; g < f->d.G; g++) {
+    f->dropout[g] = mg_rnn_elements(mg_rnn_dropout_mask(args->dropout_masks, g));
+    f->recurrent_dropout[g] = mg_rnn_elements(mg_rnn_dropout_mask(args->recurrent_dropout_masks, g));
+  }
+  if (f->recurrent_dropout[0] != NULL) f->state_masks = args->recurrent_dropout_masks[1] == NULL ? 1 : (int)f->d.G;
+}
+
+static const rnn_layout layouts[MG_CELLS] = {
+  [MG_CELL_GRU] = { GRU_SLOTS, { [SLOT_N] = 2, [SLOT_Z] = 0, [SLOT_R] = 1, [SLOT_Q] = 2 }, { SLOT_Z, SLOT_R, SLOT_N } },
+  [MG_CELL_LSTM] = { LSTM_SLOTS, { [SLOT_G] = 2, [SLOT_I] = 0, [SLOT_F] = 1, [SLOT_O] = 3 }, { SLOT_I, SLOT_F, SLOT_G, SLOT_O } },
+  [MG_CELL_SIMPLE] = { 1, { 0 }, { 0 } },
+};
+
 void rnn_fast_plan(rnn_fast *f, const mg_rnn_kind *kind, const mg_rnn_args *args) {
-  *f = (rnn_fast){ .d = mg_rnn_dims_of(kind, args), .args = args, .table = MG_ISA_PICK(rnn) };
-  int fused = args->activation.kind == MG_ACT_TANH && args->recurrent_activation.kind == MG_ACT_SIGMOID;
-  f->cells = fused ? &f->table->fused : &f->table->any;
+  *f = (rnn_fast){ .d = mg_rnn_dims_of(kind, args), .args = args, .table = MG_ISA_PICK(rnn), .layout = &layouts[kind->cell] };
+  const int simple = kind->cell == MG_CELL_SIMPLE;
+  f->any = args->activation.kind != MG_ACT_TANH || (!simple && args->recurrent_activation.kind != MG_ACT_SIGMOID);
+  f->cells = f->any ? &f->table->any[kind->cell] : &f->table->fused[kind->cell];
+  f->resets = kind->cell == MG_CELL_GRU && !f->d.reset_after;
   f->V = f->table->width;
   f->P = round_up(f->d.U, f->V);
   f->FP = round_up(f->d.F, f->V);
-  f->block_rows = block_rows_for(f->d.B, f->d.U);
+  f->width = f->layout->slots * f->P;
+  f->block_rows = block_rows_for(f->d.B, f->d.G * f->d.U);
   f->x = mg_rnn_elements(args->x);
-  f->mask = mg_rnn_elements(args->mask);
-  for (int g = 0; g < 3; g++) {
-    f->dropout[g] = mg_rnn_elements(args->dropout_masks[1] == NULL ? args->dropout_masks[0] : args->dropout_masks[g]);
-    f->recurrent_dropout[g] = mg_rnn_elements(args->recurrent_dropout_masks[g]);
-  }
+  plan_masks(f);
   plan_groups(f);
 }
 
-/* Panels of the group's columns of W (K, 3U). */
+/* Panels of the group's columns of W (K, GU). */
 static void pack_group(const rnn_fast *f, rnn_group *group, const float *W, int64_t K, float *data) {
   const int64_t U = f->d.U, V = f->V, each = f->P / V, vectors = group->slots * each;
   group->panels = (rnn_panels){ .data = data, .K = K, .vectors = vectors };
@@ -74,7 +90,7 @@ static void pack_group(const rnn_fast *f, rnn_group *group, const float *W, int6
     for (int64_t k = 0; k < K; k++) {
       for (int64_t i = v; i < v + width; i++, data += V) {
         const int64_t u = i % each * V, n = U - u < V ? U - u : V;
-        const float *from = W + k * 3 * U + rnn_gate_of_slot(group->first + (int)(i / each)) * U + u;
+        const float *from = W + (k * f->d.G + rnn_gate_of_slot(f, group->first + (int)(i / each))) * U + u;
         if (n == V) { /* the size known: no call */
           for (int64_t j = 0; j < V; j++) data[j] = from[j];
         } else {
@@ -85,16 +101,16 @@ static void pack_group(const rnn_fast *f, rnn_group *group, const float *W, int6
   }
 }
 
-/* Panels of the transpose of W (N, 3U): rows by slot from `first` on, three slots of P; columns N, padded. */
+/* Panels of the transpose of W (N, GU): rows by slot from `first` on, G slots of P; columns N, padded. */
 static rnn_panels pack_transposed(const rnn_fast *f, const float *W, int64_t N, int first, float *data) {
-  const int64_t U = f->d.U, V = f->V, K = 3 * f->P, vectors = round_up(N, V) / V;
+  const int64_t U = f->d.U, V = f->V, K = f->d.G * f->P, vectors = round_up(N, V) / V;
   const rnn_panels panels = { .data = data, .K = K, .vectors = vectors };
   memset(data, 0, (size_t)(K * vectors * V) * sizeof *data);
   for (int64_t v = 0, width; v < vectors; v += width) {
     width = rnn_panel_vectors(vectors - v);
     for (int64_t column = 0; column < width * V && v * V + column < N; column++) {
-      for (int slot = 0; slot < 3; slot++) {
-        const float *from = W + (v * V + column) * 3 * U + rnn_gate_of_slot(first + slot) * U;
+      for (int slot = 0; slot < f->d.G; slot++) {
+        const float *from = W + ((v * V + column) * f->d.G + rnn_gate_of_slot(f, first + slot)) * U;
         float *to = data + slot * f->P * width * V + column;
         for (int64_t u = 0; u < U; u++) to[u * width * V] = from[u];
       }
@@ -106,21 +122,21 @@ static rnn_panels pack_transposed(const rnn_fast *f, const float *W, int64_t N, 
 
 static void add_bias(const rnn_fast *f, float *to, int row, int gate) {
   const float *from = mg_rnn_elements(f->args->bias);
-  for (int64_t u = 0; from != NULL && u < f->d.U; u++) to[u] += from[(row * 3 + gate) * f->d.U + u];
+  for (int64_t u = 0; from != NULL && u < f->d.U; u++) to[u] += from[(row * f->d.G + gate) * f->d.U + u];
 }
 
 static void pack_bias(const rnn_fast *f, float *bias) {
-  memset(bias, 0, (size_t)(SLOTS * f->P) * sizeof *bias);
-  for (int slot = SLOT_N; slot <= SLOT_R; slot++) add_bias(f, bias + slot * f->P, 0, rnn_gate_of_slot(slot));
+  memset(bias, 0, (size_t)f->width * sizeof *bias);
+  for (int slot = 0; slot < f->d.G; slot++) add_bias(f, bias + slot * f->P, 0, rnn_gate_of_slot(f, slot));
   if (!f->d.reset_after) return;
-  for (int slot = SLOT_Z; slot <= SLOT_Q; slot++) add_bias(f, bias + slot * f->P, 1, rnn_gate_of_slot(slot));
+  for (int slot = SLOT_Z; slot <= SLOT_Q; slot++) add_bias(f, bias + slot * f->P, 1, rnn_gate_of_slot(f, slot));
 }
 
 /* Memory for a packed part. *ready: what lies there is current. Groups by gate (dropout masks apart) are not kept in the handle. */
 static mg_status part_memory(const rnn_fast *f, int part, int64_t floats, float **data, int *ready) {
   mg_packed *packed = f->args->packed;
   *ready = 0;
-  if (packed == NULL || f->inputs > 1 || f->recurrent_dropout[0] != NULL) {
+  if (packed == NULL || f->inputs > 1 || f->state_masks > 1) {
     *data = mg_workspace_take((size_t)floats * sizeof **data);
   } else {
     *ready = (packed->parts & (1u << part)) != 0;
@@ -133,7 +149,7 @@ static mg_status part_memory(const rnn_fast *f, int part, int64_t floats, float 
 
 static void part_done(const rnn_fast *f, int part) {
   mg_packed *packed = f->args->packed;
-  if (packed != NULL && packed->data[part] != NULL && f->inputs == 1 && f->recurrent_dropout[0] == NULL)
+  if (packed != NULL && packed->data[part] != NULL && f->inputs == 1 && f->state_masks <= 1)
     packed->parts |= 1u << part;
 }
 
@@ -147,10 +163,10 @@ static float *place_group(const rnn_fast *f, rnn_group *group, const mg_tensor *
 mg_status rnn_fast_pack_forward(rnn_fast *f) {
   float *data;
   int ready;
-  MG_TRY(part_memory(f, 0, SLOTS * f->P + 3 * f->P * (f->d.F + f->d.U), &data, &ready));
+  MG_TRY(part_memory(f, 0, f->width + f->d.G * f->P * (f->d.F + f->d.U), &data, &ready));
   if (!ready) pack_bias(f, data);
   f->bias = data;
-  data += SLOTS * f->P;
+  data += f->width;
   for (int i = 0; i < f->inputs; i++) data = place_group(f, &f->input[i], f->args->kernel, f->d.F, data, ready);
   for (int i = 0; i < f->recurrents; i++) data = place_group(f, &f->recurrent[i], f->args->recurrent_kernel, f->d.U, data, ready);
   part_done(f, 0);
@@ -158,17 +174,17 @@ mg_status rnn_fast_pack_forward(rnn_fast *f) {
 }
 
 mg_status rnn_fast_pack_backward(rnn_fast *f) {
-  const int64_t recurrent_size = 3 * f->P * f->P;
+  const int64_t K = f->d.G * f->P, recurrent_size = K * f->P;
   float *data;
   int ready;
-  MG_TRY(part_memory(f, 1, recurrent_size + 3 * f->P * f->FP, &data, &ready));
+  MG_TRY(part_memory(f, 1, recurrent_size + K * f->FP, &data, &ready));
   if (ready) {
-    f->recurrent_back = (rnn_panels){ .data = data, .K = 3 * f->P, .vectors = f->P / f->V };
-    f->input_back = (rnn_panels){ .data = data + recurrent_size, .K = 3 * f->P, .vectors = f->FP / f->V };
+    f->recurrent_back = (rnn_panels){ .data = data, .K = K, .vectors = f->P / f->V };
+    f->input_back = (rnn_panels){ .data = data + recurrent_size, .K = K, .vectors = f->FP / f->V };
     return MG_OK;
   }
-  f->recurrent_back = pack_transposed(f, mg_elements(f->args->recurrent_kernel), f->d.U, f->d.reset_after ? SLOT_Z : SLOT_N, data);
-  f->input_back = pack_transposed(f, mg_elements(f->args->kernel), f->d.F, SLOT_N, data + recurrent_size);
+  f->recurrent_back = pack_transposed(f, mg_elements(f->args->recurrent_kernel), f->d.U, f->back_first, data);
+  f->input_back = pack_transposed(f, mg_elements(f->args->kernel), f->d.F, 0, data + recurrent_size);
   part_done(f, 1);
   return MG_OK;
 }

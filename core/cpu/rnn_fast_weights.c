@@ -1,4 +1,4 @@
-/* rnn_fast_weights.c: dkernel, drecurrent_kernel and dbias of the float32 GRU: products over all rows and steps.
+/* rnn_fast_weights.c: dkernel, drecurrent_kernel and dbias of the float32 recurrent layers: products over all rows and steps.
  *
  * A piece of work owns a rectangle of a weight gradient and adds up all rows for it in one order, so that the bits do not depend on
  * who works. Rows come in chunks: the values x or h, and the gradients of the sums, which are packed into panels on the way. */
@@ -44,7 +44,7 @@ static int64_t find_piece(const rnn_fast *f, int64_t index, piece *p) {
                   .vector = at / parts * PANELS * PANEL_VECTORS };
     p->values = values - p->value < MOST_VALUES ? values - p->value : MOST_VALUES;
     p->vectors = vectors - p->vector < PANELS * PANEL_VECTORS ? vectors - p->vector : PANELS * PANEL_VECTORS;
-    p->bias = p->value == 0 && f->args->dbias != NULL;
+    p->bias = p->value == 0 && f->args->dbias != NULL && (!recurrent || f->d.reset_after);
   }
   return before;
 }
@@ -53,14 +53,14 @@ static int64_t find_piece(const rnn_fast *f, int64_t index, piece *p) {
 static void copy_values(const piece *p, int64_t block, int64_t first, int64_t rows) {
   const rnn_fast *f = p->f;
   const int64_t R = rnn_block_size(f, block), b0 = rnn_block_first(f, block), F = f->d.F, P = f->P, ld = MOST_VALUES + PAD;
-  const int gate = rnn_gate_of_slot(p->group->first);
-  const int stored = p->recurrent && p->group->first == SLOT_N; /* its factor is q */
+  const int gate = rnn_gate_of_slot(f, p->group->first);
+  const int stored = p->recurrent && f->resets && p->group->first == SLOT_N; /* its factor is q */
   const float *mask = p->recurrent ? (stored ? NULL : f->recurrent_dropout[gate]) : f->dropout[gate];
   for (int64_t i = first; i < first + rows; i++) {
     const int64_t b = b0 + i % R, s = i / R;
     float *to = p->a + (i - first) * ld;
-    const float *from = stored        ? rnn_block_gates(f, block) + i * SLOTS * P + SLOT_Q * P
-                        : p->recurrent ? rnn_block_states(f, block) + i * P
+    const float *from = stored        ? rnn_block_gates(f, block) + i * f->width + SLOT_Q * P
+                        : p->recurrent ? rnn_block_states(f, f->states, block) + i * P
                                        : f->x + mg_rnn_row(&f->d, b, mg_rnn_time(&f->d, s)) * F;
     const float *scale = mask == NULL ? NULL : mask + b * (p->recurrent ? f->d.U : F) + p->value;
     from += p->value;
@@ -72,8 +72,8 @@ static void copy_values(const piece *p, int64_t block, int64_t first, int64_t ro
 
 static void add_chunk(const piece *p, int64_t block, int64_t first, int64_t rows, int wanted) {
   const rnn_fast *f = p->f;
-  const float *gradients = rnn_block_gates(f, block) + first * SLOTS * f->P + p->group->first * f->P + p->vector * f->V;
-  f->table->pack_sum(p->b, gradients, SLOTS * f->P, rows, p->vectors, p->bias ? p->sums : NULL);
+  const float *gradients = rnn_block_gates(f, block) + first * f->width + p->group->first * f->P + p->vector * f->V;
+  f->table->pack_sum(p->b, gradients, f->width, rows, p->vectors, p->bias ? p->sums : NULL);
   if (!wanted) return;
   copy_values(p, block, first, rows);
   f->table->multiply(&(rnn_product){ .c = p->c,
@@ -93,18 +93,17 @@ static int64_t column_of(const piece *p, int64_t vector, int64_t *n, int *slot) 
   const int64_t each = f->P / f->V, u = vector % each * f->V;
   *slot = p->group->first + (int)(vector / each);
   *n = f->d.U - u < f->V ? f->d.U - u : f->V;
-  return rnn_gate_of_slot(*slot) * f->d.U + u;
+  return rnn_gate_of_slot(f, *slot) * f->d.U + u;
 }
 
-/* Row 0 of dbias: the sums of all gates; row 1: of z, r and q. */
+/* Row 0 of dbias: the sums of all gates; row 1, with reset_after: of z, r and q. */
 static void write_bias(const piece *p, int64_t v, int64_t column, int64_t n, int slot) {
   const rnn_fast *f = p->f;
   float *dbias = mg_rnn_elements(f->args->dbias);
   if (p->recurrent && slot != SLOT_Q) return;
-  const int both = f->d.reset_after && (slot == SLOT_Z || slot == SLOT_R);
   const float *from = p->sums + v * f->V;
-  if (slot != SLOT_Q) memcpy(dbias + column, from, (size_t)n * sizeof *from);
-  if (slot == SLOT_Q || both) memcpy(dbias + 3 * f->d.U + column, from, (size_t)n * sizeof *from);
+  if (!p->recurrent) memcpy(dbias + column, from, (size_t)n * sizeof *from);
+  if (f->d.reset_after && slot != SLOT_N) memcpy(dbias + 3 * f->d.U + column, from, (size_t)n * sizeof *from);
 }
 
 static void write_piece(const piece *p, float *out) {
@@ -114,7 +113,7 @@ static void write_piece(const piece *p, float *out) {
     int slot;
     const int64_t column = column_of(p, p->vector + v, &n, &slot);
     for (int64_t i = 0; out != NULL && i < p->values; i++)
-      memcpy(out + (p->value + i) * 3 * f->d.U + column, p->c + (i * p->vectors + v) * f->V, (size_t)n * sizeof *out);
+      memcpy(out + (p->value + i) * f->d.G * f->d.U + column, p->c + (i * p->vectors + v) * f->V, (size_t)n * sizeof *out);
     if (p->bias) write_bias(p, v, column, n, slot);
   }
 }

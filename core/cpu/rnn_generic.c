@@ -1,3 +1,3 @@
-/* gru_generic.c: the float32 GRU for any processor. */
+/* rnn_generic.c: the float32 recurrent layers for any processor. */
 #define MG_NAME(x) x##_generic
 #include "rnn_body.h"

@@ -117,34 +117,35 @@ static mg_status add_overlapping(void) { return mg_binary(MG_BINARY_ADD, a, turn
 static mg_status where_overlapping(void) { return mg_where(a, bytes, turned, b); }
 static mg_status exp_overlapping(void) { return mg_unary(MG_UNARY_EXP, b, b_turned, 1, 0); }
 
-static rnn_case gru;
+static rnn_case rnn;
 
-static mg_status gru_forward(void) { return mg_gru_forward(&gru.args); }
-static mg_status gru_both(void) {
-  MG_TRY(mg_gru_forward(&gru.args));
-  return mg_gru_backward(&gru.args);
+static mg_status rnn_forward(void) { return rnn.ops->forward(&rnn.args); }
+static mg_status rnn_both(void) {
+  MG_TRY(rnn.ops->forward(&rnn.args));
+  return rnn.ops->backward(&rnn.args);
 }
 
-static mg_status gru_packed(void) {
+static mg_status rnn_packed(void) {
   mg_packed *packed;
   MG_TRY(mg_packed_create(&packed));
-  gru.args.packed = packed;
-  mg_status status = gru_both();
-  gru.args.packed = NULL;
+  rnn.args.packed = packed;
+  mg_status status = rnn_both();
+  rnn.args.packed = NULL;
   mg_packed_destroy(packed);
   return status;
 }
 
 /* Sizes that the packed kernels take, and options that only the general one does. */
-static void test_gru(void) {
+static void test_rnn(void) {
   rnn_shape shape = {.B = 16, .T = 4, .F = 16, .U = 32, .flags = MG_GRU_RESET_AFTER | MG_RNN_RETURN_SEQUENCES, .bias = 1,
                      .initial = 1, .activation = act_tanh, .recurrent_activation = act_sigmoid, .seed = 1};
-  for (int general = 0; general < 2; general++) {
-    gru = new_case(shape, general ? MG_FLOAT64 : MG_FLOAT32);
-    each_allocation_fails("gru forward", gru_forward, 1);
-    each_allocation_fails("gru forward and backward", gru_both, 1);
-    each_allocation_fails("gru with packed weights", gru_packed, 2);
-    free_case(&gru);
+  for (int round = 0; round < 4; round++) { /* GRU of either kernel, then LSTM with masks */
+    shape.kind = round < 2 ? GRU : LSTM;
+    rnn = new_case(shape, round % 2 ? MG_FLOAT64 : MG_FLOAT32);
+    each_allocation_fails("rnn forward", rnn_forward, 1);
+    each_allocation_fails("rnn forward and backward", rnn_both, 1);
+    each_allocation_fails("rnn with packed weights", rnn_packed, 2);
+    free_case(&rnn);
     shape.flags |= MG_RNN_RECOMPUTE | MG_RNN_GO_BACKWARDS;
     shape.mask = MASK_ANY;
     shape.dropout = 3;
@@ -247,7 +248,7 @@ int main(void) {
   RUN(test_foundation);
   RUN(test_elementwise);
   RUN(test_rows_and_matrices);
-  RUN(test_gru);
+  RUN(test_rnn);
   mg_tensor *all[] = {a, b, row, turned, b_turned, bytes};
   for (int i = 0; i < 6; i++) mg_tensor_destroy(all[i]);
   mg_memory_trim();

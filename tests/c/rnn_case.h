@@ -1,14 +1,31 @@
-/* rnn_case.h: random GRU calls for the tests. A case is described by a rnn_shape; equal seeds give equal numbers in both dtypes
+/* rnn_case.h: random calls of recurrent layers for the tests. A case is described by a rnn_shape; equal seeds give equal numbers in both dtypes
  * (all are float32 numbers), so a float64 case is the truth for the float32 one. */
 #ifndef RNN_CASE_H
 #define RNN_CASE_H
 
 #include "check.h"
 
+enum { GRU, LSTM, SIMPLE, KINDS };
+typedef struct rnn_ops {
+  const char *name;
+  int gates;
+  mg_status (*saved_size)(int64_t *elements, const mg_rnn_args *args);
+  mg_status (*forward)(mg_rnn_args *args);
+  mg_status (*backward)(const mg_rnn_args *args);
+  mg_status (*explain)(mg_plan *plan, const mg_rnn_args *args);
+} rnn_ops;
+static const rnn_ops case_ops[KINDS] = {
+  { "gru", 3, mg_gru_saved_size, mg_gru_forward, mg_gru_backward, mg_gru_explain },
+  { "lstm", 4, mg_lstm_saved_size, mg_lstm_forward, mg_lstm_backward, mg_lstm_explain },
+  { "simple_rnn", 1, mg_simple_rnn_saved_size, mg_simple_rnn_forward, mg_simple_rnn_backward, mg_simple_rnn_explain },
+};
+
 typedef struct rnn_shape {
+  int kind;
   int64_t B, T, F, U;
   uint32_t flags;
-  int bias, initial, mask, nan_when_masked, dropout /*0, 1 or 3 masks*/, recurrent_dropout, dstate, no_doutput;
+  int bias, initial, mask, nan_when_masked, dropout /*0, 1 mask, 3: one a gate*/;
+  int recurrent_dropout /*0, 1: one a gate, 2: one for all where that is allowed*/, dstate, no_doutput;
   mg_activation activation, recurrent_activation;
   uint64_t seed;
 } rnn_shape;
@@ -16,10 +33,11 @@ typedef struct rnn_shape {
 enum { MASK_NONE, MASK_ANY, MASK_ROW /* row 0 masked throughout */, MASK_RIGHT };
 
 typedef struct rnn_case {
+  const rnn_ops *ops;
   rnn_shape shape;
   mg_dtype dtype;
   mg_rnn_args args;
-  mg_tensor *own[40];
+  mg_tensor *own[48];
   int count;
 } rnn_case;
 
@@ -82,9 +100,10 @@ static void add_mask(rnn_case *c) {
   c->args.mask = mask;
 }
 
-static rnn_case new_case(rnn_shape shape, mg_dtype dtype) {
-  rnn_case made = { .shape = shape, .dtype = dtype }, *c = &made;
-  const int64_t B = shape.B, U = shape.U, columns = 3 * U;
+static inline rnn_case new_case(rnn_shape shape, mg_dtype dtype) {
+  rnn_case made = { .shape = shape, .dtype = dtype, .ops = &case_ops[shape.kind] }, *c = &made;
+  const int64_t B = shape.B, U = shape.U, G = made.ops->gates, columns = G * U;
+  if (shape.kind != GRU) made.shape.flags = shape.flags &= ~(uint32_t)MG_GRU_RESET_AFTER;
   case_random = shape.seed * 0x9e3779b97f4a7c15u + 88172645463325252u;
   c->args.flags = shape.flags;
   c->args.activation = shape.activation;
@@ -97,27 +116,33 @@ static rnn_case new_case(rnn_shape shape, mg_dtype dtype) {
     c->args.bias =
         shape.flags & MG_GRU_RESET_AFTER ? random_tensor(c, 0.5, SHAPE(2, columns)) : random_tensor(c, 0.5, SHAPE(columns));
   if (shape.initial) c->args.initial_state = random_tensor(c, 0.8, SHAPE(B, U));
+  if (shape.initial && shape.kind == LSTM) c->args.initial_carry = random_tensor(c, 1.2, SHAPE(B, U));
   if (shape.mask) add_mask(c);
-  for (int g = 0; g < shape.dropout; g++) c->args.dropout_masks[g] = dropout_tensor(c, B, shape.F);
-  for (int g = 0; shape.recurrent_dropout && g < 3; g++) c->args.recurrent_dropout_masks[g] = dropout_tensor(c, B, U);
+  for (int g = 0; g < (shape.dropout < 3 ? shape.dropout : G); g++) c->args.dropout_masks[g] = dropout_tensor(c, B, shape.F);
+  const int shared = shape.recurrent_dropout == 2 && shape.kind != GRU;
+  for (int g = 0; shape.recurrent_dropout && g < (shared ? 1 : G); g++)
+    c->args.recurrent_dropout_masks[g] = dropout_tensor(c, B, U);
   int sequences = (shape.flags & MG_RNN_RETURN_SEQUENCES) != 0;
   c->args.output = sequences ? sequence_tensor(c, 0, U) : random_tensor(c, 0, SHAPE(B, U));
   c->args.state = random_tensor(c, 0, SHAPE(B, U));
+  if (shape.kind == LSTM) c->args.carry = random_tensor(c, 0, SHAPE(B, U));
   c->args.gates = sequence_tensor(c, 9, columns);
   if (!shape.no_doutput) c->args.doutput = sequences ? sequence_tensor(c, 1, U) : random_tensor(c, 1, SHAPE(B, U));
   if (shape.dstate) c->args.dstate = random_tensor(c, 1, SHAPE(B, U));
+  if (shape.dstate && shape.kind == LSTM) c->args.dcarry = random_tensor(c, 1, SHAPE(B, U));
   c->args.dx = sequence_tensor(c, 9, shape.F);
   c->args.dkernel = random_tensor(c, 9, SHAPE(shape.F, columns));
   c->args.drecurrent_kernel = random_tensor(c, 9, SHAPE(U, columns));
   if (shape.bias) c->args.dbias = random_tensor(c, 9, mg_tensor_ndim(c->args.bias), mg_tensor_shape(c->args.bias));
   c->args.dinitial_state = random_tensor(c, 9, SHAPE(B, U));
+  if (shape.kind == LSTM) c->args.dinitial_carry = random_tensor(c, 9, SHAPE(B, U));
   int64_t elements;
-  check_must(mg_gru_saved_size(&elements, &c->args));
+  check_must(c->ops->saved_size(&elements, &c->args));
   c->args.saved = random_tensor(c, 9, SHAPE(elements));
   return made;
 }
 
-static void free_case(rnn_case *c) {
+static inline void free_case(rnn_case *c) {
   for (int i = 0; i < c->count; i++) mg_tensor_destroy(c->own[i]);
 }
 
@@ -142,7 +167,7 @@ static inline rnn_shape shape_number(unsigned number) {
   s.mask = (int)(bits >> 28 & 3);
   s.nan_when_masked = bits >> 30 & 1;
   s.dropout = (int[]){ 0, 1, 3, 0 }[bits >> 31 & 3];
-  s.recurrent_dropout = (bits >> 33 & 3) == 0;
+  s.recurrent_dropout = (int[]){ 1, 0, 2, 0 }[bits >> 33 & 3];
   s.dstate = bits >> 35 & 1;
   s.no_doutput = (bits >> 36 & 7) == 0 && s.dstate;
   return s;

@@ -100,20 +100,26 @@ end
 
 local B, T, F, U = 2, 3, 4, 2
 
-local function gru_arguments(dtype)
-  local args = ffi.new("mg_rnn_args")
+-- Of mg_NAME_forward, for `gates` gates.
+local function rnn_arguments(name, gates, dtype)
+  local args, columns = ffi.new("mg_rnn_args"), gates * U
+  local function bias() return gates == 3 and tensor(dtype, 2, columns) or tensor(dtype, columns) end
   local kept = {
-    x = tensor(dtype, B, T, F), kernel = tensor(dtype, F, 3 * U), recurrent_kernel = tensor(dtype, U, 3 * U),
-    bias = tensor(dtype, 2, 3 * U), initial_state = tensor(dtype, B, U), mask = tensor(4, B, T), output = tensor(dtype, B, T, U),
-    state = tensor(dtype, B, U), gates = tensor(dtype, B, T, 3 * U), doutput = tensor(dtype, B, T, U), dstate = tensor(dtype, B, U),
-    dx = tensor(dtype, B, T, F), dkernel = tensor(dtype, F, 3 * U), drecurrent_kernel = tensor(dtype, U, 3 * U),
-    dbias = tensor(dtype, 2, 3 * U), dinitial_state = tensor(dtype, B, U), packed = packed_handle(),
+    x = tensor(dtype, B, T, F), kernel = tensor(dtype, F, columns), recurrent_kernel = tensor(dtype, U, columns),
+    bias = bias(), initial_state = tensor(dtype, B, U), mask = tensor(4, B, T), output = tensor(dtype, B, T, U),
+    state = tensor(dtype, B, U), gates = tensor(dtype, B, T, columns), doutput = tensor(dtype, B, T, U),
+    dstate = tensor(dtype, B, U),
+    dx = tensor(dtype, B, T, F), dkernel = tensor(dtype, F, columns), drecurrent_kernel = tensor(dtype, U, columns),
+    dbias = bias(), dinitial_state = tensor(dtype, B, U), packed = packed_handle(),
   }
-  for name, value in pairs(kept) do args[name] = value end
+  if gates == 4 then
+    for _, field in ipairs { "initial_carry", "carry", "dcarry", "dinitial_carry" } do kept[field] = tensor(dtype, B, U) end
+  end
+  for field, value in pairs(kept) do args[field] = value end
   args.activation.kind, args.recurrent_activation.kind = 1, 2
-  args.flags = 2 + 0x10000
+  args.flags = 2 + (gates == 3 and 0x10000 or 0)
   local size = ffi.new("int64_t[1]")
-  assert.equal(0, C.mg_gru_saved_size(size, args))
+  assert.equal(0, C["mg_" .. name .. "_saved_size"](size, args))
   kept.saved = tensor(dtype, tonumber(size[0]))
   args.saved = kept.saved
   return args, kept
@@ -133,22 +139,25 @@ local function spoil(args, fields, make, kept, count)
 end
 
 describe("right arguments with a fault", function()
-  it("of the GRU, forward and backward", function()
-    if not exists(C, "mg_gru_forward") then return pending("not in this build") end
-    hostile.seed(7)
-    local good, make = 0, nil
-    for round = 1, 400 do
-      if round % 10 == 1 then make = maker() end
-      local args, kept = gru_arguments(round % 2 + 1)
-      spoil(args, structs.mg_rnn_args, make, kept, round % 3)
-      local status = C.mg_gru_forward(args)
-      check_status(status, "mg_gru_forward", ffi.string(C.mg_error()))
-      spoil(args, structs.mg_rnn_args, make, kept, hostile.draw(3) - 1)
-      check_status(C.mg_gru_backward(args), "mg_gru_backward", ffi.string(C.mg_error()))
-      if status == 0 then good = good + 1 end
-    end
-    assert(good > 100, good .. " of 400 went through")
-  end)
+  for name, gates in pairs { gru = 3, lstm = 4, simple_rnn = 1 } do
+    it("of " .. name .. ", forward and backward", function()
+      local forward, backward = "mg_" .. name .. "_forward", "mg_" .. name .. "_backward"
+      if not exists(C, forward) then return pending("not in this build") end
+      hostile.seed(7)
+      local good, make = 0, nil
+      for round = 1, 400 do
+        if round % 10 == 1 then make = maker() end
+        local args, kept = rnn_arguments(name, gates, round % 2 + 1)
+        spoil(args, structs.mg_rnn_args, make, kept, round % 3)
+        local status = C[forward](args)
+        check_status(status, forward, ffi.string(C.mg_error()))
+        spoil(args, structs.mg_rnn_args, make, kept, hostile.draw(3) - 1)
+        check_status(C[backward](args), backward, ffi.string(C.mg_error()))
+        if status == 0 then good = good + 1 end
+      end
+      assert(good > 100, good .. " of 400 went through")
+    end)
+  end
 
   it("of an optimizer update", function()
     if not exists(C, "mg_optimizer_update") then return pending("not in this build") end

@@ -121,6 +121,10 @@ describe("the LSTM operation", function()
 
   it("explains what it would do, and packs weights", function()
     assert.equal("reference", ops.lstm_explain(o, true).kernel)
+    local float = copy(o)
+    for _, name in ipairs(NAMES) do float[name] = float[name]:float() end
+    float.initial_states = nil
+    assert.equal("fused float32", ops.lstm_explain(float, true).kernel)
     near(ops.lstm(copy(o, { packed = ops.lstm_packed() })), ops.lstm(o):to_table(), 0)
   end)
 

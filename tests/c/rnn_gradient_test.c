@@ -1,13 +1,15 @@
-/* gru_gradient_test.c: every gradient of the GRU in float64 against central differences of its outputs. */
+/* rnn_gradient_test.c: every gradient of the recurrent layers in float64 against central differences of its outputs. */
 #include "rnn_case.h"
 
-/* sum(doutput * output) + sum(dstate * state): what backward differentiates. */
+/* sum(doutput * output) + sum(dstate * state) + sum(dcarry * carry): what backward differentiates. */
 static double weighted_sum(const rnn_case *c) {
   double sum = 0;
   for (int64_t i = 0; c->args.doutput != NULL && i < mg_tensor_size(c->args.output); i++)
     sum += element(c->args.doutput, i) * element(c->args.output, i);
   for (int64_t i = 0; c->args.dstate != NULL && i < mg_tensor_size(c->args.state); i++)
     sum += element(c->args.dstate, i) * element(c->args.state, i);
+  for (int64_t i = 0; c->args.dcarry != NULL && i < mg_tensor_size(c->args.carry); i++)
+    sum += element(c->args.dcarry, i) * element(c->args.carry, i);
   return sum;
 }
 
@@ -16,7 +18,7 @@ static double value_with(rnn_case *c, const mg_tensor *parameter, int64_t i, dou
   set_element((mg_tensor *)parameter, i, value);
   mg_rnn_args args = c->args;
   args.saved = NULL;
-  check_must(mg_gru_forward(&args));
+  check_must(c->ops->forward(&args));
   set_element((mg_tensor *)parameter, i, before);
   return weighted_sum(c);
 }
@@ -30,21 +32,26 @@ static void check_parameter(rnn_case *c, unsigned number, const char *name, cons
     double expected =
         isnan(at) ? 0 : (value_with(c, parameter, i, at + step) - value_with(c, parameter, i, at - step)) / (2 * step);
     double found = element(gradient, i);
-    check_that(is_near(found, expected, 2e-8), __FILE__, __LINE__, "set %u: %s[%lld] is %.12g, expected %.12g", number, name,
-               (long long)i, found, expected);
+    check_that(is_near(found, expected, 2e-8), __FILE__, __LINE__, "%s, set %u: %s[%lld] is %.12g, expected %.12g",
+               c->ops->name, number, name, (long long)i, found, expected);
   }
 }
 
-static void check_gradients(rnn_shape shape, unsigned number) {
+static void check_kind(rnn_shape shape, unsigned number) {
   rnn_case c = new_case(shape, MG_FLOAT64);
-  CHECK_OK(mg_gru_forward(&c.args));
-  CHECK_OK(mg_gru_backward(&c.args));
+  CHECK_OK(c.ops->forward(&c.args));
+  CHECK_OK(c.ops->backward(&c.args));
   check_parameter(&c, number, "dx", c.args.x, c.args.dx);
   check_parameter(&c, number, "dkernel", c.args.kernel, c.args.dkernel);
   check_parameter(&c, number, "drecurrent_kernel", c.args.recurrent_kernel, c.args.drecurrent_kernel);
   check_parameter(&c, number, "dbias", c.args.bias, c.args.dbias);
   check_parameter(&c, number, "dinitial_state", c.args.initial_state, c.args.dinitial_state);
+  check_parameter(&c, number, "dinitial_carry", c.args.initial_carry, c.args.dinitial_carry);
   free_case(&c);
+}
+
+static void check_gradients(rnn_shape shape, unsigned number) {
+  for (shape.kind = 0; shape.kind < KINDS; shape.kind++) check_kind(shape, number);
 }
 
 static void test_argument_sets(void) {
