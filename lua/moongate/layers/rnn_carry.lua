@@ -8,13 +8,13 @@ local check = require "moongate.check"
 
 local carry = {}
 
---- The recurrent layers in a model or layer, at any depth, each once.
+--- The recurrent layers in a model or layer, at any depth, each once; not those that run along an axis of their own, inside a step.
 ---@param layer table
 ---@return table[]
 function carry.layers(layer)
   local list, seen = {}, {}
   local function visit(each)
-    if seen[each] then return end
+    if seen[each] or each.applies_to_steps then return end
     seen[each] = true
     if each.carries_state then list[#list + 1] = each end
     for _, inner in ipairs(each:inner_layers()) do visit(inner) end

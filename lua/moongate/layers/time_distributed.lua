@@ -16,6 +16,7 @@ local TimeDistributed = class("TimeDistributed", Layer)
 Layer.declare(TimeDistributed, { { "layer", required = true, codec = wrapped.codec } }, { "layer" })
 
 TimeDistributed.supports_masking = true
+TimeDistributed.applies_to_steps = true
 TimeDistributed.input_spec = { min_ndim = 3, what = "(batch, time, ...)" }
 function TimeDistributed.takes_value(value) return value.class_name ~= nil end
 

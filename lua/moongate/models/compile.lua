@@ -239,11 +239,22 @@ return function(Model)
     resolve(self, ys, predictions)
     self.loss_tracker:update_state(loss, rows)
     if #self.output_losses > 1 then
-      for k, part in ipairs(parts or {}) do self.output_losses[k].tracker:update_state(part:item(), rows) end
+      for k, part in ipairs(parts or {}) do
+        self.output_losses[k].tracker:update_state(tensor.is(part) and part:item() or part, rows)
+      end
     end
     autograd.no_grad(each_figure, self, function(_, metric, i, weighted)
       if i and tensor.is(ys[i]) then metric:update_state(ys[i], predictions[i], weighted and weights[i] or nil) end
     end)
+  end
+
+  --- Whether any metric was asked for. Known from the first batch on.
+  ---@return boolean
+  ---@package
+  function Model:has_metrics()
+    local found = false
+    each_figure(self, function(_, _, i) found = found or i ~= nil end)
+    return found
   end
 
   --- Loss and metrics since the last reset, by name, and the names in order: total loss, those of the outputs, the metrics, which

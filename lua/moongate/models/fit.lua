@@ -9,7 +9,7 @@ local structure = require "moongate.models.structure"
 
 local FIT = {
   "batch_size", "epochs", "verbose", "callbacks", "validation_split", "validation_data", "shuffle", "class_weight", "sample_weight",
-  "initial_epoch", "steps_per_epoch", "validation_steps", "validation_batch_size", "validation_freq",
+  "initial_epoch", "steps_per_epoch", "validation_steps", "validation_batch_size", "validation_freq", "tbptt",
 }
 local EVALUATE = { "batch_size", "verbose", "sample_weight", "steps", "callbacks", "return_dict" }
 
@@ -124,9 +124,12 @@ local function evaluate_batches(self, batches, limit, list, notice)
   return values
 end
 
-local function class_weighted(self, class_weight)
-  if not class_weight then return self.train_step end
-  return function(model, x, y, w) model:train_step(x, y, model:sample_weights("fit", y, w, class_weight)) end
+-- What is done with a batch: one update, or with tbptt one for each piece of its steps; samples weighted by their class.
+local function step_of(self, op, o)
+  local k, class_weight, step = count(op, "tbptt", o.tbptt), o.class_weight, self.train_step
+  if k then step = function(model, x, y, w) model:train_pieces(x, y, w, k) end end
+  if not class_weight then return step end
+  return function(model, x, y, w) step(model, x, y, model:sample_weights("fit", y, w, class_weight)) end
 end
 
 -- Batches of `epoch` that were done when the state that this model loaded was saved: once, in the first epoch after that.
@@ -207,7 +210,8 @@ return function(Model)
   end
 
   --- Trains the model. `x` is a tensor or table (B, ...) with targets `y`, or a dataset (mg.data) whose batches hold both.
-  --- Ctrl-C ends training after the running batch and keeps the weights; a second one stops at once.
+  --- Ctrl-C ends training after the running batch and keeps the weights; a second one stops at once. `tbptt = k` is truncated
+  --- backpropagation: sequences (B, T, ...) in pieces of k steps, one update each, states carried on without their history.
   ---@param x Tensor|table|Dataset
   ---@param y Tensor|table|nil
   ---@param options? table batch_size = 32, epochs = 1, verbose = 1, callbacks, validation_split, validation_data = { x, y, w }, ...
@@ -222,7 +226,7 @@ return function(Model)
     prepare(self, data)
     local run = { train = data, validation = validation, history = History(), validates = when(op, o.validation_freq) }
     run.validation_steps = count(op, "validation_steps", o.validation_steps)
-    run.limit, run.step = count(op, "steps_per_epoch", o.steps_per_epoch), class_weighted(self, o.class_weight)
+    run.limit, run.step = count(op, "steps_per_epoch", o.steps_per_epoch), step_of(self, op, o)
     run.steps = least(run.limit, data:steps())
     run.notice, run.validation_notice = { option = "steps_per_epoch" }, { option = "validation_steps" }
     local epochs = check.integer(op, "epochs", o.epochs or 1, 0)

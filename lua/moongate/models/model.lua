@@ -59,6 +59,7 @@ end
 
 require "moongate.models.compile" (Model)
 require "moongate.models.steps" (Model)
+require "moongate.models.tbptt" (Model)
 require "moongate.models.fit" (Model)
 require "moongate.models.predict" (Model)
 require "moongate.models.saving" (Model)

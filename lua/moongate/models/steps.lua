@@ -61,7 +61,10 @@ return function(Model)
     return weights_of_classes(tensor.expect(op, "y", y), class_weight)
   end
 
-  local function backward_and_update(self, loss)
+  --- Gradients of a loss and one update by them.
+  ---@param loss Tensor scalar
+  ---@package
+  function Model:update_weights(loss)
     local variables = self.trainable_weights
     if #variables == 0 then return end
     local gradients = autograd.gradients(self.optimizer:scale_loss(loss), variables)
@@ -88,20 +91,28 @@ return function(Model)
     return (self(x, options))
   end
 
+  --- A batch as batch_of gives it, and its number of rows, which all parts have to have.
+  ---@return any x, any y, any sample_weight, integer rows
+  ---@package
+  function Model:checked_batch(op, x, y, w)
+    x, y, w = self:batch_of(op, x, y, w)
+    return x, y, w, check_rows(self, op, x, y, w)
+  end
+
   --- Forward, loss, gradients, update, figures. The caller provides the memory scope.
   function Model:train_step(x, y, w)
-    x, y, w = self:batch_of("fit", x, y, w)
-    local rows = check_rows(self, "fit", x, y, w)
+    local rows
+    x, y, w, rows = self:checked_batch("fit", x, y, w)
     local y_pred = self:results(x, { training = true })
     local loss, parts = self:total_loss(y, y_pred, w)
-    backward_and_update(self, loss)
+    self:update_weights(loss)
     self:update_figures(loss:item(), y, y_pred, w, rows, parts)
   end
 
   --- Forward, loss, figures, without gradients.
   function Model:test_step(x, y, w)
-    x, y, w = self:batch_of("evaluate", x, y, w)
-    local rows = check_rows(self, "evaluate", x, y, w)
+    local rows
+    x, y, w, rows = self:checked_batch("evaluate", x, y, w)
     autograd.no_grad(function()
       local y_pred = self:results(x)
       local loss, parts = self:total_loss(y, y_pred, w)
