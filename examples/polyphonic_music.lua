@@ -8,7 +8,7 @@ mg.set_random_seed(1)
 local SETTINGS = {
   JSB_Chorales = { units = 260, recurrent_dropout = 0.5, dropout = 0.5, rate = 0.01, batch = 8, length = 200, epochs = 400,
     patience = 20, published = "8.54 and 8.43" },
-  Nottingham = { units = 400, recurrent_dropout = 0.1, dropout = 0.1, rate = 0.005, batch = 8, length = 200, epochs = 100,
+  Nottingham = { units = 400, recurrent_dropout = 0, dropout = 0.1, rate = 0.001, batch = 4, length = 100, epochs = 60,
     patience = 8, published = "3.46" },
 }
 local NOTES, PADDING = 88, 2
