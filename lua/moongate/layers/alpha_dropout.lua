@@ -15,6 +15,7 @@ Layer.declare(AlphaDropout, {
   { "rate", required = true, codec = fields.rate },
   { "seed", codec = fields.seed },
   { "noise_shape", codec = fields.shape },
+  order = { tf2 = { "name", "trainable", "dtype", "rate", "seed" } },
 }, { "rate", "noise_shape", "seed" })
 
 -- SELU's least value: -scale * alpha.

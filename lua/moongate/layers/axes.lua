@@ -53,4 +53,16 @@ function axes.broadcast_shape(shape, dims)
   return out
 end
 
+--- What TensorFlow 2 writes of a layer's axis: once the layer is built, a list of axes from 0 in the order given.
+---@param layer table
+---@param axis integer|integer[]
+---@return integer|integer[]
+function axes.shown(layer, axis)
+  axis = layer.given_axis or axis
+  if not layer.built then return axis end
+  local dims = axes.dims(layer, axis, layer.build_shape)
+  for i, dim in ipairs(dims) do dims[i] = dim - 1 end
+  return dims
+end
+
 return axes

@@ -26,7 +26,7 @@ local HIDDEN = { hidden = true }
 ---@example local layer = mg.layers.BatchNormalization { momentum = 0.9 }
 local BatchNormalization = class("BatchNormalization", Layer)
 Layer.declare(BatchNormalization, {
-  { "axis", default = -1, codec = fields.axes },
+  { "axis", default = -1, codec = fields.axes, tf2 = { show = axes.shown } },
   { "momentum", default = 0.99, codec = fields.float },
   { "epsilon", default = 1e-3, codec = fields.float },
   { "center", default = true, codec = fields.boolean },
@@ -56,7 +56,7 @@ function BatchNormalization:setup(options)
     if #self.axis ~= 1 then
       check.fail("BatchNormalization: argument axis has %d axes, expected one", #self.axis)
     end
-    self.axis = self.axis[1]
+    self.given_axis, self.axis = self.axis, self.axis[1]
   end
 end
 

@@ -10,7 +10,8 @@ local ops = require "moongate.ops"
 ---@example local layer = mg.layers.ELU(0.5)
 local ELU = class("ELU", Layer)
 Layer.declare(ELU, {
-  { "alpha", default = 1, codec = fields.float }, order = { keras3 = { "name", "alpha", "trainable", "dtype" } },
+  { "alpha", default = 1, codec = fields.float, tf2 = { codec = fields.rounded } },
+  order = { keras3 = { "name", "alpha", "trainable", "dtype" } },
 }, { "alpha" })
 
 ELU.supports_masking = true

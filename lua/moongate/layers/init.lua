@@ -23,6 +23,7 @@ local FILES = {
   ReLU = "relu", LeakyReLU = "leaky_relu", ELU = "elu", PReLU = "prelu", Softmax = "softmax",
   SpatialDropout1D = "spatial_dropout1d", AlphaDropout = "alpha_dropout", GaussianNoise = "gaussian_noise",
   GaussianDropout = "gaussian_dropout", ActivityRegularization = "activity_regularization", Rescaling = "rescaling",
+  Lambda = "lambda",
 }
 
 --- The names of all layers, sorted.
@@ -60,19 +61,13 @@ end
 
 local MODELS = { Sequential = true, Functional = true, Model = true }
 
-local function refuse_lambda(where)
-  check.fail("%s: %s is a Lambda of Keras, whose function is Python code; likely fix: custom_objects = { Lambda = ... } with a "
-    .. "layer class of your own", where.op, where.path)
-end
-
--- The class of a layer's config: the reader's own, a registered one, ours; a Keras Lambda holds Python code.
+-- The class of a layer's config: the reader's own, a registered one, ours.
 local function class_of(config, where)
   local name = config.class_name
   if type(name) ~= "string" then
     check.fail("%s: %s.class_name is %s, expected the name of a layer class", where.op, where.path, check.describe(name))
   end
   local C = custom.find(where, name, config.registered_name) or registered[name]
-  if not C and name == "Lambda" and not FILES.Lambda then refuse_lambda(where) end
   if not C and MODELS[name] then C = require("moongate.models")[name == "Sequential" and name or "Model"] end
   C = C or (FILES[name] and layers[name])
   if C then return C end

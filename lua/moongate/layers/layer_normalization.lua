@@ -16,7 +16,7 @@ local regularizers = require "moongate.regularizers"
 ---@example local layer = mg.layers.LayerNormalization { epsilon = 1e-5 }
 local LayerNormalization = class("LayerNormalization", Layer)
 Layer.declare(LayerNormalization, {
-  { "axis", default = -1, codec = fields.axes },
+  { "axis", default = -1, codec = fields.axes, tf2 = { show = axes.shown } },
   { "epsilon", default = 1e-3, codec = fields.float },
   { "center", default = true, codec = fields.boolean },
   { "scale", default = true, codec = fields.boolean },
@@ -39,7 +39,7 @@ function LayerNormalization:build(shape)
   table.sort(list)
   local sizes = {}
   for i, dim in ipairs(axes.dims(self, list, shape)) do sizes[i] = axes.size(self, shape, dim) end
-  self.axis = list
+  self.given_axis, self.axis = self.axis, list
   local function weight(name)
     return self:add_weight { name = name, shape = sizes, initializer = self[name .. "_initializer"],
       regularizer = self[name .. "_regularizer"], constraint = self[name .. "_constraint"] }

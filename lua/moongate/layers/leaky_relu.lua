@@ -12,6 +12,7 @@ local ops = require "moongate.ops"
 local LeakyReLU = class("LeakyReLU", Layer)
 Layer.declare(LeakyReLU, {
   { "negative_slope", default = 0.3, codec = fields.float, tf2 = { key = "alpha", codec = fields.rounded } },
+  { "alpha", codec = fields.float, hidden = true, tf2 = { key = "negative_slope" } }, -- Keras 2's name for it
 }, { "negative_slope" })
 
 LeakyReLU.supports_masking = true
@@ -21,6 +22,7 @@ LeakyReLU.supports_masking = true
 ---@package
 function LeakyReLU:setup(options)
   Layer.setup(self, options)
+  if self.alpha then self.negative_slope, self.alpha = self.alpha, nil end
   check.number("LeakyReLU", "negative_slope", self.negative_slope, 0)
 end
 

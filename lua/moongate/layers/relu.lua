@@ -5,14 +5,16 @@ local fields = require "moongate.fields"
 local Layer = require "moongate.layers.layer"
 local ops = require "moongate.ops"
 
+local ROUNDED = { codec = fields.rounded }
+
 --- x where it is at least threshold, at most max_value; below, negative_slope * (x - threshold). Any shape.
 ---@param options? table max_value (default none), negative_slope = 0, threshold = 0, name, dtype
 ---@example local layer = mg.layers.ReLU { negative_slope = 0.1 }
 local ReLU = class("ReLU", Layer)
 Layer.declare(ReLU, {
-  { "max_value", codec = fields.float },
-  { "negative_slope", default = 0, codec = fields.float },
-  { "threshold", default = 0, codec = fields.float },
+  { "max_value", codec = fields.float, tf2 = ROUNDED },
+  { "negative_slope", default = 0, codec = fields.float, tf2 = ROUNDED },
+  { "threshold", default = 0, codec = fields.float, tf2 = ROUNDED },
 }, { "max_value", "negative_slope", "threshold" })
 
 ReLU.supports_masking = true

@@ -18,7 +18,12 @@ function numbers.decode(value, where)
   return list
 end
 
-function numbers.encode(value) return type(value) == "table" and json.array { unpack(value) } or value end
+function numbers.encode(value)
+  if type(value) ~= "table" then return value end
+  local list = json.array { unpack(value) }
+  for i = 1, #value do json.float(list, i) end
+  return list
+end
 
 --- x * scale + offset. Any shape.
 ---@param scale number|number[] a list: one for each position of the last axis

@@ -14,6 +14,7 @@ local ZeroPadding1D = class("ZeroPadding1D", Layer)
 Layer.declare(ZeroPadding1D, {
   { "padding", default = 1, codec = fields.tuple(2, 0) },
   windows.data_format,
+  order = { tf2 = { "name", "trainable", "dtype", "padding" } },
 }, { "padding", "data_format" })
 
 ZeroPadding1D.keeps_integers = true
