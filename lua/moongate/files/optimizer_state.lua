@@ -83,28 +83,34 @@ local function is_head(optimizer, variable)
   return variable == optimizer.iteration or variable == rawget(optimizer, "rate")
 end
 
-local function slots_of(optimizer)
-  local list = {}
+-- What an update needs besides the variables' own slots (Nadam's product), and the slots in Keras 3's order.
+local function extras_and_slots(optimizer)
+  local extras, slots = {}, {}
   for _, variable in ipairs(optimizer:own_variables()) do
-    if not is_head(optimizer, variable) then list[#list + 1] = variable end
+    if not is_head(optimizer, variable) then table.insert(#variable.shape == 0 and extras or slots, variable) end
+  end
+  return extras, slots
+end
+
+-- The same slots with all variables of one together.
+local function blocked(optimizer, slots)
+  local groups, count, total = optimizer.spec and optimizer.spec.slots(optimizer) or {}, #(optimizer.trained or {}), 0
+  for _, group in ipairs(groups) do total = total + #group * count end
+  local list, first = {}, #slots - total -- averages and accumulators of gradients stay in front
+  for i = 1, first do list[i] = slots[i] end
+  for _, group in ipairs(groups) do
+    for slot = 1, #group do
+      for i = 1, count do list[#list + 1] = slots[first + (i - 1) * #group + slot] end
+    end
+    first = first + #group * count
   end
   return list
 end
 
--- The same with all variables of one slot together; nil where the optimizer's state is not made of slots.
-local function blocked(optimizer)
-  local list, all, first = {}, slots_of(optimizer), 0
-  local groups = optimizer.spec and optimizer.spec.slots(optimizer) or {}
-  local count = #(optimizer.trained or {})
-  for _, group in ipairs(groups) do first = first + #group * count end
-  first = #all - first -- averages and accumulators of gradients stay in front
-  if first < 0 then return nil end
-  for i = 1, first do list[i] = all[i] end
-  for _, group in ipairs(groups) do
-    for slot = 1, #group do
-      for i = 1, count do list[#list + 1] = all[first + (i - 1) * #group + slot] end
-    end
-    first = first + #group * count
+local function joined(a, b)
+  local list = {}
+  for _, part in ipairs { a, b } do
+    for _, item in ipairs(part) do list[#list + 1] = item end
   end
   return list
 end
@@ -125,23 +131,19 @@ local function is_old(stored)
   return false
 end
 
-local function without_scalars(variables)
-  local list = {}
-  for _, variable in ipairs(variables) do
-    if #variable.shape > 0 then list[#list + 1] = variable end
-  end
-  return list
-end
-
--- tf.keras: the variables that the stored ones after the iteration are, in order; nil when they fit in no order.
+-- tf.keras: the variables that the stored ones after the iteration are, in order, and whether the extras are missing; nil when they
+-- fit in no order.
 local function order_of(optimizer, stored)
-  local ours, by_slot = slots_of(optimizer), blocked(optimizer)
-  local orders = { ours, by_slot, without_scalars(ours) }
-  if is_old(stored) then orders[1], orders[2] = by_slot, ours end
-  for _, order in ipairs(orders) do
-    if fits(order, stored) then return order end
+  local extras, ours = extras_and_slots(optimizer)
+  local by_slot = blocked(optimizer, ours)
+  local first, second = ours, by_slot
+  if is_old(stored) then first, second = by_slot, ours end
+  for _, order in ipairs { first, second } do
+    if fits(order, stored) then return order, #extras > 0 end
+    if fits(joined(extras, order), stored) then return joined(extras, order) end
   end
-  return (#stored == 0 or #ours == 0) and {} or nil -- not built when it was saved; or it keeps momenta that it does not use
+  -- not built when it was saved; or it keeps momenta that it does not use
+  return (#stored == 0 or #ours == 0) and {} or nil
 end
 
 local function rest(list)
@@ -163,17 +165,22 @@ local function matched(optimizer, stored, has_rate)
     local counts = is_head(optimizer, variable) and (has_rate or variable == optimizer.iteration)
     if counts then head[#head + 1] = variable end
   end
-  local order
+  local order, incomplete
   if has_rate and (fits(own, stored) or fits(head, stored)) then
     order = #stored == #own and own or head
   elseif not has_rate and stored[1] and #stored[1].shape == 0 then
-    order = order_of(optimizer, rest(stored))
+    order, incomplete = order_of(optimizer, rest(stored))
     if order then order = { optimizer.iteration, unpack(order) } end
   end
   if not order then return mismatch(optimizer, stored) end
   local pairs_of = {}
   for i, variable in ipairs(order) do pairs_of[i] = { variable, stored[i].path } end
-  return pairs_of
+  return pairs_of, incomplete
+end
+
+-- Nadam's product of momenta, which tf.keras does not store, follows from the number of steps; after some thousand it is 0.
+local function replay(optimizer, steps)
+  for step = 1, math.min(steps, 10000) do optimizer.spec.before(optimizer, step) end
 end
 
 local function read_pair(file, pair)
@@ -188,12 +195,14 @@ end
 local function read_object(file, object, stored, has_rate, values)
   local list, message = matched(object, stored, has_rate)
   if not list then return nil, message end
+  local incomplete = message and #list > 0
   for _, pair in ipairs(list) do
     local value
     value, message = read_pair(file, pair)
     if not value then return nil, message end
     values[#values + 1] = value
   end
+  if incomplete and object.spec and object.spec.before then replay(object, values[1][2]:item()) end
   return true
 end
 

@@ -156,12 +156,14 @@ end
 local read_value
 
 local function read_group(file, path, kind, budget, depth)
-  local names, message = file:children(path)
+  local names, message, identities = file:children(path)
   if not names then return nil, message end
   budget.left = budget.left - #names
   if depth > DEEPEST or budget.left < 0 then return nil, path .. " is too large or too deep" end
   local out = {}
   for _, name in ipairs(names) do
+    if budget[identities[name]] then return nil, ("%s holds %s, which is elsewhere too"):format(path, name) end
+    budget[identities[name]] = true
     local read, value = read_value(file, path == "/" and "/" .. name or path .. "/" .. name, budget, depth + 1)
     if not read then return nil, value end
     local key = kind == "list" and tonumber(name) or unescape(name)
