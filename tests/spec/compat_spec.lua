@@ -138,6 +138,19 @@ describe("compat.v1.layers.GRU", function()
     end
   end)
 
+  it("writes configs of its own form, and refuses Keras 3's where that means something else", function()
+    local layer = v1.GRU(4, { time_major = true, name = "gru" })
+    local text = mg.json.encode(layer:get_config())
+    assert.matches('"time_major": true, "units": 4', text, 1, true)
+    assert.matches('"implementation": 1, "reset_after": false}', text, 1, true)
+    assert.are.equal(text, mg.json.encode(v1.GRU.from_config(text):get_config()))
+    assert.are.equal(text, mg.json.encode(mg.layers.GRU.from_config(text):get_config "tf2"))
+    assert.matches('GRU "gru": get_config: time_major = true has no place in Keras 3',
+      message_of(layer.get_config, layer, "keras3"), 1, true)
+    assert.matches("recurrent_activation is Keras 2's hard_sigmoid, clip(0.2 x + 0.5, 0, 1)",
+      message_of(v1.GRU(4).get_config, v1.GRU(4), "keras3"), 1, true)
+  end)
+
   it("leaves the masks of its last batch to be looked at", function()
     local layer, x = v1.GRU(3, { dropout = 0.5, dtype = "float64" }), normal(4, 5, 2)
     local output = layer(x, { training = true })

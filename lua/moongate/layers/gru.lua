@@ -20,11 +20,7 @@ for _, field in ipairs(GRUCell.field_list) do
   list[#list + 1] = through
   if field[1] == "bias_regularizer" then list[#list + 1] = { "activity_regularizer", codec = regularizers.codec } end
 end
--- Layers of the older forms read implementation 0 as 1 (TensorFlow's GRU.from_config).
-function list.older(config, where)
-  older.recurrent(config, where)
-  if config.implementation == 0 then config.implementation = 1 end
-end
+list.older = older.recurrent
 list[#list + 1] = { "use_cudnn", default = "auto", hidden = true, codec = { decode = function(value, where)
   if type(value) == "boolean" then return value end
   return check.one_of(where.op, where.name, value, { "auto", true, false })

@@ -30,7 +30,7 @@ Layer.declare(RNN, {
   { "go_backwards", default = false, codec = fields.boolean },
   { "stateful", default = false, codec = fields.boolean },
   { "unroll", default = false, codec = fields.boolean },
-  { "time_major", default = false, codec = fields.boolean, hidden = true, tf2 = { hidden = false } },
+  { "time_major", default = false, codec = fields.boolean, keras3 = { when = rnn_cell.refuse_time_major } },
   { "zero_output_for_mask", default = false, codec = fields.boolean, tf2 = { when = function(_, value) return value end } },
   { "cell", required = true, codec = rnn_cell.codec, own = true },
 }, { "cell" })

@@ -180,4 +180,16 @@ function rnn_cell.step_shapes(cell, shape, count)
   return unpack(list)
 end
 
+--- Whether Keras 3's form shows time_major: never. It has no such key, and without it a layer would read its input otherwise.
+---@param layer table
+---@param value boolean
+---@return boolean
+function rnn_cell.refuse_time_major(layer, value)
+  if value then
+    check.fail('%s: get_config: time_major = true has no place in Keras 3\'s form; likely fix: as = "tf2", or get_config("tf2")',
+      layer:title())
+  end
+  return false
+end
+
 return rnn_cell
