@@ -5,6 +5,7 @@ local create = require "moongate.tensor_create"
 local null = require "moongate.null"
 local ops = require "moongate.ops"
 local symbolic = require "moongate.symbolic"
+local symbolic_masks = require "moongate.layers.symbolic_masks"
 local tensor = require "moongate.tensor"
 local watch = require "moongate.watch"
 local Weighted = require "moongate.layers.weights"
@@ -136,10 +137,10 @@ local function check_symbolic(self, x)
   end
 end
 
--- What Keras writes down of a call besides its arguments: for one tensor of the layer's own dtype and nothing else, the mask that
--- rode on it.
-local function recorded_mask(self, x, options)
-  return x.shape and next(options) == nil and x.dtype == self.dtype and x.keras_mask or nil
+-- Whether Keras 3 writes down `training` and the mask that rode on the input with a call: where that is one tensor of the layer's
+-- dtype, and nothing else was given.
+local function is_automatic(self, x, options)
+  return x.shape ~= nil and next(options) == nil and x.dtype == self:input_dtype(x)
 end
 
 return function(Layer)
@@ -198,14 +199,10 @@ return function(Layer)
     return self.keeps_integers and x.dtype or self.dtype
   end
 
-  --- The symbolic mask of the outputs for the inputs' one. Classes whose compute_mask computes write this.
-  ---@param x table
-  ---@param mask table|nil
-  ---@return table|nil
+  --- The dtype that inputs are cast to.
+  ---@return string
   ---@package
-  function Layer:symbolic_mask(x, mask)
-    if mask and self.supports_masking then return self:compute_mask(x, mask) end
-  end
+  function Layer:input_dtype() return self.dtype end
 
   --- Records a call on symbolic tensors as a node of a model's graph, builds the layer for their shapes, and returns the symbolic
   --- outputs. Calling the layer on symbolic tensors does this.
@@ -226,9 +223,10 @@ return function(Layer)
     end
     local mask = options.mask
     if mask == nil then mask = riding_mask(x) elseif mask == null then mask = nil end
-    if mask or self.makes_mask then give_masks(self, outputs, mask, self:symbolic_mask(x, mask)) end
+    if mask or self.makes_mask then give_masks(self, outputs, mask, symbolic_masks(self, x, mask)) end
     local node = symbolic.record(self, given, given_options, outputs)
-    node.mask = recorded_mask(self, x, options)
+    node.automatic = is_automatic(self, x, options)
+    node.mask = node.automatic and x.keras_mask or nil
     return unpack(outputs)
   end
 

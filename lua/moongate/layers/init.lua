@@ -76,10 +76,34 @@ local function class_of(config, where)
     check.describe(name), where.path, check.hint(name, known), table.concat(known, ", "), name:match("^[%w_]+$") or "Name")
 end
 
+local function plain(shape)
+  local list = {}
+  for i = 1, #shape do list[i] = type(shape[i]) == "table" and shape[i] ~= null and plain(shape[i]) or shape[i] end
+  return list
+end
+
+-- The shape of a build_config, and for a layer that takes states their shapes: { "initial_state", shape or list of shapes }.
+local function shapes_of(layer, config)
+  local shape, states = config.input_shape, nil
+  local named = config.shapes_dict
+  if type(named) == "table" and named ~= null then
+    shape, states = named.sequences_shape or named.input_shape, named.initial_state_shape
+  end
+  if type(shape) ~= "table" or shape == null then return nil end
+  shape = plain(shape)
+  if layer.takes_states and type(shape[1]) == "table" and shape[1] ~= null then
+    states = #shape == 2 and shape[2] or #shape > 2 and { unpack(shape, 2) } or nil
+    shape = shape[1]
+  end
+  return shape, type(states) == "table" and states ~= null and { { "initial_state", plain(states) } } or nil
+end
+
 -- Builds a layer for the shape that its config was built for.
 local function build(layer, config, where)
-  local shape = type(config) == "table" and config.input_shape
-  if type(shape) ~= "table" or shape == null or layer.built then return end
+  if type(config) ~= "table" or config == null or layer.built then return end
+  local shape, states = shapes_of(layer, config)
+  if not shape then return end
+  layer.build_options = states
   local ok, message = pcall(layer.ensure_built, layer, shape)
   if not ok then error(("%s (in %s.build_config)"):format(tostring(message), where.path), 0) end
 end

@@ -1,6 +1,7 @@
 -- The input of a model: shape and dtype of what it takes. Source: keras.layers.InputLayer.
 local check = require "moongate.check"
 local class = require "moongate.class"
+local defaults = require "moongate.compat.defaults"
 local fields = require "moongate.fields"
 local Layer = require "moongate.layers.layer"
 local names = require "moongate.layers.names"
@@ -36,17 +37,26 @@ Layer.declare(InputLayer, {
 
 InputLayer.supports_masking = true
 
+-- input_layer, input_layer_1, ...; in TensorFlow 2 input_1, input_2, ...
+local function automatic_name(given)
+  if given ~= nil then return given end
+  if defaults.version() == "keras3" then return names.unique "input_layer" end
+  local name = names.unique "input"
+  return name == "input" and names.unique "input" or name
+end
+
 --- Sets the fields and what follows from them.
 ---@param options table
 function InputLayer:setup(options)
-  Layer.setup(self, options)
+  local own = { name = automatic_name(options.name) }
+  for key, value in pairs(options) do own[key] = value end
+  Layer.setup(self, own)
   if not rawget(self, "batch_shape") then self.batch_shape = rawget(self, "batch_input_shape") end
   if not rawget(self, "batch_shape") then
     if not self.shape then check.fail("Input: argument shape is missing; Input { shape = { 10, 8 } }") end
     self.batch_shape = { self.batch_size or null }
     for i, size in ipairs(self.shape) do self.batch_shape[i + 1] = size end
   end
-  if not options.name then self.name = rawget(self, "name") or names.unique "input_layer" end
   Layer.build(self, self.batch_shape)
   symbolic.record(self, nil, nil, { symbolic.tensor(self.batch_shape, self.dtype, self.name) })
 end

@@ -27,15 +27,19 @@ local function inner_layers(layer)
   return list
 end
 
--- The layer's own variables first, trainable ones before the others, then those of its children, as Keras orders them.
-local function all_variables(layer)
+-- The layer's own variables first, trainable ones before the others, then those of its children, as Keras orders them; a layer that
+-- is there twice counts once.
+local function all_variables(layer, seen)
   local list = {}
+  seen = seen or {}
+  if seen[layer] then return list end
+  seen[layer] = true
   for _, wanted in ipairs { true, false } do
     for _, v in ipairs(layer.variables_list) do
       if v.weight_kind == wanted then list[#list + 1] = v end
     end
   end
-  for _, inner in ipairs(inner_layers(layer)) do append(list, all_variables(inner)) end
+  for _, inner in ipairs(inner_layers(layer)) do append(list, all_variables(inner, seen)) end
   return list
 end
 
@@ -191,9 +195,12 @@ end
 
 --- The terms of the last call, of this layer and those in it.
 ---@package
-function Weighted:call_losses()
+function Weighted:call_losses(seen)
+  seen = seen or {}
+  if seen[self] then return {} end
+  seen[self] = true
   local list = append({}, self.loss_list)
-  for _, inner in ipairs(inner_layers(self)) do append(list, inner:call_losses()) end
+  for _, inner in ipairs(inner_layers(self)) do append(list, inner:call_losses(seen)) end
   return list
 end
 

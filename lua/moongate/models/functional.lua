@@ -41,9 +41,13 @@ function Functional:setup(options)
   Layer.setup(self, own)
   self.inputs, self.outputs = flat("Model", "inputs", options.inputs), flat("Model", "outputs", options.outputs)
   self.inputs_struct, self.outputs_struct = options.inputs, options.outputs
+  -- what configs and summaries show, with the operations on masks; and what runs
   self.graph = graph(self:title(), self.inputs, self.outputs, true)
+  self.plan = graph(self:title(), self.inputs, self.outputs, false)
   self.layers = {}
-  for i, layer in ipairs(self.graph.layers) do self.layers[i] = layer end
+  for _, layer in ipairs(self.graph.layers) do
+    if layer.is_layer then self.layers[#self.layers + 1] = layer end
+  end
   self.takes_list = #self.inputs > 1
   self.build_shape, self.built = self.input_shape, true
   if options.trainable == false then self.trainable = false end
@@ -161,8 +165,8 @@ Functional.convert = Functional.convert_inputs
 -- Runs f(node, inputs, options) for every call of the graph, with values in place of the symbolic tensors.
 local function each_node(self, values, f)
   local function fill(t) return values[t] end
-  for _, node in ipairs(self.graph.nodes) do
-    if not node.is_input and (not node.layer.is_operation or node.is_needed) then
+  for _, node in ipairs(self.plan.nodes) do
+    if not node.is_input then
       local results = { f(node, symbolic.map(node.inputs, fill), symbolic.map(node.options, fill)) }
       for i, t in ipairs(node.outputs) do values[t] = results[i] end
     end
@@ -213,8 +217,12 @@ function Functional:compute_output_shape(shape)
   return unpack(each_node(self, values, function(node, inputs) return output_shapes(node.layer, inputs) end))
 end
 
+--- Calls of a functional model are written down with their masks always.
+function Functional.input_dtype(_, x) return x.dtype end
+
 function Functional:output_dtype() return self.outputs[1].dtype end
 
 require("moongate.layers").register(Functional)
+require "moongate.models.functional_config" (Functional)
 
 return Functional

@@ -57,6 +57,7 @@ function Model:reset_state()
   end
 end
 
+require "moongate.models.config" (Model)
 require "moongate.models.compile" (Model)
 require "moongate.models.steps" (Model)
 require "moongate.models.tbptt" (Model)

@@ -133,6 +133,8 @@ function Sequential:convert(x)
   return self.layers[1]:convert(x)
 end
 
+function Sequential:input_dtype() return self.input_layer and self.input_layer.dtype or self.dtype end
+
 function Sequential:check_input(shape)
   if self.input_layer then self.input_layer:check_input(shape) end
 end
@@ -151,6 +153,6 @@ function Sequential:call(x, options)
 end
 
 require("moongate.layers").register(Sequential)
-require "moongate.models.config" (Sequential)
+require "moongate.models.sequential_config" (Sequential)
 
 return Sequential

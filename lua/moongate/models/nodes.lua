@@ -1,0 +1,166 @@
+-- The calls of a model's layers as configs have them. Keras 3 writes each as { args, kwargs } with its tensors in full,
+-- TensorFlow 2 as a list of [layer, call, output, kwargs]. Calls are numbered from 0 among those of this model.
+-- Source: keras/src/models/functional.py, serialize_node; tf_keras/src/engine/node.py.
+local check = require "moongate.check"
+local json = require "moongate.json"
+local null = require "moongate.null"
+local symbolic = require "moongate.symbolic"
+local tensor = require "moongate.tensor"
+
+local nodes = {}
+
+-- What Keras 3 writes of a call of these classes when nothing but one tensor was given: training, where call() has it as False, and
+-- the mask, where call() takes one.
+local TRAINING, MASK = {}, {}
+for _, name in ipairs { "RNN", "GRU", "LSTM", "SimpleRNN", "Dropout", "SpatialDropout1D", "GaussianNoise", "GaussianDropout",
+  "AlphaDropout", "Attention", "AdditiveAttention" } do TRAINING[name] = true end
+for _, name in ipairs { "RNN", "GRU", "LSTM", "SimpleRNN", "Bidirectional", "TimeDistributed", "BatchNormalization",
+  "GlobalAveragePooling1D", "Softmax", "Lambda", "Attention", "AdditiveAttention", "Sequential", "Functional" } do
+  MASK[name] = true
+end
+
+--- Whether Keras 3 writes `training` and the mask of a call of this layer.
+---@param layer table
+---@return boolean, boolean
+function nodes.automatic(layer)
+  local name = layer.is_layer and getmetatable(layer).class.name
+  return TRAINING[name] == true, MASK[name] == true
+end
+
+--- The number of a tensor's call among those that belong to the graph.
+---@param graph table
+---@param t table
+---@return integer
+function nodes.index(graph, t)
+  local count, list = 0, t.history.layer.inbound_nodes
+  for i = 1, t.history.node_index do
+    if graph.inside[list[i]] then count = count + 1 end
+  end
+  return count
+end
+
+local function reference(graph, t)
+  local history = t.history
+  return json.object { { "class_name", "__keras_tensor__" }, { "config", json.object {
+    { "shape", json.array { unpack(t.shape) } }, { "dtype", t.dtype },
+    { "keras_history", json.array { history.layer.name, nodes.index(graph, t), history.tensor_index } },
+  } } }
+end
+
+-- A value of a call with each symbolic tensor written by f.
+local function written(layer, value, f)
+  if value == nil or value == null then return null end
+  if symbolic.is(value) then return f(value) end
+  if tensor.is(value) then
+    check.fail("get_config: %s is called on a tensor with values, which no config can tell; likely fix: an mg.Input in its place",
+      layer:title())
+  end
+  if type(value) ~= "table" or json.is_container(value) then return value end
+  local list = {}
+  if value[1] ~= nil then
+    for i, item in ipairs(value) do list[i] = written(layer, item, f) end
+    return json.array(list)
+  end
+  local keys = {}
+  for key in pairs(value) do keys[#keys + 1] = key end
+  table.sort(keys)
+  for i, key in ipairs(keys) do list[i] = { key, written(layer, value[key], f) } end
+  return json.object(list)
+end
+
+-- The input of a call, and its other arguments in order: { name, value }. States in a list of inputs are initial_state.
+local function arguments_of(node)
+  local layer, x, list = node.layer, node.inputs, {}
+  if layer.takes_states and not symbolic.is(x) then
+    list[1] = { "initial_state", #x == 2 and x[2] or { unpack(x, 2) } }
+    x = x[1]
+  end
+  local order = node.option_order or layer.call_options or {}
+  for _, name in ipairs(order) do
+    local value = (node.options or {})[name]
+    if value ~= nil then list[#list + 1] = { name, value } end
+  end
+  return x, list
+end
+
+local function without_values(value)
+  if symbolic.is(value) then return null end
+  local out = {}
+  for key, item in pairs(value) do out[key] = without_values(item) end
+  return out
+end
+
+-- What Keras 3 adds to the arguments by itself.
+local function add_automatic(node, list)
+  local layer, x = node.layer, node.inputs
+  local training, mask = nodes.automatic(layer)
+  local class_name = layer.is_layer and getmetatable(layer).class.name
+  if node.automatic and training then list[#list + 1] = { "training", false } end
+  if node.automatic and mask then list[#list + 1] = { "mask", node.mask or null } end
+  if class_name == "Functional" and not symbolic.is(x) and #list == 0 then list[1] = { "mask", without_values(x) } end
+end
+
+local function keras3_node(graph, node)
+  local x, list = arguments_of(node)
+  add_automatic(node, list)
+  local function f(t) return reference(graph, t) end
+  local kwargs = json.object()
+  for _, item in ipairs(list) do kwargs[item[1]] = written(node.layer, item[2], f) end
+  local args = node.layer.is_operation and x or { x }
+  return json.object { { "args", written(node.layer, args, f) }, { "kwargs", kwargs } }
+end
+
+-- TensorFlow 2: models have a call of their own before all others.
+local function tf2_index(graph, t)
+  return nodes.index(graph, t) + (t.history.layer.result_names and 1 or 0)
+end
+
+local function tf2_node(graph, node)
+  local x, list = arguments_of(node)
+  local kwargs = json.object()
+  local function short(t) return json.array { t.history.layer.name, tf2_index(graph, t), t.history.tensor_index } end
+  local inputs = symbolic.is(x) and { x } or x
+  for _, item in ipairs(list) do
+    if item[1] == "initial_state" then
+      inputs = { unpack(inputs) }
+      for _, state in ipairs(symbolic.is(item[2]) and { item[2] } or item[2]) do inputs[#inputs + 1] = state end
+    else
+      kwargs[item[1]] = written(node.layer, item[2], short)
+    end
+  end
+  return written(node.layer, inputs, function(t)
+    return json.array { t.history.layer.name, tf2_index(graph, t), t.history.tensor_index, kwargs }
+  end)
+end
+
+--- The calls of a layer that belong to a graph.
+---@param graph table
+---@param layer table
+---@param form string "keras3" or "tf2"
+---@return table JSON array
+function nodes.write(graph, layer, form)
+  local list = {}
+  for _, node in ipairs(layer.inbound_nodes) do
+    if graph.inside[node] and not node.is_input then
+      list[#list + 1] = (form == "tf2" and tf2_node or keras3_node)(graph, node)
+    end
+  end
+  return json.array(list)
+end
+
+--- Inputs or outputs of a model: [layer, call, output], in the structure that they were given in.
+---@param graph table
+---@param given any
+---@param form string
+---@return table
+function nodes.ends(graph, given, form)
+  local function f(t)
+    local layer = t.history.layer
+    local first = form == "tf2" and layer.result_names and 1 or getmetatable(layer).class.name == "Functional" and 1 or 0
+    return json.array { layer.name, nodes.index(graph, t) + first, t.history.tensor_index }
+  end
+  if form == "tf2" and symbolic.is(given) then given = { given } end
+  return written({ title = function() return "the model" end }, given, f)
+end
+
+return nodes
