@@ -35,6 +35,10 @@ end)
 codecs.positive_integer = codec(function(v, where)
   return check.integer(where.op, where.name, v, 1)
 end)
+-- How many entries a list gets that is made at once.
+codecs.count = codec(function(v, where)
+  return check.integer(where.op, where.name, v, 1, 2 ^ 20)
+end)
 codecs.number = codec(function(v, where)
   return check.number(where.op, where.name, v)
 end)
@@ -49,7 +53,7 @@ codecs.rate = codec(function(v, where)
 end)
 codecs.rate.float = true
 
-for _, name in ipairs { "boolean", "integer", "positive_integer", "number", "float", "rate" } do codecs[name].plain = true end
+for _, name in ipairs { "boolean", "integer", "positive_integer", "count", "number", "float", "rate" } do codecs[name].plain = true end
 
 local function sizes(v, where)
   if type(v) == "number" then v = { v } end

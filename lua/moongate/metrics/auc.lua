@@ -21,7 +21,7 @@ end
 ---@param options? table num_thresholds = 200, curve = "ROC", summation_method = "interpolation", thresholds, multi_label, ...
 ---@example mg.metrics.AUC { curve = "PR", num_thresholds = 100 }
 local AUC = metric.define("AUC", nil, metric.fields(nil, {
-  { "num_thresholds", default = 200, codec = fields.positive_integer },
+  { "num_thresholds", default = 200, codec = fields.count },
   { "curve", default = "ROC", codec = spelled { "ROC", "PR", "PRGAIN" } },
   { "summation_method", default = "interpolation", codec = spelled { "interpolation", "minoring", "majoring" } },
   { "multi_label", default = false, codec = fields.boolean }, { "num_labels", codec = fields.positive_integer },

@@ -73,7 +73,7 @@ define("Recall", CHOICE, function(c, i) return metric.share(c.tp[i], c.tp[i] + c
 -- The best value of one figure where another is at least self[wanted].
 local function define_best(name, wanted, constrained, dependent)
   local C = metric.define(name, nil, metric.fields(nil, { CLASS_ID,
-    { "num_thresholds", default = 200, codec = fields.positive_integer }, { wanted, required = true, codec = fields.rate } }), nil,
+    { "num_thresholds", default = 200, codec = fields.count }, { wanted, required = true, codec = fields.rate } }), nil,
     { wanted, "num_thresholds" })
   function C:start()
     local list = confusion.spread(self.num_thresholds)
