@@ -53,7 +53,9 @@ codecs.rate = codec(function(v, where)
 end)
 codecs.rate.float = true
 
-for _, name in ipairs { "boolean", "integer", "positive_integer", "count", "number", "float", "rate" } do codecs[name].plain = true end
+for _, name in ipairs { "boolean", "integer", "positive_integer", "count", "number", "float", "rate" } do
+  codecs[name].plain = true
+end
 
 local function sizes(v, where)
   if type(v) == "number" then v = { v } end

@@ -22,7 +22,7 @@ local ids_codec = {
 }
 
 local NAME, DTYPE = metric.NAME, { "dtype", default = "int32", codec = fields.text }
-local CLASSES, IDS = { "num_classes", required = true, codec = fields.positive_integer },
+local CLASSES, IDS = { "num_classes", required = true, codec = fields.count },
   { "target_class_ids", required = true, codec = ids_codec }
 local IGNORE, AXIS = { "ignore_class", codec = fields.integer }, { "axis", default = -1, codec = fields.integer }
 local SPARSE_TRUE = { "sparse_y_true", default = true, codec = fields.boolean }
@@ -107,7 +107,7 @@ define("IoU", { NAME, DTYPE, CLASSES, IDS, IGNORE, SPARSE_TRUE, SPARSE_PRED, AXI
 ---@param options? table target_class_ids = { 0, 1 }, threshold = 0.5
 ---@example mg.metrics.BinaryIoU { target_class_ids = { 1 }, threshold = 0.3 }
 local BinaryIoU = define("BinaryIoU", {
-  { "num_classes", default = 2, hidden = true, codec = fields.positive_integer },
+  { "num_classes", default = 2, hidden = true, codec = fields.count },
   { "target_class_ids", default = function() return { 0, 1 } end, codec = ids_codec },
   { "threshold", default = 0.5, codec = fields.number }, NAME, DTYPE,
   { "ignore_class", codec = fields.integer, hidden = true }, { "axis", default = -1, codec = fields.integer, hidden = true },
