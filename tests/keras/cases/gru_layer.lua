@@ -131,43 +131,102 @@ local function recurrent_name(case, t)
   return case.api and name == "hard_sigmoid" and "keras2_hard_sigmoid" or name
 end
 
--- The plain reference is batch-major.
+-- (A,B,inner) as (B,A,inner), flat.
+local function swapped(values, A, B, inner)
+  local out = {}
+  for a = 0, A - 1 do
+    for b = 0, B - 1 do
+      for i = 1, inner do out[(b * A + a) * inner + i] = values[(a * B + b) * inner + i] end
+    end
+  end
+  return out
+end
+
+-- Flat values of a time-major tensor in batch-major order; others as they are.
+local function batch_major(case, golden, inner, t)
+  local values = flat(golden, t)
+  if not values or not case.args.time_major then return values end
+  return swapped(values, golden.shape[1], golden.shape[2], inner)
+end
+
 local function reference_options(case, inputs, t)
   local args, shape = case.args, inputs.x.shape
-  if args.time_major then t.skip("deviates, and the plain reference is not time-major") end
   local reset_after = args.reset_after
   if reset_after == nil then reset_after = not DEFAULTS[case.api] end
-  local o = { batch = shape[1], steps = shape[2], features = shape[3], units = args.units, x = flat(inputs.x, t),
-    mask = flat(inputs.mask, t), initial_state = flat(inputs.initial_state, t),
-    activation = name_or(args.activation, "tanh", t), recurrent_activation = recurrent_name(case, t),
-    reset_after = reset_after, go_backwards = args.go_backwards, return_sequences = args.return_sequences,
-    zero_output_for_mask = args.zero_output_for_mask }
+  local o = { batch = shape[args.time_major and 2 or 1], steps = shape[args.time_major and 1 or 2], features = shape[3],
+    units = args.units, x = batch_major(case, inputs.x, shape[3], t), mask = batch_major(case, inputs.mask, 1, t),
+    initial_state = flat(inputs.initial_state, t), activation = name_or(args.activation, "tanh", t),
+    recurrent_activation = recurrent_name(case, t), reset_after = reset_after, go_backwards = args.go_backwards,
+    return_sequences = args.return_sequences, zero_output_for_mask = args.zero_output_for_mask }
   for _, name in ipairs(WEIGHTS) do o[name] = case.weights[name] and flat(case.weights[name], t) end
   return o
+end
+
+-- Dropout masks by rate: those of the case, zeros for a rate of 1, else some of our own. The layer is given them, the reference
+-- those that the implementation uses.
+local function masks_for(case, slot, rate, shape, count, t)
+  local given = t.given(case.dropout_masks) and t.given(case.dropout_masks[slot])
+  local tensors, lists = {}, {}
+  for k = 1, count do
+    lists[k] = given and flat(given[k], t) or {}
+    for i = 1, given and 0 or shape[1] * shape[2] do
+      lists[k][i] = (rate == 1 or (i * (k + 4)) % 3 == 0) and 0 or 1 / (1 - rate)
+    end
+    tensors[k] = t.mg.tensor(lists[k], { dtype = case.dtype }):reshape(shape)
+  end
+  return tensors, lists
+end
+
+local function drop(case, layer, o, t)
+  if case.training ~= true then return end
+  local cell, given = layer.cell, {}
+  if layer.dropout > 0 then
+    local lists
+    given.input, lists = masks_for(case, "input", layer.dropout, { o.batch, o.features }, cell:mask_count(), t)
+    o.input_masks = cell.implementation == 1 and lists or { lists[1] }
+  end
+  if layer.recurrent_dropout > 0 then
+    given.recurrent, o.recurrent_masks = masks_for(case, "recurrent", layer.recurrent_dropout, { o.batch, o.units }, 3, t)
+  end
+  -- At a rate of 1 what the layer draws itself has to be zeros.
+  if layer.dropout == 1 then given.input = nil end
+  if layer.recurrent_dropout == 1 then given.recurrent = nil end
+  cell:set_dropout_masks(given)
 end
 
 local function golden_like(tensor, values)
   return { dtype = tensor.dtype, shape = tensor.shape, data = values }
 end
 
-local function checked_options(case, inputs, t)
+local function checked_options(case, layer, inputs, t)
   local o = reference_options(case, inputs, t)
-  if t.given(case.dropout_masks) or not (reference.knows(o.activation) and reference.knows(o.recurrent_activation)) then
-    t.skip("deviates, and the plain reference does not know its options")
-  end
+  t.check(reference.knows(o.activation) and reference.knows(o.recurrent_activation),
+    "deviates, and the plain reference does not know %s or %s", o.activation, o.recurrent_activation)
+  drop(case, layer, o, t)
   return o
 end
 
+-- What the reference gives, in the order of a tensor of the layer's.
+local function as_layer_has(case, tensor, values)
+  if case.args.time_major and #tensor.shape == 3 then
+    values = swapped(values, tensor.shape[2], tensor.shape[1], tensor.shape[3])
+  end
+  return golden_like(tensor, values)
+end
+
 local function run_by_rule(case, t)
-  local o = checked_options(case, case.inputs, t)
   local layer = build(case, t)
+  local o = checked_options(case, layer, case.inputs, t)
   local result = call(layer, case.inputs, case.training, t)
   local output, state = reference.run(o)
-  t.close("output", result.output, golden_like(result.output, output))
+  t.close("output", result.output, as_layer_has(case, result.output, output))
   if result.state then t.close("state", result.state, golden_like(result.state, state)) end
-  local w = { output = flat(case.w.output, t), state = case.w.state and flat(case.w.state, t) }
+  local sequence = case.args.return_sequences
+  local w = { output = sequence and batch_major(case, case.w.output, o.units, t) or flat(case.w.output, t),
+    state = case.w.state and flat(case.w.state, t) }
   for name, found in pairs(gradients(layer, result, case, t)) do
-    t.near("gradient of " .. name, found, reference.gradient(o, w, name), 1e-7)
+    local expected = as_layer_has(case, found, reference.gradient(o, w, name))
+    t.near("gradient of " .. name, found, expected.data, case.dtype == "float32" and 1e-4 or 1e-7)
   end
 end
 
@@ -176,17 +235,17 @@ local function run_calls_by_rule(case, t)
   local layer, stored = build(case, t), nil
   for _, item in ipairs(case.calls) do
     if item.op == "call" then
-      local o = checked_options(case, item.inputs, t)
+      local o = checked_options(case, layer, item.inputs, t)
       o.initial_state = o.initial_state or stored
       local result = call(layer, item.inputs, case.training, t)
       local output
       output, stored = reference.run(o)
-      t.close("output", result.output, golden_like(result.output, output))
+      t.close("output", result.output, as_layer_has(case, result.output, output))
       t.close("stored state", layer.states[1], golden_like(layer.states[1], stored))
     else
       local states = reset_states(item, t)
       layer[item.op](layer, states)
-      stored = states and (states[1] or states):to_flat_table()
+      stored = states and (t.mg.is_tensor(states) and states or states[1]):to_flat_table()
     end
   end
 end
