@@ -42,7 +42,10 @@ end
 -- The arrays of a group in order: { path =, shape = }.
 local function stored_arrays(file, group)
   local names, message = legacy.texts(file, group, "weight_names")
-  if not names then return nil, message end
+  if not names then
+    if message:find("has no attribute", 1, true) then return {} end
+    return nil, message
+  end
   local list = {}
   for i, name in ipairs(names) do
     local path = group .. "/" .. name

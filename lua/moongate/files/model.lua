@@ -6,6 +6,7 @@ local hdf5 = require "moongate.ffi.hdf5"
 local json = require "moongate.json"
 local layers = require "moongate.layers"
 local legacy = require "moongate.files.legacy"
+local null = require "moongate.null"
 local optimizer_state = require "moongate.files.optimizer_state"
 local training = require "moongate.files.training"
 local tree = require "moongate.files.tree"
@@ -47,6 +48,21 @@ end
 local function dialect_of(version)
   local major = type(version) == "string" and tonumber(version:match("^(%d+)"))
   return major and major >= 3 and "keras3" or "tf2"
+end
+
+local CUDNN = { CuDNNGRU = "GRU", CuDNNLSTM = "LSTM" }
+
+-- Layers that ran on cuDNN alone are the usual ones with its fixed options.
+local function without_cudnn(value)
+  if type(value) ~= "table" or value == null then return end
+  local name = CUDNN[rawget(value, "class_name")]
+  local config = rawget(value, "config")
+  if name and type(config) == "table" then
+    value.class_name = name
+    config.activation, config.recurrent_activation = "tanh", "sigmoid"
+    if name == "GRU" then config.reset_after = true end
+  end
+  for _, item in (json.is_object(value) and json.pairs or ipairs)(value) do without_cudnn(item) end
 end
 
 local function decode_attribute(file, name)
@@ -99,6 +115,7 @@ end
 
 -- The file has an array for every weight: together they are no larger than it.
 local function make_model(found, options)
+  if found.dialect == "tf2" then without_cudnn(found.config) end
   local where = { dialect = found.dialect, custom_objects = options.custom_objects }
   return Weighted.without_values(found.bytes, layers.deserialize, found.config, where)
 end
