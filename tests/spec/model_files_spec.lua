@@ -85,6 +85,22 @@ describe("a model file", function()
     assert.is_nil(mg.load_model(path, { compile = false }).compiled_with)
   end)
 
+  it("takes layers of the reader's own", function()
+    local Scale = mg.layers.Layer.extend("Scale", { { "power", default = 1 } })
+    function Scale:build(shape)
+      self.factor = self:add_weight { name = "factor", shape = { shape[#shape] }, initializer = "ones" }
+      mg.layers.Layer.build(self, shape)
+    end
+    function Scale:call(v) return v * self.factor end
+    local model = mg.Sequential { mg.layers.Input { 3 }, Scale { power = 2 } }
+    model:set_weights { mg.tensor { 1, 2, 3 } }
+    model:save(path)
+    local other = mg.load_model(path, { custom_objects = { Scale = Scale } })
+    assert.equal(2, other.layers[1].power)
+    assert.same({ 1, 2, 3 }, other(mg.ones(1, 3)):to_flat_table())
+    refuses('unknown layer class "Scale"')
+  end)
+
   it("draws no random numbers and makes no more weights than the file holds", function()
     model_of():save(path)
     local names, texts = members()

@@ -117,10 +117,13 @@ function MaskOperation:serialize()
   }
 end
 
---- Whether an object of a config is such an operation.
+--- Whether an object of a config is such an operation. Keras 3's .h5 files leave out the module; layers have `trainable`.
 ---@param object table
 ---@return boolean
 function MaskOperation.is_config(object)
+  if object.module == nil then
+    return KINDS[object.class_name] ~= nil and type(object.config) == "table" and object.config.trainable == nil
+  end
   return type(object.module) == "string" and object.module:match("^keras%.src%.ops%.") ~= nil
 end
 
