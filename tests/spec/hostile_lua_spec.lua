@@ -88,6 +88,12 @@ local OBJECTS = {
   Dense = function() return mg.layers.Dense(2) end,
   GRU = function() return mg.layers.GRU(2) end,
   GRUCell = function() return mg.layers.GRUCell(2) end,
+  LSTM = function() return mg.layers.LSTM(2) end,
+  LSTMCell = function() return mg.layers.LSTMCell(2) end,
+  SimpleRNNCell = function() return mg.layers.SimpleRNNCell(2) end,
+  StackedRNNCells = function() return mg.layers.StackedRNNCells { mg.layers.GRUCell(2), mg.layers.LSTMCell(3) } end,
+  Bidirectional = function() return mg.layers.Bidirectional(mg.layers.GRU(2)) end,
+  TimeDistributed = function() return mg.layers.TimeDistributed(mg.layers.Dense(2)) end,
   Embedding = function() return mg.layers.Embedding(5, 2) end,
   Sequential = function() return mg.Sequential { mg.layers.Input({ 3 }), mg.layers.Dense(2) } end,
   Adam = function() return mg.optimizers.Adam() end,
@@ -96,7 +102,7 @@ local OBJECTS = {
 -- What layers, cells and optimizers call on themselves; their arguments come from moongate.
 local INNER = {}
 for name in ([[init setup declare extend check_input known_features ensure_built operation run build_for sample_weights define
-  plain_step fused_arguments step_masks convert convert_mask title shape_text]]):gmatch("%S+") do
+  plain_step fused_arguments step_masks convert convert_mask title shape_text first_states store_states]]):gmatch("%S+") do
   INNER[name] = true
 end
 

@@ -13,13 +13,19 @@ local VALUES = {
 local NEEDED = {
   Dense = { units = 2 }, GRU = { units = 2 }, GRUCell = { units = 2 }, Embedding = { input_dim = 3, output_dim = 2 },
   Dropout = { rate = 0.5 }, Activation = { activation = "relu" }, Reshape = { target_shape = { 2 } },
-  InputLayer = { shape = { 3 } }, RNN = { cell = mg.layers.GRUCell(2) }, STFTInitializer = { side = "real" },
+  InputLayer = { shape = { 3 } }, RNN = { cell = mg.layers.GRUCell(2) },
+  LSTM = { units = 2 }, SimpleRNN = { units = 2 }, LSTMCell = { units = 2 },
+  SimpleRNNCell = { units = 2 }, StackedRNNCells = { cells = { mg.layers.GRUCell(2) } },
+  Bidirectional = { layer = mg.layers.GRU(2) }, TimeDistributed = { layer = mg.layers.Dense(2) },
+  STFTInitializer = { side = "real" },
   ExponentialDecay = { initial_learning_rate = 0.1, decay_steps = 2, decay_rate = 0.5 },
   CosineDecay = { initial_learning_rate = 0.1, decay_steps = 2 },
   PiecewiseConstantDecay = { boundaries = { 1 }, values = { 1, 2 } },
 }
 local INPUTS = {
   Embedding = mg.zeros({ 2, 3 }, { dtype = "int32" }), GRU = mg.ones { 2, 3, 2 }, RNN = mg.ones { 2, 3, 2 },
+  LSTM = mg.ones { 2, 3, 2 }, SimpleRNN = mg.ones { 2, 3, 2 }, Bidirectional = mg.ones { 2, 3, 2 },
+  TimeDistributed = mg.ones { 2, 3, 2 },
   Masking = mg.ones { 2, 2, 2 },
 }
 local square = mg.ones { 2, 2 }

@@ -116,6 +116,39 @@ describe("LSTM and SimpleRNN", function()
     assert.is_true(mg.is_tensor(layers.SimpleRNNCell(3, { dropout = 0.5 }):get_dropout_mask(ones)))
   end)
 
+  it("explain which kernel a call takes", function()
+    local layer, x = layers.LSTM(4), mg.random.normal { 2, 3, 5 }
+    local plan = layer:explain(x)
+    assert.are.equal(7, #plan.requirements)
+    for _, item in ipairs(plan.requirements) do assert.is_true(item.met, item.text) end
+    assert.is_false(layer:explain(x, mg.tensor { { false, true, true }, { true, true, true } }).requirements[6].met)
+    assert.is_true(#plan.kernel > 0)
+    assert.matches("step by step on the tape", tostring(layers.LSTM(4, { activation = "softmax" }):explain(x)), 1, true)
+    local simple = layers.SimpleRNN(4):explain(x)
+    assert.are.equal(0, #simple.requirements)
+    assert.matches("^kernel: ", tostring(simple))
+  end)
+
+  it("give the same numbers on the tape, with dropout, in time-major order and from step to step", function()
+    for _, C in ipairs { layers.LSTM, layers.SimpleRNN } do
+      for _, own in ipairs { { dropout = 0.5 }, { dropout = 0.5, recurrent_dropout = 0.5 }, { time_major = true }, {} } do
+        local flags = { dtype = "float64", return_sequences = true, return_state = true, seed = 5 }
+        for key, value in pairs(own) do flags[key] = value end
+        local layer, slow = C(3, flags), C(3, flags)
+        slow.cell.is_fused = function() return false end
+        local x = normal(3, 4, 2)
+        layer:build { 3, 4, 2 }
+        slow:build { 3, 4, 2 }
+        slow:set_weights(layer:get_weights())
+        local found, expected = { layer(x, { training = true }) }, { slow(x, { training = true }) }
+        for i = 1, #expected do near(found[i], expected[i]:to_table(), 1e-12) end
+        local first = mg.gradients(found[1]:sum(), layer.trainable_weights)
+        local second = mg.gradients(expected[1]:sum(), slow.trainable_weights)
+        for i = 1, #first do near(first[i], second[i]:to_table(), 1e-11) end
+      end
+    end
+  end)
+
   it("say what is wrong", function()
     local layer = layers.LSTM(3)
     assert.matches("initial_state has 1 states, expected 2", message_of(layer, mg.ones(2, 4, 5), { initial_state = mg.ones(2, 3) }),

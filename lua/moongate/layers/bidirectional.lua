@@ -109,6 +109,7 @@ end
 --- Makes the weights.
 ---@param shape integer[]
 function Bidirectional:build(shape)
+  check.type(self:title() .. ": build", "shape", shape, "table")
   if shapes.is_list(shape) then shape = shape[1] end
   self.forward_layer:ensure_built(shape)
   self.backward_layer:ensure_built(shape)
@@ -131,6 +132,7 @@ end
 ---@param shape integer[]
 ---@return integer[]
 function Bidirectional:compute_output_shape(shape)
+  check.type(self:title() .. ".compute_output_shape", "shape", shape, "table")
   if shapes.is_list(shape) then shape = shape[1] end
   local forward = { self.forward_layer:compute_output_shape(shape) }
   local backward = { self.backward_layer:compute_output_shape(shape) }
@@ -225,7 +227,7 @@ local MERGE = {
 ---@param options table mask, training, initial_state
 ---@return Tensor
 function Bidirectional:call(x, options)
-  options = options or {}
+  options = check.options(self:title(), options, self.call_options)
   local first, second = split_states(self, "initial_state", options.initial_state)
   local function run(layer, states)
     return { layer(x, { mask = options.mask or null, training = options.training, initial_state = states }) }

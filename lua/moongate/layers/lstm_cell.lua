@@ -68,6 +68,7 @@ end
 
 -- Zeros, ones for the forget gate, zeros, where the initializer gives the zeros.
 local function forget_bias(initializer, U)
+  initializer = initializer or initializers.get "glorot_uniform"
   return function(_, dtype)
     return ops.concat({ initializer({ U }, dtype), create.ones({ U }, { dtype = dtype }), initializer({ 2 * U }, dtype) }, 1)
   end

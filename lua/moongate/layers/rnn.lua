@@ -58,11 +58,15 @@ local function first_shape(shape) return shapes.is_list(shape) and shape[1] or s
 ---@param shape integer[]
 ---@return integer
 ---@package
-function RNN:batch_of(shape) return shape[self.time_major and 2 or 1] end
+function RNN:batch_of(shape)
+  if type(shape) ~= "table" then check.type(self:title(), "shape", shape, "table") end
+  return shape[self.time_major and 2 or 1]
+end
 
 --- Makes the weights.
 ---@param shape integer[]
 function RNN:build(shape)
+  check.type(self:title() .. ": build", "shape", shape, "table")
   shape = first_shape(shape)
   local spec = getmetatable(self).class.input_spec
   local F, step = self:known_features(shape), { self:batch_of(shape) }
@@ -132,58 +136,7 @@ function RNN:get_initial_state(batch_size)
   return tensor.is(list) and { list } or list
 end
 
--- The states to begin with: given, stored, or nil for the cell's own.
-local function first_states(self, batch, given)
-  local keeps = self.stateful or rawget(self, "carrying")
-  if keeps and rawget(self, "state_batch") and self.state_batch ~= batch then
-    check.fail("%s: this batch has %d rows and the stored state %d; call reset_state() before a batch of another size",
-      self:title(), batch, self.state_batch)
-  end
-  if given ~= nil and given ~= null then return (states_of.checked(self, "initial_state", given, batch)) end
-  return keeps and rawget(self, "state_batch") and self.states or nil
-end
-
--- Keeps states beyond the step that made them, without their history.
-local function store(self, states, batch)
-  local kept = {}
-  for i, state in ipairs(states) do kept[i] = (self.return_state and state:copy() or state):detach():keep() end
-  self.states, self.state_batch = kept, batch
-end
-
-local function zero_rows(self, rows)
-  check.type(self:title() .. ": reset_state", "rows", rows, "table")
-  if not rawget(self, "state_batch") then return end
-  local keep = {}
-  for i = 1, self.state_batch do keep[i] = { 1 } end
-  for _, row in ipairs(rows) do
-    keep[check.integer(self:title() .. ": reset_state", "rows", row, 1, self.state_batch)] = { 0 }
-  end
-  local factor = create.tensor(keep, { dtype = "uint8" })
-  local states = {}
-  for i, state in ipairs(self.states) do states[i] = ops.where(factor, state, 0) end
-  store(self, states, self.state_batch)
-end
-
---- Forgets the stored state: zeros, and the next batch may have any size. With states, sets them; with { rows = { 2, 5 } }, zeroes
---- single rows. An error on a layer that is not stateful.
----@param states? Tensor|Tensor[]|table
-function RNN:reset_state(states)
-  if not self.stateful then
-    check.fail("%s: reset_state on a layer that is not stateful; make it with stateful = true", self:title())
-  end
-  if type(states) == "table" and not tensor.is(states) and states ~= null and states.rows then
-    return zero_rows(self, check.options(self:title() .. ": reset_state", states, { "rows" }).rows)
-  end
-  if states ~= nil and states ~= null then return store(self, states_of.checked(self, "states", states)) end
-  if rawget(self, "states") then
-    store(self, states_of.flat(self:get_initial_state(self.state_batch or self.states[1].shape[1])))
-  end
-  self.state_batch = nil
-end
-
---- The older name of reset_state.
----@param states Tensor[]|Tensor|nil
-function RNN:reset_states(states) return self:reset_state(states) end
+require "moongate.layers.rnn_stored" (RNN)
 
 -- Calling --------------------------------------------------------------------------------------------------------------------
 
@@ -217,8 +170,9 @@ end
 ---@param options? table
 ---@return table
 function RNN:symbolic_call(x, options)
-  local shape = x.shape or x[1].shape
-  if self.unroll and shape[self.time_major and 1 or 2] == null then
+  local first = type(x) == "table" and not x.shape and x[1] or x
+  local shape = type(first) == "table" and first.shape
+  if self.unroll and shape and shape[self.time_major and 1 or 2] == null then
     check.fail("%s: unroll = true needs a known number of steps, and the input is %s; likely fix: the size in mg.Input { shape = }",
       self:title(), self.shape_text(shape))
   end
@@ -271,8 +225,11 @@ end
 ---@return any what f returns, up to three values
 ---@package
 function RNN:with_batch(x, options, f)
+  check.type(self:title(), "options", options, "table")
+  tensor.expect(self:title(), "x", x)
+  self:check_input(x.shape)
   local mask = time_mask(self, options.mask, x.shape)
-  local states = first_states(self, self:batch_of(x.shape), options.initial_state)
+  local states = self:first_states(self:batch_of(x.shape), options.initial_state)
   if self.keeps_dropout_masks then forget_masks(self.cell) end
   local a, b, c = f(self, x, states, mask, options.training)
   if watch.sequence then watch.sequence(self, x, states, mask, options.training, { a, b, c }) end
@@ -285,10 +242,8 @@ end
 ---@param options table mask, training, initial_state
 ---@return Tensor, Tensor
 function RNN:call(x, options)
-  tensor.expect(self:title(), "x", x)
-  self:check_input(x.shape)
   local output, states = self:with_batch(x, options or {}, self.run)
-  if self.stateful or rawget(self, "carrying") then store(self, states, self:batch_of(x.shape)) end
+  if self.stateful or rawget(self, "carrying") then self:store_states(states, self:batch_of(x.shape)) end
   if self.return_state then return output, unpack(states) end
   return output
 end

@@ -33,6 +33,7 @@ function StackedRNNCells.getters:output_size() return rnn_cell.output_size(self.
 --- Makes the weights of all cells.
 ---@param shape integer[]
 function StackedRNNCells:build(shape)
+  self:known_features(shape)
   local input = shape
   for _, cell in ipairs(self.cells) do
     if cell.ensure_built then cell:ensure_built(input) end

@@ -5,6 +5,7 @@ local Layer = require "moongate.layers.layer"
 local null = require "moongate.null"
 local ops = require "moongate.ops"
 local rows = require "moongate.layers.rows_apart"
+local tensor = require "moongate.tensor"
 local wrapped = require "moongate.layers.wrapped"
 
 --- Applies a layer (or a model) with the same weights to each step of (B, T, ...). The mask (B, T) marks steps and goes on; the
@@ -115,7 +116,9 @@ end
 ---@param options table mask, training
 ---@return Tensor
 function TimeDistributed:call(x, options)
-  options = options or {}
+  tensor.expect(self:title(), "x", x)
+  self:check_input(x.shape)
+  options = check.options(self:title(), options, self.call_options)
   local mask = options.mask
   if mask then check_mask(self, mask, x.shape) end
   -- A mask of steps alone is cut to (B,), which means nothing to moongate's layers; one of the user's own may want it.

@@ -11,7 +11,7 @@ wrapped.codec = { decode = function(value, where)
   if type(value) == "table" and value.class_name then
     value = require("moongate.layers").deserialize(value, where.path and where or nil)
   end
-  if type(value) ~= "table" or not value.is_layer then
+  if type(value) ~= "table" or not value.is_layer or not rawget(value, "variables_list") then
     check.fail("%s: argument %s is %s, expected a layer", where.op, where.name, check.describe(value))
   end
   return value
