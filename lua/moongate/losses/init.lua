@@ -19,10 +19,10 @@ local losses = { registry = registry }
 local Loss = class("Loss")
 losses.Loss = Loss
 
--- null is "none". tf_keras calls the mean "auto".
-local REDUCTIONS = fields.choice("sum_over_batch_size", "sum", "none", "mean", "mean_with_sample_weight")
-local REDUCTION = { "reduction", default = "sum_over_batch_size", codec = REDUCTIONS,
-  tf2 = { words = { sum_over_batch_size = "auto" } } }
+-- null is "none"; "auto" is tf_keras's name of the default, the mean.
+local REDUCTIONS = fields.choice("sum_over_batch_size", "sum", "none", "mean", "mean_with_sample_weight", "auto")
+local REDUCTION = { "reduction", default = "sum_over_batch_size", codec = REDUCTIONS, defaults = { tf2 = "auto" },
+  keras3 = { show = function(_, value) return value == "auto" and "sum_over_batch_size" or value end } }
 
 --- The loss of a batch, reduced as `reduction` says, weighted by the mask that rides on y_pred and by sample_weight ((B), (B,1) or
 --- the shape of the unreduced losses).
@@ -65,6 +65,12 @@ local function define(name, default_name, compute, extra, options)
   return C
 end
 
+-- An option that Keras 3 takes but does not write: here it is, unless it has its default, for a round trip has to be equal.
+local function lost(name, default, codec, tf2)
+  return { name, default = default, codec = codec, when = function(_, value) return value ~= default end, tf2 = tf2 }
+end
+local SHOWN = { when = false } -- tf_keras writes it
+
 local ALONG_AXIS = { rows = compose.rows_along_axis }
 
 local FROM_LOGITS = { "from_logits", default = false, codec = fields.boolean }
@@ -86,7 +92,7 @@ define("MeanAbsoluteError", "mean_absolute_error", functions.mean_absolute_error
 ---@param options table|nil delta = 1.0, reduction, name
 ---@example mg.losses.Huber { delta = 0.5 }
 define("Huber", "huber_loss", functions.huber,
-  { { "delta", default = 1, codec = fields.float, hidden = true, tf2 = { hidden = false } } }, { tf2 = { fn = "huber" } })
+  { lost("delta", 1, fields.float, SHOWN) }, { tf2 = { fn = "huber" } })
 
 --- Binary cross-entropy of targets 0..1, mean over `axis`; predictions are probabilities unless from_logits.
 ---@param options table|nil from_logits = false, label_smoothing = 0, axis = -1, reduction, name
@@ -104,7 +110,7 @@ define("CategoricalCrossentropy", "categorical_crossentropy", functions.categori
 ---@param options table|nil from_logits = false, ignore_class, axis = -1, reduction, name
 ---@example mg.losses.SparseCategoricalCrossentropy { from_logits = true }
 local Sparse = define("SparseCategoricalCrossentropy", "sparse_categorical_crossentropy", functions.sparse_categorical_crossentropy,
-  { FROM_LOGITS, { "ignore_class", codec = fields.integer }, { "axis", default = -1, codec = fields.integer, hidden = true } },
+  { FROM_LOGITS, { "ignore_class", codec = fields.integer }, lost("axis", -1, fields.integer) },
   ALONG_AXIS)
 Sparse.own_mask = functions.ignored_classes
 
@@ -129,7 +135,7 @@ define("LogCosh", "log_cosh", composed.log_cosh, nil, { names = { "logcosh" } })
 ---@param options table|nil axis = -1, reduction, name
 ---@example mg.losses.CosineSimilarity { axis = 1 }
 define("CosineSimilarity", "cosine_similarity", composed.cosine_similarity,
-  { { "axis", default = -1, codec = fields.integer, hidden = true, tf2 = { hidden = false } } }, ALONG_AXIS)
+  { lost("axis", -1, fields.integer, SHOWN) }, ALONG_AXIS)
 
 --- Kullback-Leibler divergence sum y_true log(y_true / y_pred) over the last axis.
 ---@param options table|nil reduction = "sum_over_batch_size", name

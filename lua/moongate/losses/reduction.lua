@@ -46,7 +46,7 @@ end
 -- Weights of a mask. For means every valid entry counts total/valid, so that the mean runs over valid entries; none valid: 0.
 local function mask_weights(mask, dtype, kind)
   local weights = ops.cast(mask, dtype)
-  if kind ~= "mean" and kind ~= "sum_over_batch_size" then return weights end
+  if kind ~= "mean" and kind ~= "sum_over_batch_size" and kind ~= "auto" then return weights end
   local valid = ops.sum(weights):item()
   return valid > 0 and ops.mul(weights, mask.count / valid) or weights
 end

@@ -81,6 +81,7 @@ end, { K })
 define("SparseTopKCategoricalAccuracy", "sparse_top_k_categorical_accuracy", function(self, y_true, y_pred)
   local ids = class_ids(y_true, y_pred)
   return (self.from_sorted_ids and in_first_k or in_top_k)(ids, y_pred, self.k)
-end, { K, { "from_sorted_ids", default = false, codec = fields.boolean, hidden = true } })
+end, { K, { "from_sorted_ids", default = false, codec = fields.boolean,
+  when = function(_, value) return value end } })
 
 return accuracy

@@ -79,7 +79,7 @@ function points.PR(c, i) return share(c.tp[i], c.tp[i] + c.fn[i]), share(c.tp[i]
 function points.PRGAIN(c, i)
   if c.tp[i] == 0 then return 0, 1 end
   local scale = share(c.tp[i] + c.fn[i], c.tn[i] + c.fp[i])
-  return math.max(1 - scale * c.fn[i] / c.tp[i], 0), math.max(1 - scale * c.fp[i] / c.tp[i], 0)
+  return math.max(1 - scale * c.fn[i] / c.tp[i], 0), 1 - scale * c.fp[i] / c.tp[i]
 end
 
 local heights = {

@@ -83,7 +83,9 @@ define_of_loss("Poisson")
 local LOGITS = { "from_logits", default = false, codec = fields.boolean }
 local SMOOTHING = { "label_smoothing", default = 0, codec = fields.number }
 local AXIS = { "axis", default = -1, codec = fields.integer }
-local HIDDEN_AXIS = { "axis", default = -1, codec = fields.integer, hidden = true, tf2 = { hidden = false } }
+-- Keras 3 takes it but does not write it: here it is, unless it has its default, for a round trip has to be equal.
+local LOST_AXIS = { "axis", default = -1, codec = fields.integer, when = function(_, value) return value ~= -1 end,
+  tf2 = { when = false } }
 
 --- Binary cross-entropy.
 ---@example mg.metrics.BinaryCrossentropy { from_logits = true }
@@ -101,7 +103,7 @@ define_of_loss("SparseCategoricalCrossentropy", { LOGITS, { "ignore_class", code
 ---@example mg.metrics.CosineSimilarity { axis = 1 }
 define("CosineSimilarity", "cosine_similarity", function(self, y_true, y_pred)
   return ops.neg(values_of(self, "CosineSimilarity", y_true, y_pred))
-end, { HIDDEN_AXIS })
+end, { LOST_AXIS })
 
 local function squared_error(_, y_true, y_pred)
   y_true, y_pred = reduction.same_rank(y_true, y_pred)

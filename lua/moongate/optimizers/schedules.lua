@@ -36,7 +36,13 @@ local function NAME(default)
   return { "name", default = default, codec = codec, tf2 = { words = { [default] = null } } }
 end
 
-local INITIAL = { "initial_learning_rate", required = true, codec = fields.number }
+local rates = { decode = numbers.decode, encode = function(list)
+  local array = json.array { unpack(list) }
+  for i = 1, #list do json.float(array, i) end
+  return array
+end }
+
+local INITIAL = { "initial_learning_rate", required = true, codec = fields.float }
 local positive = {
   decode = function(value, where)
     if value == nil then return nil end
@@ -72,7 +78,7 @@ end
 ---@return LearningRateSchedule
 ---@example mg.optimizers.schedules.PiecewiseConstantDecay { boundaries = { 100, 200 }, values = { 1e-2, 1e-3, 1e-4 } }
 local PiecewiseConstantDecay = define("PiecewiseConstantDecay", {
-  { "boundaries", required = true, codec = numbers }, { "values", required = true, codec = numbers },
+  { "boundaries", required = true, codec = numbers }, { "values", required = true, codec = rates },
   NAME "PiecewiseConstant",
 }, { "boundaries", "values" })
 
@@ -102,7 +108,7 @@ end
 ---@example mg.optimizers.schedules.CosineDecay(4e-3, { decay_steps = 600 })
 local CosineDecay = define("CosineDecay", {
   INITIAL, STEPS, { "alpha", default = 0, codec = fields.float }, NAME "CosineDecay",
-  { "warmup_target", codec = fields.number }, { "warmup_steps", default = 0, codec = fields.number },
+  { "warmup_target", codec = fields.float }, { "warmup_steps", default = 0, codec = fields.number },
 }, { "initial_learning_rate", "decay_steps", "alpha" })
 
 --- The rate after `step` updates.
@@ -125,7 +131,7 @@ end
 ---@return LearningRateSchedule
 ---@example mg.optimizers.schedules.PolynomialDecay(0.1, { decay_steps = 1000, end_learning_rate = 0.01, power = 0.5 })
 local PolynomialDecay = define("PolynomialDecay", {
-  INITIAL, STEPS, { "end_learning_rate", default = 1e-4, codec = fields.number }, { "power", default = 1, codec = fields.float },
+  INITIAL, STEPS, { "end_learning_rate", default = 1e-4, codec = fields.float }, { "power", default = 1, codec = fields.float },
   { "cycle", default = false, codec = fields.boolean }, NAME "PolynomialDecay",
 }, { "initial_learning_rate", "decay_steps", "end_learning_rate", "power" })
 
