@@ -1,7 +1,8 @@
 -- Runs the specs with busted inside this very LuaJIT:
---   luajit tests/run.lua BUILD [SPEC ...] [busted options]
+--   luajit tests/run.lua BUILD [SPEC ...] [--long] [busted options]
 -- BUILD is the folder that holds moongate/core.so. A SPEC is a file, or a name: `gru` is tests/spec/gru_spec.lua; without one, all
--- run. The last line counts, and the exit status is 0 only when something passed and nothing failed.
+-- run; with --long property tests draw many more sets. The last line counts, and the exit status is 0 only when something passed
+-- and nothing failed.
 local lfs = require "lfs"
 
 local function absolute(path)
@@ -25,18 +26,27 @@ local function keep_preload()
   return preload
 end
 
+-- Takes a switch out of the arguments; whether it was there.
+local function take_switch(arguments, switch)
+  for i, argument in ipairs(arguments) do
+    if argument == switch then return table.remove(arguments, i) == switch end
+  end
+  return false
+end
+
 local function main(arguments)
+  local long = take_switch(arguments, "--long")
   local tests = absolute(arguments[0]:match("^(.*)/[^/]*$") or "."):gsub("/%.$", "")
   local build = table.remove(arguments, 1)
   if not build or build:match("^%-") then
-    io.stderr:write("usage: luajit tests/run.lua BUILD [SPEC ...] [busted options]\n")
+    io.stderr:write("usage: luajit tests/run.lua BUILD [SPEC ...] [--long] [busted options]\n")
     os.exit(2)
   end
   build = absolute(build):gsub("/+$", "")
   local root = tests:gsub("/[^/]*$", "")
   package.path = ("%s/lua/?.lua;%s/lua/?/init.lua;%s/spec/?.lua;%s/?.lua;"):format(root, root, tests, tests) .. package.path
   package.cpath = build .. "/?.so;" .. package.cpath
-  package.loaded["where"] = { root = root, tests = tests, build = build, preload = keep_preload() }
+  package.loaded["where"] = { root = root, tests = tests, build = build, preload = keep_preload(), long = long }
 
   local names = 0
   for i = 1, #arguments do

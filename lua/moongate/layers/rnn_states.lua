@@ -34,7 +34,10 @@ function states.is_size(size)
 end
 
 -- Rows of numbers: one state, given as nested tables.
-local function is_rows(value) return type(value[1]) == "table" and type(value[1][1]) == "number" end
+local function is_rows(value)
+  local first = value[1]
+  return type(first) == "table" and not tensor.is(first) and type(first[1]) == "number"
+end
 
 --- All states in a tensor, a list, or lists in lists, one after another.
 ---@param value any
