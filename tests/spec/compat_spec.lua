@@ -1,4 +1,5 @@
 -- mg.compat: signatures, defaults and calls of the older classes, and mg.compat.use.
+local contract = require "layer_contract"
 local mg = require "moongate"
 local near = require "near"
 
@@ -164,6 +165,48 @@ describe("compat.v1.layers.GRU", function()
     assert.are_not.equal(masks, layer:get_dropout_mask_for_cell(x, true, 3))
     layer:reset_dropout_mask()
     assert.is_nil(layer:get_recurrent_dropout_mask_for_cell(mg.ones(4, 3), true))
+  end)
+end)
+
+describe("the classes of compat", function()
+  -- A gate that both forms of configs call by the same name, and that means the same in both.
+  local function maker(class)
+    return function(options)
+      options.units, options.recurrent_activation = 2, "sigmoid"
+      return class(options)
+    end
+  end
+
+  it("hold what every layer holds", function()
+    for version, layers in pairs { v1 = v1, v2 = v2 } do
+      local bias = version == "v1" and { 6 } or { 2, 6 }
+      contract { make = maker(layers.GRU), input = normal(3, 4, 3), output_shape = { { 3, 2 } },
+        weights = { { "kernel", { 3, 6 } }, { "recurrent_kernel", { 2, 6 } }, { "bias", bias } } }
+    end
+  end)
+
+  it("are told apart by help", function()
+    local lookup = require "moongate.cli.lookup"
+    for version, layers in pairs { v1 = v1, v2 = v2 } do
+      for _, name in ipairs { "GRU", "GRUCell" } do
+        local example = table.concat(lookup.of_class(layers[name]).example, " ")
+        assert.matches(("mg.compat.%s.layers.%s("):format(version, name), example, 1, true)
+      end
+    end
+  end)
+
+  it("train their cells in an RNN", function()
+    local layer = mg.layers.RNN(v1.GRUCell(2, { dtype = "float64" }), { return_sequences = true, dtype = "float64" })
+    local whole = v1.GRU(2, { return_sequences = true, dtype = "float64" })
+    local x = normal(3, 4, 3)
+    local expected = whole(x)
+    layer:build { 3, 4, 3 }
+    layer:set_weights(whole:get_weights())
+    near(layer(x), expected:to_table(), 1e-13)
+    local found = mg.gradients(layer(x):sum(), layer.trainable_weights)
+    for i, gradient in ipairs(mg.gradients(expected:sum(), whole.trainable_weights)) do
+      near(found[i], gradient:to_table(), 1e-12)
+    end
   end)
 end)
 

@@ -122,6 +122,35 @@ describe("dropout masks", function()
     end
   end)
 
+  it("are the same on any number of threads", function()
+    local before, outputs = mg.get_threads(), {}
+    for i, threads in ipairs { 1, 2, 4 } do
+      mg.set_threads(threads)
+      mg.set_random_seed(1)
+      local layer = mg.layers.GRU(16, { dropout = 0.5, recurrent_dropout = 0.5, seed = 7, return_sequences = true })
+      outputs[i] = layer(mg.random.normal({ 33, 6, 9 }, { seed = 2 }), { training = true }):to_flat_table()
+    end
+    mg.set_threads(before)
+    assert.are.same(outputs[1], outputs[2])
+    assert.are.same(outputs[1], outputs[3])
+  end)
+
+  it("stay the same over the steps of a batch, as those of a cell that is not reset", function()
+    local layer = mg.layers.GRU(4, { recurrent_dropout = 0.5, dropout = 0.25, seed = 3, return_sequences = true,
+      dtype = "float64" })
+    local x = mg.random.normal({ 2, 5, 3 }, 0, 1, { dtype = "float64" })
+    local sequence = layer(x, { training = true })
+    local alone = mg.layers.GRUCell(4, { recurrent_dropout = 0.5, dropout = 0.25, seed = 3, dtype = "float64" })
+    alone:build { 2, 3 }
+    alone:set_weights(layer:get_weights())
+    local state = alone:get_initial_state(2)
+    for t = 1, 5 do
+      local output
+      output, state = alone(x[{ {}, t }], state, { training = true })
+      require "near"(output, sequence[{ {}, t }]:to_table(), 1e-13)
+    end
+  end)
+
   it("with equal seeds are equal", function()
     local x = mg.ones(3, 5, 8)
     local a, b = mg.layers.GRU(4, { dropout = 0.5, seed = 7 }), mg.layers.GRU(4, { dropout = 0.5, seed = 7 })

@@ -32,8 +32,9 @@ local function check_config(layer)
   assert.are.equal(text, mg.json.encode(again:get_config()))
   assert.are.equal(text, mg.json.encode(class.from_config(layer:get_config()):get_config()))
   assert.is_false(pcall(class, { no_such_option = 1 }))
-  local whole = mg.layers.deserialize(mg.layers.serialize(layer))
-  assert.are.equal(text, mg.json.encode(whole:get_config()))
+  -- A class of an older Keras writes its own form.
+  local whole = mg.layers.deserialize(mg.layers.serialize(layer, class.dialect))
+  assert.are.equal(text, mg.json.encode(whole:get_config(class.dialect)))
 end
 
 local function check_weights(layer, expected)

@@ -63,11 +63,20 @@ function M.is_class(value)
   return type(value) == "table" and rawget(value, "getters") ~= nil and rawget(value, "name") ~= nil
 end
 
+-- The annotation of a class that is a whole module.
+local function of_class_module(class)
+  return each_module(function(name, module)
+    local path = rawequal(module, class) and package.searchpath(name, package.path)
+    return path and entry_where(path, function(entry) return entry.class == class.name end)
+  end)
+end
+
 --- The annotation of a class: above it, or above its constructor.
 ---@param class table
 ---@return table|nil
 function M.of_class(class)
-  local found
+  local found = of_class_module(class)
+  if found then return found end
   for _, member in next, class do
     local path = type(member) == "function" and source_of(member)
     found = found or (path and entry_where(path, function(entry) return entry.class == class.name end))
