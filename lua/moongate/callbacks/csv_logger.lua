@@ -1,7 +1,7 @@
 -- The figures of every epoch as a line of a CSV file. Format: keras/src/callbacks/csv_logger.py, with Unix line ends.
 local Callback = require "moongate.callbacks.callback"
 local check = require "moongate.check"
-local number_text = require("moongate.json_number").float
+local figure = require "moongate.callbacks.figure"
 
 local CSVLogger = Callback:extend("CSVLogger")
 
@@ -55,7 +55,7 @@ function CSVLogger:on_epoch_end(epoch, logs)
   end
   local cells = { tostring(epoch) }
   for _, name in ipairs(self.names) do
-    cells[#cells + 1] = logs[name] and number_text(logs[name]) or "NA"
+    cells[#cells + 1] = logs[name] and figure.cell(logs[name]) or "NA"
   end
   line(self, cells)
 end

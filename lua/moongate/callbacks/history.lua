@@ -1,5 +1,6 @@
 -- What happened in training: the figures of every epoch. Keras: keras.callbacks.History.
 local Callback = require "moongate.callbacks.callback"
+local figure = require "moongate.callbacks.figure"
 
 --- `history.history` has a list of numbers for each figure (history.history.loss[1] is the first epoch's), `history.epoch` the
 --- epochs' numbers, from 0. `history.interrupted` is true after Ctrl-C.
@@ -22,7 +23,7 @@ function History:to_text()
   table.sort(names)
   for i, name in ipairs(names) do
     local values = self.history[name]
-    words[i] = ("%s %.4f"):format(name, values[#values])
+    words[i] = ("%s %.4f"):format(name, figure.number(values[#values]))
   end
   return ("History of %d epochs: %s"):format(#self.epoch, table.concat(words, ", "))
 end

@@ -2,6 +2,7 @@
 local Callback = require "moongate.callbacks.callback"
 local atomic = require "moongate.files.atomic"
 local check = require "moongate.check"
+local figure = require "moongate.callbacks.figure"
 local monitor = require "moongate.callbacks.monitor"
 
 local ModelCheckpoint = Callback:extend("ModelCheckpoint")
@@ -45,7 +46,7 @@ local function fill(pattern, epoch, batch, logs)
     if value == nil then
       check.fail("ModelCheckpoint: filepath %q names %s, which is not in the logs", pattern, name)
     end
-    return format == "" and tostring(value) or ("%" .. format):format(value)
+    return format == "" and tostring(value) or ("%" .. format):format(figure.number(value))
   end))
 end
 

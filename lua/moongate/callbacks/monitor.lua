@@ -1,18 +1,26 @@
 -- Following one figure of the logs: which way is better, and is this better. Shared by EarlyStopping, ModelCheckpoint and
 -- ReduceLROnPlateau.
 local check = require "moongate.check"
+local tensor = require "moongate.tensor"
 
 local monitor = {}
 
 local MODES = { "auto", "min", "max" }
 
---- "min" or "max" for `mode`; auto: accuracies grow, all else shrinks.
+-- Parts of the names of Keras's metrics that are better when they are larger.
+local GROWING = { "acc", "auc", "precision", "recall", "f1_score", "fbeta_score", "r2_score", "io_u", "iou", "cosine_similarity",
+  "sensitivity", "specificity", "correlation" }
+
+--- "min" or "max" for `mode`; auto: accuracies and the like grow, all else shrinks.
 ---@return string
 function monitor.direction(op, name, mode)
   check.one_of(op, "mode", mode, MODES)
   check.type(op, "monitor", name, "string")
   if mode ~= "auto" then return mode end
-  return (name:find("acc", 1, true) or name:find("auc", 1, true)) and "max" or "min"
+  for _, word in ipairs(GROWING) do
+    if name:lower():find(word, 1, true) then return "max" end
+  end
+  return "min"
 end
 
 --- Whether `value` is better than `best` by more than `delta`.
@@ -30,6 +38,10 @@ function monitor.worst(direction) return direction == "min" and math.huge or -ma
 ---@return number|nil
 function monitor.value(op, logs, name)
   local value = logs and logs[name]
+  if tensor.is(value) then
+    check.fail("%s: monitor %q has %d values, expected one; likely fix: a metric with an average, or one threshold", op, name,
+      value.count)
+  end
   if value then return value end
   local names = {}
   for key in pairs(logs or {}) do names[#names + 1] = key end

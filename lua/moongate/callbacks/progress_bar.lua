@@ -1,6 +1,7 @@
 -- Keras 3's progress bar. Format: keras/src/utils/progbar.py; 20 cells, redrawn at most every 50 ms. Where the output is no
 -- terminal, or with verbose = 2, one line per epoch.
 local Callback = require "moongate.callbacks.callback"
+local figure = require "moongate.callbacks.figure"
 local check = require "moongate.check"
 local terminal = require "moongate.terminal"
 
@@ -75,7 +76,7 @@ local function figures(logs)
     return a < b
   end)
   for _, name in ipairs(names) do
-    local value = logs[name]
+    local value = figure.number(logs[name])
     words[#words + 1] = (math.abs(value) > 1e-3 and " - %s: %.4f" or " - %s: %.4e"):format(name, value)
   end
   return table.concat(words)
