@@ -1,7 +1,9 @@
 -- Convolution along the steps of (B, T, F), as Keras and TensorFlow mean it (the kernel is not reversed):
 --   y[b, i, u] = bias[u] + sum over j, f of x[b, i stride + j dilation - before, f] kernel[j, f, u]
--- computed as one product of the windows as rows (B T', K F) with the kernel (K F, U). With groups, the features and the filters
--- are cut into equal parts, and each part of the filters sees its part of the features.
+-- computed in one of two ways. By elements: for each j the steps that element j of the windows sees, a view, times kernel[j], added
+-- up; nothing is copied. By columns: one product of the windows as rows (B T', K F) with the kernel (K F, U), where the products by
+-- elements would be small. With groups, features and filters are cut into equal parts, and each part of the filters sees its part
+-- of the features.
 local check = require "moongate.check"
 local core = require "moongate.ffi.core"
 local autograd = require "moongate.autograd"
@@ -50,6 +52,50 @@ local function flat(x)
   return raw.reshape(x, shapes.own { s[1] * s[2], s[3] })
 end
 
+-- By elements -------------------------------------------------------------------------------------------------------------------
+
+-- Fewer features, or fewer windows in an example, make products that BLAS does slowly.
+local LEAST = 16
+
+local function by_elements(x, w)
+  return w.groups == 1 and w.size > 1 and x.shape[3] >= LEAST and w.count >= LEAST
+end
+
+-- kernel[j] as a matrix (F, U).
+local function tap(kernel, j)
+  return raw.reshape(raw.slice(kernel, 0, j, 1, 1), shapes.own { kernel.shape[2], kernel.shape[3] })
+end
+
+local function forward_by_elements(y, x, kernel, w, beta)
+  local input = view.padded(x, w, 0)
+  for j = 0, w.size - 1 do
+    product_into(y, view.element(input, w, j), tap(kernel, j), (j > 0 or beta) and 1 or 0)
+  end
+end
+
+-- With one window a step, and dy followed by zeros to as many steps as the padded input has, example and step are one axis: no
+-- element of a window sees another example but through those zeros.
+local function back_by_elements(x, kernel, dy, w, dkernel)
+  local input = flat(view.padded(x, w, 0))
+  local steps = x.shape[2] + w.before + w.after
+  local spread = flat(view.padded(dy, { before = 0, after = steps - w.count }, 0))
+  local rows, whole, dx = input.shape[1], nil, nil
+  if x.node then whole, dx = view.zeros(x, w) end
+  local into = whole and flat(whole)
+  for j = 0, w.size - 1 do
+    local offset = j * w.dilation
+    local own = raw.slice(spread, 0, 0, rows - offset, 1)
+    if dkernel then
+      local seen = raw.slice(input, 0, offset, rows - offset, 1)
+      product_into(tap(dkernel, j), raw.swap_last(seen), own, 0)
+    end
+    if into then product_into(raw.slice(into, 0, offset, rows - offset, 1), own, raw.swap_last(tap(kernel, j)), 1) end
+  end
+  return dx
+end
+
+-- By columns --------------------------------------------------------------------------------------------------------------------
+
 -- dx += the windows' gradients, each element where it came from.
 local function scatter(whole, dcolumns, w)
   local features = whole.shape[3]
@@ -59,16 +105,13 @@ local function scatter(whole, dcolumns, w)
   end
 end
 
-local function conv_back(node, dy)
-  local x, kernel, bias, w = node.a, node.b, node.c, node.w
+local function back_by_columns(x, kernel, dy, w, dkernel)
   local whole, dx
   if x.node then whole, dx = view.zeros(x, w) end
-  local dkernel = kernel.node and tensors.alloc_like(kernel, kernel.dtype)
   for g = 0, w.groups - 1 do
     local own = raw.contiguous(part(dy, w, g))
     if dkernel then
-      local product = raw.matmul(raw.swap_last(flat(columns(part(x, w, g), w))), flat(own),
-        matrix(kernel, w, g).shape)
+      local product = raw.matmul(raw.swap_last(flat(columns(part(x, w, g), w))), flat(own), matrix(kernel, w, g).shape)
       raw.copy_to(part(dkernel, w, g), raw.reshape(product, part(kernel, w, g).shape))
     end
     if dx then
@@ -76,8 +119,21 @@ local function conv_back(node, dy)
       scatter(part(whole, w, g), raw.matmul(own, weights, shapes.with(own.shape, 3, weights.shape[2])), w)
     end
   end
-  if dx then accumulate(x, dx) end
-  if dkernel then accumulate(kernel, dkernel) end
+  return dx
+end
+
+-- Whether the zeros behind dy are fewer than the windows.
+local function few_zeros(w) return w.stride == 1 and (w.size - 1) * w.dilation < w.count end
+
+local function conv_back(node, dy)
+  local x, kernel, bias, w = node.a, node.b, node.c, node.w
+  local dkernel = kernel.node and tensors.alloc_like(kernel, kernel.dtype)
+  if x.node or dkernel then
+    local back = by_elements(x, w) and few_zeros(w) and back_by_elements or back_by_columns
+    local dx = back(x, kernel, dy, w, dkernel)
+    if dx then accumulate(x, dx) end
+    if dkernel then accumulate(kernel, dkernel) end
+  end
   if bias and bias.node then accumulate(bias, raw.sum_to(dy, bias.shape)) end
 end
 
@@ -114,7 +170,8 @@ function M.conv1d(x, kernel, bias, options)
   w.groups = groups
   local y = tensors.alloc(shapes.own { x.shape[1], w.count, kernel.shape[3] }, x.dtype, x)
   if bias then raw.copy_to(y, bias) end
-  for g = 0, groups - 1 do
+  if by_elements(x, w) then forward_by_elements(y, x, kernel, w, bias ~= nil) end
+  for g = 0, by_elements(x, w) and -1 or groups - 1 do
     product_into(part(y, w, g), columns(part(x, w, g), w), matrix(kernel, w, g), bias and 1 or 0)
   end
   if state.on and (x.node or kernel.node or (bias and bias.node)) then
