@@ -4,6 +4,7 @@ local check = require "moongate.check"
 local create = require "moongate.tensor_create"
 local null = require "moongate.null"
 local ops = require "moongate.ops"
+local signature = require "moongate.layers.signatures"
 local symbolic = require "moongate.symbolic"
 local symbolic_masks = require "moongate.layers.symbolic_masks"
 local tensor = require "moongate.tensor"
@@ -226,7 +227,9 @@ return function(Layer)
     if mask or self.makes_mask then give_masks(self, outputs, mask, symbolic_masks(self, x, mask)) end
     local node = symbolic.record(self, given, given_options, outputs)
     node.automatic = is_automatic(self, x, options)
-    node.mask = node.automatic and x.keras_mask or nil
+    -- Keras 3 drops the mask beside other tensors, so that a config has to name it.
+    local beside = x.shape and options.mask == nil and symbolic.any(options)
+    node.mask = (node.automatic or beside) and select(2, signature(self)) and x.keras_mask or nil
     return unpack(outputs)
   end
 

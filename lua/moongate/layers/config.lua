@@ -9,7 +9,8 @@ local shapes = require "moongate.shape"
 local BUILT_AT_ONCE = {}
 for _, name in ipairs { "Activation", "ActivityRegularization", "AlphaDropout", "AveragePooling1D", "Dropout", "ELU",
   "GaussianDropout", "GaussianNoise", "GlobalAveragePooling1D", "GlobalMaxPooling1D", "Identity", "InputLayer", "LeakyReLU",
-  "Masking", "MaxPooling1D", "ReLU", "Softmax", "SpatialDropout1D", "UnitNormalization" } do BUILT_AT_ONCE[name] = true end
+  "Masking", "MaxPooling1D", "ReLU", "Reshape", "Softmax", "SpatialDropout1D",
+  "UnitNormalization" } do BUILT_AT_ONCE[name] = true end
 
 -- A shape, or a list of them, as an array.
 local function shape_array(shape)

@@ -9,7 +9,8 @@ local null = require "moongate.null"
 local symbolic = require "moongate.symbolic"
 local tensor = require "moongate.tensor"
 
-local DTYPES = { "float32", "float64", "int32", "uint8" }
+-- bool and int64 are what configs call them: tensors of such an input are uint8 and int32.
+local DTYPES = { "float32", "float64", "int32", "uint8", "bool", "int64" }
 local plain_dtype = { decode = function(value, where)
   if value == nil or value == null then return tensor.floatx end
   return check.one_of(where.op, where.name, value, DTYPES)

@@ -116,18 +116,21 @@ local function listed(self, x)
   return x
 end
 
+local NATIVE = { bool = "uint8", int64 = "int32" }
+
 -- A tensor of the input's dtype, with as many axes; a last axis of size 1 may be missing or too many.
 local function fit(self, i, x)
   local wanted = self.inputs[i]
+  local dtype = NATIVE[wanted.dtype] or wanted.dtype
   if symbolic.is(x) then return x end
   if not tensor.is(x) then
     if type(x) ~= "table" and type(x) ~= "number" then
       check.fail("%s: input %q is %s, expected a tensor", self:title(), self.input_names[i], check.describe(x))
     end
-    x = create.tensor(x, { dtype = wanted.dtype })
+    x = create.tensor(x, { dtype = dtype })
   end
   local mask = x.keras_mask
-  if x.dtype ~= wanted.dtype then x = ops.cast(x, wanted.dtype) end
+  if x.dtype ~= dtype then x = ops.cast(x, dtype) end
   local have, want = #x.shape, #wanted.shape
   if have == want + 1 and x.shape[have] == 1 then x = ops.squeeze(x, -1) end
   if have == want - 1 and wanted.shape[want] == 1 then x = ops.expand_dims(x, -1) end

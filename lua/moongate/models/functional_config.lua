@@ -20,6 +20,14 @@ local function check_starts(self)
   end
 end
 
+-- The order of the keys of a table by name, where a config keeps it.
+local function order_of(given)
+  if not json.is_object(given) then return nil end
+  local keys = {}
+  for key in json.pairs(given) do keys[#keys + 1] = key end
+  return keys
+end
+
 return function(Functional)
   --- Name, layers and the calls between them as an ordered object that prints as JSON.
   ---@param dialect? string "keras3" (default) or "tf2"
@@ -37,8 +45,8 @@ return function(Functional)
     end
     return json.object {
       { "name", self.name }, { "trainable", self.trainable }, { "layers", json.array(list) },
-      { "input_layers", nodes.ends(graph, self.inputs_struct, form) },
-      { "output_layers", nodes.ends(graph, self.outputs_struct, form) },
+      { "input_layers", nodes.ends(graph, self.inputs_struct, form, self.input_order) },
+      { "output_layers", nodes.ends(graph, self.outputs_struct, form, self.output_order) },
     }
   end
 
@@ -77,6 +85,8 @@ return function(Functional)
     local inputs, outputs = rebuild(config, where)
     local name = config.name
     if name == null then name = nil end
-    return Functional { inputs = inputs, outputs = outputs, name = name, trainable = config.trainable ~= false }
+    local model = Functional { inputs = inputs, outputs = outputs, name = name, trainable = config.trainable ~= false }
+    model.input_order, model.output_order = order_of(config.input_layers), order_of(config.output_layers)
+    return model
   end
 end

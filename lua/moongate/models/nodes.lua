@@ -4,28 +4,11 @@
 local check = require "moongate.check"
 local json = require "moongate.json"
 local null = require "moongate.null"
+local signature = require "moongate.layers.signatures"
 local symbolic = require "moongate.symbolic"
 local tensor = require "moongate.tensor"
 
 local nodes = {}
-
--- What Keras 3 writes of a call of these classes when nothing but one tensor was given: training, where call() has it as False, and
--- the mask, where call() takes one.
-local TRAINING, MASK = {}, {}
-for _, name in ipairs { "RNN", "GRU", "LSTM", "SimpleRNN", "Dropout", "SpatialDropout1D", "GaussianNoise", "GaussianDropout",
-  "AlphaDropout", "Attention", "AdditiveAttention" } do TRAINING[name] = true end
-for _, name in ipairs { "RNN", "GRU", "LSTM", "SimpleRNN", "Bidirectional", "TimeDistributed", "BatchNormalization",
-  "GlobalAveragePooling1D", "Softmax", "Lambda", "Attention", "AdditiveAttention", "Sequential", "Functional" } do
-  MASK[name] = true
-end
-
---- Whether Keras 3 writes `training` and the mask of a call of this layer.
----@param layer table
----@return boolean, boolean
-function nodes.automatic(layer)
-  local name = layer.is_layer and getmetatable(layer).class.name
-  return TRAINING[name] == true, MASK[name] == true
-end
 
 --- The number of a tensor's call among those that belong to the graph.
 ---@param graph table
@@ -75,10 +58,11 @@ local function arguments_of(node)
     list[1] = { "initial_state", #x == 2 and x[2] or { unpack(x, 2) } }
     x = x[1]
   end
-  local order = node.option_order or layer.call_options or {}
+  local order, options = node.option_order or layer.call_options or {}, node.options or {}
+  local beside = symbolic.any(options) -- beside other tensors Keras 3 takes no mask that is not given
   for _, name in ipairs(order) do
-    local value = (node.options or {})[name]
-    if value ~= nil then list[#list + 1] = { name, value } end
+    local value = options[name]
+    if value ~= nil and not (name == "mask" and value == null and beside) then list[#list + 1] = { name, value } end
   end
   return x, list
 end
@@ -93,10 +77,10 @@ end
 -- What Keras 3 adds to the arguments by itself.
 local function add_automatic(node, list)
   local layer, x = node.layer, node.inputs
-  local training, mask = nodes.automatic(layer)
+  local training, mask = signature(layer)
   local class_name = layer.is_layer and getmetatable(layer).class.name
   if node.automatic and training then list[#list + 1] = { "training", false } end
-  if node.automatic and mask then list[#list + 1] = { "mask", node.mask or null } end
+  if mask and (node.automatic or node.mask) then list[#list + 1] = { "mask", node.mask or null } end
   if class_name == "Functional" and not symbolic.is(x) and #list == 0 then list[1] = { "mask", without_values(x) } end
 end
 
@@ -152,15 +136,19 @@ end
 ---@param graph table
 ---@param given any
 ---@param form string
+---@param order? string[] of the keys of a table by name
 ---@return table
-function nodes.ends(graph, given, form)
+function nodes.ends(graph, given, form, order)
   local function f(t)
     local layer = t.history.layer
     local first = form == "tf2" and layer.result_names and 1 or getmetatable(layer).class.name == "Functional" and 1 or 0
     return json.array { layer.name, nodes.index(graph, t) + first, t.history.tensor_index }
   end
   if form == "tf2" and symbolic.is(given) then given = { given } end
-  return written({ title = function() return "the model" end }, given, f)
+  if not order then return written({}, given, f) end
+  local object = json.object()
+  for _, key in ipairs(order) do object[key] = f(given[key]) end
+  return object
 end
 
 return nodes

@@ -5,8 +5,8 @@ local dialects = require "moongate.dialects"
 local json = require "moongate.json"
 local layers = require "moongate.layers"
 local MaskOperation = require "moongate.layers.mask_operation"
-local nodes = require "moongate.models.nodes"
 local null = require "moongate.null"
+local signature = require "moongate.layers.signatures"
 local symbolic = require "moongate.symbolic"
 
 local at, fail = dialects.at, dialects.fail
@@ -118,7 +118,7 @@ end
 
 -- Whether the arguments are just what Keras 3 writes by itself, the mask being the one that rides on the input.
 local function is_automatic(layer, inputs, options, keys)
-  local training, mask = nodes.automatic(layer)
+  local training, mask = signature(layer)
   if #keys ~= (training and 1 or 0) + (mask and 1 or 0) then return false end
   if training and options.training ~= false then return false end
   local given = options.mask
@@ -127,11 +127,18 @@ local function is_automatic(layer, inputs, options, keys)
   return not symbolic.any(given) or (symbolic.is(inputs) and MaskOperation.same(given, inputs.keras_mask))
 end
 
+-- Keras 3 does not take the mask that rides on the input where a call has other tensors too.
+local function without_riding_mask(options)
+  if options.mask == nil and symbolic.any(options) then options.mask = null end
+end
+
 local function call(state, entry, inputs, kwargs, where)
   local layer, keys = entry.layer, keys_of(kwargs)
   local options = revived(state, kwargs, where)
   if options == LATER then return false end
-  local automatic = state.form == "keras3" and is_automatic(layer, inputs, options, keys)
+  local newer = state.form == "keras3"
+  local automatic = newer and is_automatic(layer, inputs, options, keys)
+  if newer then without_riding_mask(options) end
   local ok, message = pcall(function()
     if automatic or #keys == 0 then return layer(inputs) end
     return layer(inputs, options)
@@ -140,7 +147,7 @@ local function call(state, entry, inputs, kwargs, where)
   local node = layer.inbound_nodes[#layer.inbound_nodes]
   node.option_order = keys
   if automatic then node.mask = symbolic.is(options.mask) and options.mask or nil end
-  if state.form == "keras3" then node.automatic = automatic and node.automatic end
+  if newer then node.automatic = automatic and node.automatic end
   return true
 end
 
