@@ -12,6 +12,7 @@
 
 enum {
   TEXT_SIZE = 1024,
+  SMALLEST = 22, /* bytes of an archive without entries */
   MOST_ENTRIES = 65536,
   LARGEST_RATIO = 1032,   /* deflate makes no byte out of less */
   ALWAYS_ALLOWED = 1 << 28, /* bytes that a packed archive may unpack to, however small it is */
@@ -91,6 +92,7 @@ static mg_status open_archive(mg_zip *file, const char *path) {
     return fail(errno == ENOENT || errno == ENOTDIR ? MG_ENOTFOUND : MG_EIO, "zip: %s: %s", path, strerror(errno));
   if (!S_ISREG(info.st_mode)) return fail(MG_EIO, "zip: %s is not a regular file", path);
   file->bytes = (int64_t)info.st_size;
+  if (file->bytes < SMALLEST) return fail(MG_EIO, "zip: cannot read %s: Not a zip archive", path);
   file->archive = zip_open(path, ZIP_RDONLY | ZIP_CHECKCONS, &code);
   if (!file->archive) return fail_code("read", path, code);
   file->count = (int64_t)zip_get_num_entries(file->archive, 0);

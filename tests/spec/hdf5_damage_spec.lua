@@ -1,25 +1,18 @@
 -- Damaged HDF5 files are read or refused, whatever became of them: what crashed libhdf5 1.10.8 or kept it busy for ever by name,
 -- and some hundred mutations of files of each kind.
 local mg = require "moongate"
+local damage = require "damage"
 local hdf5 = require "moongate.ffi.hdf5"
 local where = require "where"
 
 local DATA = where.tests .. "/spec/data/"
+local number, put = damage.number, damage.put
 
 local function read(path)
   local file = assert(io.open(path, "rb"))
   local text = file:read("*a")
   file:close()
   return text
-end
-
-local function put(text, at, bytes) return text:sub(1, at - 1) .. bytes .. text:sub(at + #bytes) end
-
--- n as `count` bytes, the lowest first.
-local function number(n, count)
-  local list = {}
-  for i = 1, count do list[i], n = string.char(n % 256), math.floor(n / 256) end
-  return table.concat(list)
 end
 
 local function value(text, at, count)
@@ -113,23 +106,49 @@ describe("a damaged file", function()
     refuses("a list of names", shared)
   end)
 
-  -- A generator of its own (Lehmer's of Park and Miller, 1988), so that every run sees the same files.
-  it("is read or refused, never a crash", function()
-    local state = 2026
-    local function draw(n)
-      state = state * 16807 % 2147483647
-      return state % n
-    end
-    local function mutate(text)
-      local kind, at = draw(8), 1 + draw(#text)
-      if kind == 0 then return text:sub(1, at) end
-      if kind <= 2 then return put(text, at, ((kind == 1 and "\0" or "\255"):rep(math.min(8 + draw(56), #text - at + 1)))) end
-      for _ = 1, 1 + draw(20) do
-        repeat at = 1 + draw(#text) until text:byte(at) ~= 0 or draw(8) == 0
-        text = put(text, at, string.char(draw(2) == 0 and draw(256) or bit.bxor(text:byte(at), 2 ^ draw(8))))
+  it("is refused for heaps of texts whose sizes lead out of them or round in them", function()
+    local text = read(DATA .. "hostile.h5")
+    local heap = text:find("GCOL", 1, true) -- 16 bytes, then objects: number, references, 4 bytes, size; text
+    local function texts(file) return file:texts("/group", "variable") end
+    assert.same({ "größe" }, with_bytes(text, texts))
+    local second = heap + 16 + 16 + 8 -- the object of that text
+    refuses("the place of a heap", put(text, heap, "GCOX"), texts)
+    refuses("the size of a heap", put(text, heap + 8, number(2 ^ 40, 8)), texts)
+    refuses("the size of a heap", put(text, heap + 8, number(15, 8)), texts)
+    refuses("an object in a heap", put(text, second + 8, number(5000, 8)), texts)
+    refuses("an object in a heap", put(text, second + 8, ("\255"):rep(8)), texts)
+    refuses("an object in a heap", put(text, heap + 24, number(2 ^ 63, 8)), texts)
+    refuses("an object in a heap", put(text, second, number(1, 2)), texts) -- two of one number
+    refuses("a text that is not in its heap", put(text, second, number(9, 2)), texts)
+    refuses("a text that is not in its heap", put(text, second + 8, number(6, 8)), texts)
+    local cut = put(text, second, number(0, 2)) -- the room that is left: objects behind it are none
+    refuses("a text that is not in its heap", cut, texts)
+    local list = assert(hdf5.open(DATA .. "tf2_cudnn.h5"))
+    assert.same({ "cu_dnngru", "cu_dnnlstm" }, list:texts("/model_weights", "layer_names"))
+    list:close()
+  end)
+
+  it("is refused for groups that more than one name leads to", function()
+    local model = mg.Sequential { mg.layers.Input { 2 }, mg.layers.Dense(2), mg.layers.Dense(2) }
+    local ours = path .. ".weights.h5"
+    model:save_weights(ours)
+    local text, linked = read(ours), false
+    for list in text:gmatch "()SNOD" do
+      if value(text, list + 6, 2) == 2 then -- the second name gets the first one's object
+        local out = assert(io.open(ours, "wb"))
+        out:write(put(text, list + 56, number(value(text, list + 16, 8), 8)))
+        out:close()
+        local ok, message = pcall(model.load_weights, model, ours)
+        assert.is_false(ok)
+        linked = linked or message:find("is the same group as", 1, true) ~= nil
       end
-      return text
     end
+    os.remove(ours)
+    assert.is_true(linked)
+  end)
+
+  it("is read or refused, never a crash", function()
+    local mutate = damage.mutations(2026)
     local model = mg.Sequential { mg.layers.Input { 3, 2 }, mg.layers.GRU(4), mg.layers.Dense(1) }
     model:compile { optimizer = "sgd", loss = "mse" }
     model:fit(mg.ones { 4, 3, 2 }, mg.ones { 4, 1 }, { verbose = 0 })
