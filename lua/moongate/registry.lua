@@ -151,6 +151,9 @@ function Registry.envelope(module, class_name, config, registered_name)
   }
 end
 
+-- "losses" of "loss": the module of a kind.
+local function plural(kind) return kind .. (kind:sub(-1) == "s" and "es" or "s") end
+
 --- The config of an object in Keras's object form; null for nil, the registered name for a function.
 ---@param object table|function
 ---@param dialect? string "keras3" (default), "tf2", "compat.v1"
@@ -160,7 +163,8 @@ function Registry:serialize(object, dialect)
   if type(object) == "function" then return self:function_name(object) end
   local meta = type(object) == "table" and getmetatable(object)
   if not meta or not meta.class or not object.get_config then
-    check.fail("%s: %s cannot be written into a config; expected an object of mg.%ss", self.kind, check.describe(object), self.kind)
+    check.fail("%s: %s cannot be written into a config; expected an object of mg.%s", self.kind, check.describe(object),
+      plural(self.kind))
   end
   local C = meta.class
   local own = self.entries[C.name] ~= C
@@ -173,8 +177,8 @@ end
 function Registry:function_name(f)
   local name = self.function_names[f]
   if not name then
-    check.fail("%s: a Lua function without a name cannot be written into a config; give it one with mg.%ss.register(name, f)",
-      self.kind, self.kind)
+    check.fail("%s: a Lua function without a name cannot be written into a config; give it one with mg.%s.register(name, f)",
+      self.kind, plural(self.kind))
   end
   return name
 end

@@ -123,4 +123,24 @@ describe("all losses", function()
     assert.same({ 1, 27 }, reduced("none", weight))
     assert.same({ 1, 9 }, reduced(mg.null))
   end)
+
+  it("of one's own carry a name into compile and configs, keep NaN of masked steps out and reduce as asked", function()
+    local function twice(y, p) return (y - p):square():mean(-1) * 2 end
+    losses.register("twice", twice)
+    mg.metrics.register("worst", function(y, p) return (y - p):abs():max(-1) end)
+    local y, p = f64 { { { 1 }, { 0 } } }, f64 { { { 3 }, { 0 / 0 } } }
+    p.keras_mask = mg.tensor({ { 1, 0 } }, { dtype = "uint8" })
+    assert.equal(8, value(losses.get "twice", y, p))
+    assert.same({ 8, 0 }, losses.LossFunctionWrapper(twice, { reduction = "none" })(y, p):to_flat_table())
+    assert.equal("twice", losses.serialize(losses.get "twice"))
+    assert.equal("worst", mg.metrics.serialize(mg.metrics.get "worst"))
+    local ok, message = pcall(losses.serialize, losses.get(function() end))
+    assert.is_false(ok)
+    assert.matches("mg.losses.register", message, 1, true)
+    local net = mg.Sequential { mg.layers.Dense(1, { kernel_initializer = "zeros" }) }
+    net:compile { optimizer = "sgd", loss = "twice", metrics = { "worst" } }
+    local loss, worst = net:evaluate(mg.ones(2, 1), mg.tensor { { 1 }, { 3 } }, { verbose = 0 })
+    assert.equal(10, loss)
+    assert.equal(2, worst)
+  end)
 end)

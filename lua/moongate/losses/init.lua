@@ -201,11 +201,15 @@ define("Tversky", "tversky", overlap.tversky,
   { rows = overlap.rows })
 
 --- A Lua function of (y_true, y_pred) as a loss; it returns a scalar or one value per sample.
+---@param fn function
+---@param options? table|string { name =, reduction = "sum_over_batch_size" }, or the name
 ---@example mg.losses.LossFunctionWrapper(function(y_true, y_pred) return (y_true - y_pred):abs():mean(2) end)
 local Wrapped = class("LossFunctionWrapper", Loss)
-function Wrapped:init(fn, name)
-  self.name = name or "loss"
-  self.fn, self.reduction = fn, "sum_over_batch_size"
+function Wrapped:init(fn, options)
+  if type(options) == "string" then options = { name = options } end
+  options = check.options("LossFunctionWrapper", options, { "name", "reduction" })
+  self.fn, self.name = check.type("LossFunctionWrapper", "fn", fn, "function"), options.name or "loss"
+  self.reduction = REDUCTIONS.decode(options.reduction or "sum_over_batch_size", { op = "LossFunctionWrapper", name = "reduction" })
 end
 
 --- The loss of a batch, reduced and weighted as those of Keras are.
@@ -221,7 +225,7 @@ function Wrapped:call(y_true, y_pred, sample_weight)
   end
   local weights, given = reduction.weights(self.name, values.shape, sample_weight, y_pred.keras_mask, self.reduction,
     y_pred.dtype)
-  if weights then values = ops.mul(values, weights) end
+  if weights then values = ops.where(ops.ne(weights, 0), ops.mul(values, weights), 0) end
   return reduction.reduce(values, values.shape, given, self.reduction)
 end
 function Wrapped:__call(...) return self:call(...) end
@@ -235,6 +239,12 @@ function losses.get(identifier)
   if type(loss) == "function" then return Wrapped(loss, type(identifier) == "string" and identifier or nil) end
   return loss or check.fail("losses.get: argument identifier is nil, expected a name, a function or a loss")
 end
+
+--- Gives a function f(y_true, y_pred) a name that compile takes and configs carry.
+---@param name string
+---@param f function
+---@example mg.losses.register("twice", function(y_true, y_pred) return (y_true - y_pred):square():mean(-1) * 2 end)
+function losses.register(name, f) return registry:register(name, f) end
 
 --- The loss in Keras's object form.
 ---@param loss Loss

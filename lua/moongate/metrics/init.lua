@@ -62,11 +62,19 @@ function metrics.get(identifier, y_true, y_pred)
   return check.fail("metrics.get: argument identifier is %s, expected a name, a function or a metric", check.describe(identifier))
 end
 
+--- Gives a function f(y_true, y_pred) a name that compile takes and configs carry.
+---@param name string
+---@param f function
+---@example mg.metrics.register("worst", function(y_true, y_pred) return (y_true - y_pred):abs():max(-1) end)
+function metrics.register(name, f) return registry:register(name, f) end
+
 --- The metric in Keras's object form.
 ---@param object Metric
 ---@param dialect? string "keras3" (default), "tf2", "compat.v1"
 ---@return table
-function metrics.serialize(object, dialect) return registry:serialize(object, dialect) end
+function metrics.serialize(object, dialect)
+  return registry:serialize(type(object) == "table" and object.fn or object, dialect)
+end
 
 --- A metric from what serialize gave.
 ---@param config table|string

@@ -89,7 +89,7 @@ function Wrapper:__call(...) return self:call(...) end
 means.MeanMetricWrapper = Wrapper
 
 function Wrapper:init(fn, name)
-  self.name = name or "metric"
+  self.name, self.fn = name or "metric", check.type("MeanMetricWrapper", "fn", fn, "function")
   self.compute = function(_, ...) return fn(...) end
   self:reset_state()
 end

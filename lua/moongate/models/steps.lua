@@ -65,6 +65,8 @@ return function(Model)
   ---@param loss Tensor scalar
   ---@package
   function Model:update_weights(loss)
+    self:expect_compiled "update_weights"
+    tensor.expect(self:title() .. ": update_weights", "loss", loss)
     local variables = self.trainable_weights
     if #variables == 0 then return end
     local gradients = autograd.gradients(self.optimizer:scale_loss(loss), variables)
@@ -76,7 +78,7 @@ return function(Model)
   ---@return Tensor|Tensor[] x, Tensor|Tensor[]|nil y, Tensor|Tensor[]|nil sample_weight
   ---@package
   function Model:batch_of(op, x, y, w)
-    op = self:title() .. ": " .. op
+    op = self:title() .. ": " .. check.type("batch_of", "op", op, "string")
     return structure.data(op, "x", x, self.input_keys), structure.data(op, "y", y, self.result_names),
       structure.data(op, "sample_weight", w, self.result_names)
   end
