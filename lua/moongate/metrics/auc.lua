@@ -9,7 +9,7 @@ local share = metric.share
 -- Keras takes a few spellings and writes one.
 local function spelled(words)
   local choice = fields.choice(unpack(words))
-  return { decode = function(value, where)
+  return { plain = true, decode = function(value, where)
     for _, word in ipairs(words) do
       if type(value) == "string" and (value == word:lower() or value == word:gsub("^%l", string.upper)) then value = word end
     end

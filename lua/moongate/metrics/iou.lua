@@ -21,7 +21,7 @@ local ids_codec = {
   encode = function(list) return json.array { unpack(list) } end,
 }
 
-local NAME, DTYPE = metric.NAME, { "dtype", default = "int64", codec = fields.text, defaults = { tf2 = "float32" } }
+local NAME, DTYPE = metric.NAME, metric.dtype(function() return "int64" end, { tf2 = "float32" })
 local CLASSES, IDS = { "num_classes", required = true, codec = fields.count },
   { "target_class_ids", required = true, codec = ids_codec }
 local IGNORE, AXIS = { "ignore_class", codec = fields.integer }, { "axis", default = -1, codec = fields.integer }

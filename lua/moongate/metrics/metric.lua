@@ -24,7 +24,15 @@ function Metric:call(...)
 end
 
 metric.NAME = { "name", codec = fields.text }
-metric.DTYPE = { "dtype", default = function() return tensor.floatx end, codec = fields.text }
+
+--- The field dtype; null is the default.
+---@package
+function metric.dtype(default, defaults)
+  local codec = { decode = function(value, where) return fields.text.decode(value, where) or default() end }
+  return { "dtype", default = default, codec = codec, defaults = defaults }
+end
+
+metric.DTYPE = metric.dtype(function() return tensor.floatx end)
 
 -- A list of numbers.
 metric.NUMBERS = {

@@ -114,7 +114,7 @@ end
 --- The learning rate of the next update: a number, whatever it comes from.
 function Optimizer.getters:learning_rate()
   local schedule = rawget(self, "schedule")
-  if schedule then return schedule(self.iteration:item()) end
+  if schedule then return check.number(self.name, "learning_rate", schedule(self.iteration:item())) end
   return self.rate:item()
 end
 
