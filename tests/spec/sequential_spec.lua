@@ -40,10 +40,11 @@ describe("Sequential", function()
     for i = 1, 3 do assert.same({ { 1, 1, 0 }, { 1, 0, 0 } }, masks[i].mask:to_table()) end
     assert.is_nil(masks[4].mask)
     assert.equal([[
-words (Embedding)   mask (2, 3): 3 of 6 steps are used
-first (GRU)         mask (2, 3): 3 of 6 steps are used
-drop (Dropout)      mask (2, 3): 3 of 6 steps are used
-last (GRU)          no mask]], tostring(masks))
+layer               mask in               what becomes of it   mask out
+words (Embedding)   -                     made                 (2, 3): 3 of 6 used
+first (GRU)         (2, 3): 3 of 6 used   used, passed on      (2, 3): 3 of 6 used
+drop (Dropout)      (2, 3): 3 of 6 used   passed on            (2, 3): 3 of 6 used
+last (GRU)          (2, 3): 3 of 6 used   used, ends           -]], tostring(masks))
     assert.has_error(function() model:masks(nil) end)
   end)
 

@@ -100,12 +100,20 @@ local function leave(ok, ...)
   return ...
 end
 
-local function run(self, x, call)
+local function run_call(self, x, call, mask)
   local has_children = self.children ~= Weighted.children
   if depth == 0 and (has_children or #self.loss_list > 0) then self:clear_losses() end
-  if not has_children then return finish(self, x, call.mask, self:call(x, call)) end
+  if not has_children then return finish(self, x, mask, self:call(x, call)) end
   depth = depth + 1
-  return leave(pcall(function() return finish(self, x, call.mask, self:call(x, call)) end))
+  return leave(pcall(function() return finish(self, x, mask, self:call(x, call)) end))
+end
+
+-- Who looks on, in model:masks: takes the place of a call and makes it.
+local tracer
+
+local function run(self, x, call)
+  if tracer then return tracer(self, x, call, run_call) end
+  return run_call(self, x, call, call.mask)
 end
 
 -- The shapes of the tensors among a call's options but the mask, for which Keras builds too: { "initial_state", shape }.
@@ -249,6 +257,20 @@ return function(Layer)
     call.mask, call.training = given_mask(self, x, options.mask), options.training == true
     if watch.call then return watch.call(run, self, x, call) end
     return run(self, x, call)
+  end
+
+  --- Calls f(...) while visit(layer, inputs, options, run) takes the place of every layer's call; run(layer, inputs, options, mask)
+  --- makes it.
+  ---@param visit function
+  ---@param f function
+  ---@return any what f returns first
+  ---@package
+  function Layer.traced(visit, f, ...)
+    tracer = visit
+    local ok, result = pcall(f, ...)
+    tracer = nil
+    if not ok then error(result, 0) end
+    return result
   end
 
   local function first_node(self, what)

@@ -1,67 +1,134 @@
--- Where each mask goes: a list of { layer =, mask = } that prints as lines such as
---   embedding (Embedding)   mask (2, 3): 5 of 6 steps are used
---   gru (GRU)               no mask
+-- Where each mask goes: a list with an entry for every call of a layer, in the order of running, that prints as a table. The calls
+-- are watched, so that what is shown is what happens: whether a layer reads its mask, and which mask rides on its output.
 local autograd = require "moongate.autograd"
+local Layer = require "moongate.layers.layer"
 local ops = require "moongate.ops"
+local structure = require "moongate.models.structure"
 local tensor = require "moongate.tensor"
 
 local Masks = {}
 
-local function mask_text(layer, mask)
-  if not mask then return "no mask" end
+-- Text ----------------------------------------------------------------------------------------------------------------------------
+
+local function one_text(mask)
+  if not mask then return "-" end
   local used = ops.sum(ops.cast(mask, "int32")):item()
-  return ("mask %s: %d of %d steps are used"):format(layer.shape_text(mask.shape), used, mask.count)
+  return ("%s: %d of %d used"):format(Layer.shape_text(mask.shape), used, mask.count)
+end
+
+local function mask_text(masks)
+  if not masks or tensor.is(masks) then return one_text(masks) end
+  local words = {}
+  for i, mask in ipairs(masks) do words[i] = one_text(mask) end
+  return table.concat(words, "; ")
+end
+
+local function name_of(entry)
+  if entry.output then return "output " .. entry.output end
+  return ("%s%s (%s)"):format(("  "):rep(entry.level), entry.layer.name, getmetatable(entry.layer).class.name)
 end
 
 function Masks.__tostring(list)
-  local names, width, lines = {}, 0, {}
-  for i, entry in ipairs(list) do
-    names[i] = ("%s (%s)"):format(entry.layer.name, getmetatable(entry.layer).class.name)
-    width = math.max(width, #names[i])
+  local rows, widths, lines = { { "layer", "mask in", "what becomes of it", "mask out" } }, {}, {}
+  for _, entry in ipairs(list) do
+    rows[#rows + 1] = { name_of(entry), mask_text(entry.mask_in), entry.action, mask_text(entry.masks or entry.mask) }
   end
-  for i, entry in ipairs(list) do
-    lines[i] = names[i] .. (" "):rep(width - #names[i] + 3) .. mask_text(entry.layer, entry.mask)
+  for _, row in ipairs(rows) do
+    for k, text in ipairs(row) do widths[k] = math.max(widths[k] or 0, #text) end
+  end
+  for i, row in ipairs(rows) do
+    for k = 1, 3 do row[k] = row[k] .. (" "):rep(widths[k] - #row[k] + 3) end
+    lines[i] = table.concat(row):gsub("%s+$", "")
   end
   return table.concat(lines, "\n")
 end
 
-local function each_layer(layer, visit)
-  visit(layer)
-  for _, inner in ipairs(layer:inner_layers()) do each_layer(inner, visit) end
+-- Watching ------------------------------------------------------------------------------------------------------------------------
+
+-- Options whose mask tells when it is read.
+local function watched(call, entry)
+  local options, mask = {}, call.mask
+  for key, value in pairs(call) do
+    if key ~= "mask" then options[key] = value end
+  end
+  return setmetatable(options, { __index = function(_, key)
+    if key ~= "mask" then return nil end
+    entry.used = mask ~= nil
+    return mask
+  end })
 end
 
--- Stored states of stateful layers, to be put back: looking changes nothing.
-local function stored_states(model)
-  local list = {}
-  each_layer(model, function(layer)
-    list[#list + 1] = { layer = layer, states = rawget(layer, "states"), batch = rawget(layer, "state_batch") }
-  end)
-  return list
+local function action_of(entry, is_list, is_model)
+  local out = entry.mask ~= nil
+  if not entry.mask_in then return out and "made" or "-" end
+  if is_model then return out and "passed through" or "ends inside" end
+  if entry.used then return out and "used, passed on" or "used, ends" end
+  return not out and "ends" or is_list and "joined" or "passed on"
 end
 
-local function walk(model, x)
-  local list = setmetatable({}, Masks)
-  for i, layer in ipairs(model.layers) do
-    x = layer(x)
-    list[i] = { layer = layer, mask = x.keras_mask }
+local function masks_of(results)
+  local list, any = {}, nil
+  for i, result in ipairs(results) do
+    list[i] = tensor.is(result) and result.keras_mask or false
+    any = any or list[i] or nil
+  end
+  return list, any
+end
+
+-- Takes down the calls of layers in models; what layers do inside themselves is theirs.
+local function watcher(list, model)
+  local level, hidden = 0, 0
+  return function(layer, x, call, run)
+    if hidden > 0 or layer == model then return run(layer, x, call, call.mask) end
+    local is_model = layer.result_names ~= nil
+    local entry = { layer = layer, level = level, mask_in = call.mask, used = false }
+    list[#list + 1] = entry
+    if is_model then level = level + 1 else hidden = hidden + 1 end
+    local results = { run(layer, x, watched(call, entry), call.mask) }
+    if is_model then level = level - 1 else hidden = hidden - 1 end
+    local masks, any = masks_of(results)
+    entry.mask = any
+    if #masks > 1 and any then entry.masks = masks end
+    entry.action = action_of(entry, not x.shape, is_model)
+    return unpack(results)
+  end
+end
+
+-- A mask on an output weights the loss there.
+local function add_outputs(list, model, results)
+  for i, name in ipairs(model.result_names) do
+    local mask = tensor.is(results[i]) and results[i].keras_mask
+    if mask then list[#list + 1] = { output = name, mask_in = mask, used = true, action = "weights the loss" } end
   end
   return list
 end
 
---- The masks of a model's layers for an input.
----@param model Sequential
----@param x Tensor|table (B, ...)
----@return table[] { layer =, mask = Tensor|nil } in order
+-- Stored states of stateful layers, to be put back: looking changes nothing.
+local function stored_states(layer, list)
+  list[#list + 1] = { layer = layer, states = rawget(layer, "states"), batch = rawget(layer, "state_batch") }
+  for _, child in ipairs(layer:children()) do
+    for _, object in ipairs(child[2].is_layer and { child[2] } or child[2]) do
+      if object.is_layer then stored_states(object, list) end
+    end
+  end
+  return list
+end
+
+--- The way of the masks through a model for an input.
+---@param model Model
+---@param x Tensor|table (B, ...), a list of them or a table by name
+---@return table[] { layer =, level = 0, mask_in =, used =, action =, mask =, masks = } in order of running
 return function(model, x)
-  x = model:convert(x)
-  tensor.expect(model:title() .. ": masks", "x", x)
+  x = model:batch_of("masks", x)
+  structure.each(x, function(each, at) tensor.expect(model:title() .. ": masks", "x" .. at, each) end)
+  if x == nil then tensor.expect(model:title() .. ": masks", "x", x) end
   model:build_for(x)
-  local before = stored_states(model)
-  local ok, list = pcall(autograd.no_grad, walk, model, x)
+  local before, list = stored_states(model, {}), setmetatable({}, Masks)
+  local ok, results = pcall(autograd.no_grad, Layer.traced, watcher(list, model), function() return { model(x) } end)
   for _, entry in ipairs(before) do
     rawset(entry.layer, "states", entry.states)
     rawset(entry.layer, "state_batch", entry.batch)
   end
-  if not ok then error(list, 0) end
-  return list
+  if not ok then error(results, 0) end
+  return add_outputs(list, model, results)
 end

@@ -71,9 +71,9 @@ require "moongate.models.saving" (Model)
 ---@example model:summary { line_length = 60, show_trainable = true }
 function Model:summary(options) require("moongate.models.summary")(self, options) end
 
---- Where each mask goes: the mask of every layer's output for an input. Prints as text.
+--- Where each mask goes for an input: which layer makes one, which use it, pass it on or end it. Prints as a table.
 ---@param x Tensor|table (B, ...)
----@return table[] { layer =, mask = Tensor|nil } in order
+---@return table[] { layer =, level =, mask_in =, used =, action =, mask = } for every call, in order
 ---@example print(model:masks(ids))
 function Model:masks(x) return require("moongate.models.masks")(self, x) end
 

@@ -1,0 +1,70 @@
+-- model:masks: where masks are made, used, passed on, joined and ended, in nested models and functional ones.
+local assert = require "luassert"
+local mg = require "moongate"
+
+local L = mg.layers
+
+local function build()
+  local tokens = mg.Input { shape = { mg.null }, dtype = "int32", name = "tokens" }
+  local inner = mg.Sequential({ L.GRU(3, { return_sequences = true, name = "reader" }), L.Dense(2, { name = "dense" }) },
+    { name = "inner" })
+  local words = L.Embedding(7, 3, { mask_zero = true, name = "words" })(tokens)
+  local both = L.Concatenate { name = "both" } { inner(words), words }
+  local flat = L.Flatten { name = "flat" } (L.Dense(1, { name = "head" })(both))
+  local model = mg.Model { inputs = tokens, outputs = {
+    L.GlobalAveragePooling1D { name = "mean" } (both), L.TimeDistributed(L.Dense(1), { name = "each" })(both),
+    L.GRU(2, { name = "last" })(both), flat,
+  } }
+  return model
+end
+
+describe("model:masks", function()
+  it("tells what becomes of each mask", function()
+    local found, list = {}, build():masks { { 1, 2, 0 }, { 3, 4, 5 } }
+    for i, entry in ipairs(list) do
+      found[i] = ("%s%s: %s"):format(("  "):rep(entry.level or 0), entry.layer and entry.layer.name or entry.output, entry.action)
+    end
+    assert.are.equal([[
+words: made
+inner: passed through
+  reader: used, passed on
+  dense: passed on
+both: joined
+head: passed on
+mean: used, ends
+each: used, passed on
+last: used, ends
+flat: ends
+each: weights the loss]], table.concat(found, "\n"))
+  end)
+
+  it("has the masks themselves", function()
+    local list = build():masks { { 1, 2, 0 }, { 3, 4, 5 } }
+    assert.is_nil(list[1].mask_in)
+    assert.are.same({ { 1, 1, 0 }, { 1, 1, 1 } }, list[1].mask:to_table())
+    assert.are.equal(2, #list[5].mask_in)
+    assert.is_nil(list[#list - 1].mask)
+    assert.matches("\nmean %(GlobalAveragePooling1D%)   %(2, 3%): 5 of 6 used +used, ends +%-\n", tostring(list))
+  end)
+
+  it("sees a layer of one's own that does not look at its mask, and one without support", function()
+    local Plain = L.Layer.extend "Plain"
+    function Plain.call(_, x) return x * 2 end
+    local Reader = L.Layer.extend "Reader"
+    function Reader.call(_, x, options) return options.mask and x * 3 or x end
+    Reader.supports_masking = true
+    local model = mg.Sequential { L.Masking(), Reader { name = "r" }, Plain { name = "p" } }
+    local list = model:masks(mg.ones { 1, 2, 3 })
+    assert.are.equal("used, passed on", list[2].action)
+    assert.are.equal("ends", list[3].action)
+  end)
+
+  it("takes inputs in lists and by name, and refuses none", function()
+    local a, b = mg.Input { shape = { 2, 1 }, name = "a" }, mg.Input { shape = { 2, 1 }, name = "b" }
+    local model = mg.Model { inputs = { a, b }, outputs = L.Add { name = "sum" } { L.Masking { name = "m" } (a), b } }
+    local x = mg.ones { 1, 2, 1 }
+    assert.are.equal("ends", model:masks({ x, x })[2].action)
+    assert.are.equal("sum", model:masks({ b = x, a = x })[2].layer.name)
+    assert.is_false(pcall(model.masks, model, nil))
+  end)
+end)
