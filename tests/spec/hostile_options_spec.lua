@@ -17,6 +17,9 @@ local NEEDED = {
   LSTM = { units = 2 }, SimpleRNN = { units = 2 }, LSTMCell = { units = 2 },
   SimpleRNNCell = { units = 2 }, StackedRNNCells = { cells = { mg.layers.GRUCell(2) } },
   Bidirectional = { layer = mg.layers.GRU(2) }, TimeDistributed = { layer = mg.layers.Dense(2) },
+  Conv1D = { filters = 2, kernel_size = 1 }, Permute = { dims = { 1 } }, RepeatVector = { n = 2 }, Dot = { axes = 1 },
+  SpatialDropout1D = { rate = 0.5 }, AlphaDropout = { rate = 0.5 }, GaussianDropout = { rate = 0.5 },
+  GaussianNoise = { stddev = 0.5 }, Rescaling = { scale = 2 }, Lambda = { ["function"] = function(x) return x end },
   STFTInitializer = { side = "real" },
   ExponentialDecay = { initial_learning_rate = 0.1, decay_steps = 2, decay_rate = 0.5 },
   CosineDecay = { initial_learning_rate = 0.1, decay_steps = 2 },
@@ -28,7 +31,13 @@ local INPUTS = {
   TimeDistributed = mg.ones { 2, 3, 2 },
   Masking = mg.ones { 2, 2, 2 },
 }
+for _, name in ipairs { "Conv1D", "MaxPooling1D", "AveragePooling1D", "GlobalMaxPooling1D", "GlobalAveragePooling1D",
+  "ZeroPadding1D", "Cropping1D", "UpSampling1D", "SpatialDropout1D" } do INPUTS[name] = mg.ones { 2, 3, 2 } end
 local square = mg.ones { 2, 2 }
+for _, name in ipairs { "Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate", "Dot" } do
+  INPUTS[name] = { square, square }
+end
+for _, name in ipairs { "Attention", "AdditiveAttention" } do INPUTS[name] = { mg.ones { 2, 3, 2 }, mg.ones { 2, 4, 2 } } end
 
 -- What is done with an object of each kind.
 local USES = {

@@ -4,6 +4,7 @@ local fields = require "moongate.fields"
 local BaseAttention = require "moongate.layers.base_attention"
 local Layer = require "moongate.layers.layer"
 local ops = require "moongate.ops"
+local windows = require "moongate.layers.windows"
 
 --- For each step of the query the mean of the values, weighted by how well their keys fit: { query (B, Tq, F), value (B, Tv, N),
 --- key (B, Tv, F), default value } -> (B, Tq, N). A call takes mask = { query's, value's }, use_causal_mask (a step sees no later
@@ -13,7 +14,7 @@ local ops = require "moongate.ops"
 local Attention = class("Attention", BaseAttention)
 Layer.declare(Attention, {
   { "use_scale", default = false, codec = fields.boolean },
-  { "score_mode", default = "dot", codec = fields.choice("dot", "concat") },
+  { "score_mode", default = "dot", codec = windows.word("dot", "concat") },
   { "dropout", default = 0, codec = fields.rate },
   { "seed", codec = fields.seed },
   order = { tf2 = { "name", "trainable", "dtype", "dropout", "use_scale", "score_mode" } },

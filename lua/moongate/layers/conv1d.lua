@@ -24,7 +24,7 @@ Layer.declare(Conv1D, {
   { "filters", required = true, codec = fields.positive_integer },
   { "kernel_size", required = true, codec = fields.tuple(1) },
   { "strides", default = 1, codec = fields.tuple(1) },
-  { "padding", default = "valid", codec = fields.choice("valid", "same", "causal") },
+  { "padding", default = "valid", codec = windows.word("valid", "same", "causal") },
   windows.data_format,
   { "dilation_rate", default = 1, codec = fields.tuple(1) },
   { "groups", default = 1, codec = fields.positive_integer },

@@ -133,6 +133,56 @@ function layers.serialize(layer, dialect)
   return layer:serialize(dialect)
 end
 
+-- Keras's functions for merging ---------------------------------------------------------------------------------------------------
+
+--- The sum of tensors: a new Add layer, called once.
+---@param inputs Tensor[]
+---@param options? table name, dtype
+---@return Tensor
+function layers.add(inputs, options) return layers.Add(options)(inputs) end
+
+--- The first of two tensors less the second: a new Subtract layer, called once.
+---@param inputs Tensor[]
+---@param options? table name, dtype
+---@return Tensor
+function layers.subtract(inputs, options) return layers.Subtract(options)(inputs) end
+
+--- The product of tensors, element by element: a new Multiply layer, called once.
+---@param inputs Tensor[]
+---@param options? table name, dtype
+---@return Tensor
+function layers.multiply(inputs, options) return layers.Multiply(options)(inputs) end
+
+--- The mean of tensors: a new Average layer, called once.
+---@param inputs Tensor[]
+---@param options? table name, dtype
+---@return Tensor
+function layers.average(inputs, options) return layers.Average(options)(inputs) end
+
+--- The largest of tensors, element by element: a new Maximum layer, called once.
+---@param inputs Tensor[]
+---@param options? table name, dtype
+---@return Tensor
+function layers.maximum(inputs, options) return layers.Maximum(options)(inputs) end
+
+--- The smallest of tensors, element by element: a new Minimum layer, called once.
+---@param inputs Tensor[]
+---@param options? table name, dtype
+---@return Tensor
+function layers.minimum(inputs, options) return layers.Minimum(options)(inputs) end
+
+--- Tensors one behind the other: a new Concatenate layer, called once.
+---@param inputs Tensor[]
+---@param options? table axis = -1, name, dtype
+---@return Tensor
+function layers.concatenate(inputs, options) return layers.Concatenate(options)(inputs) end
+
+--- Products of two tensors along an axis of each: a new Dot layer, called once.
+---@param inputs Tensor[]
+---@param options? table axes, normalize = false, name, dtype
+---@return Tensor
+function layers.dot(inputs, options) return layers.Dot(options)(inputs) end
+
 return setmetatable(layers, { names = FILES, __index = function(self, name)
   local file = FILES[name]
   if not file then return nil end

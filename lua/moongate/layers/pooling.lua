@@ -10,7 +10,7 @@ local Pooling = class("Pooling", Layer)
 -- The fields of a pooling layer; strides follow pool_size unless given.
 local FIELDS = {
   { "pool_size", default = 2, codec = fields.tuple(1) },
-  { "padding", default = "valid", codec = fields.choice("valid", "same") },
+  { "padding", default = "valid", codec = windows.word("valid", "same") },
   { "strides", codec = fields.tuple(1) },
   windows.data_format,
   order = { tf2 = { "name", "trainable", "dtype", "strides", "pool_size", "padding", "data_format" } },

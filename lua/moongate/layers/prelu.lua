@@ -29,8 +29,9 @@ function PReLU:build(shape)
   local sizes = {}
   for i = 2, #self:checked_shape(shape) do sizes[i - 1] = shape[i] end
   for _, axis in ipairs(self.shared_axes or {}) do
-    if axis < 1 or axis > #sizes then
-      check.fail("%s: shared_axes holds %d, expected 1..%d for the input %s", self:title(), axis, #sizes, self.shape_text(shape))
+    if axis == null or axis < 1 or axis > #sizes then
+      check.fail("%s: shared_axes holds %s, expected 1..%d for the input %s", self:title(), tostring(axis), #sizes,
+        self.shape_text(shape))
     end
     sizes[axis] = 1
   end

@@ -6,7 +6,16 @@ local ops = require "moongate.ops"
 
 local windows = {}
 
-windows.data_format = { "data_format", default = "channels_last", codec = fields.choice("channels_last", "channels_first") }
+--- A codec of one of the given words, which null is not.
+---@param ... string
+---@return table
+function windows.word(...)
+  local codec = fields.choice(...)
+  codec.plain = true
+  return codec
+end
+
+windows.data_format = { "data_format", default = "channels_last", codec = windows.word("channels_last", "channels_first") }
 
 --- (batch, steps, features) whichever order the layer's data_format has; it is its own inverse.
 ---@param layer table

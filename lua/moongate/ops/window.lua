@@ -17,7 +17,7 @@ local function max_pool_back(node, dy)
   local input = view.padded(x, w, -math.huge)
   local whole, own = view.zeros(x, w)
   local free = raw.full_like(best, 1, "uint8")
-  for j = 0, w.size - 1 do
+  for j = 0, w.count > 0 and w.size - 1 or -1 do
     local hit = raw.binary(C.MG_BINARY_MUL, raw.compare(C.MG_COMPARE_EQ, view.element(input, w, j), best), free)
     free = raw.sub(free, hit)
     local part = view.element(whole, w, j)
@@ -36,7 +36,7 @@ function M.max_pool(x, options)
   local input = view.padded(x, w, -math.huge)
   local y = tensors.alloc(shapes.with(x.shape, 2, w.count), x.dtype, x)
   raw.copy_to(y, view.element(input, w, 0))
-  for j = 1, w.size - 1 do
+  for j = 1, w.count > 0 and w.size - 1 or 0 do
     core.check(C.mg_binary(C.MG_BINARY_MAX, y.handle, y.handle, view.element(input, w, j).handle))
   end
   if x.node and state.on then
@@ -52,7 +52,7 @@ local function own_counts(x, w)
   local counts = {}
   for i = 0, w.count - 1 do
     local number = 0
-    for j = 0, w.size - 1 do
+    for j = 0, w.count > 0 and w.size - 1 or -1 do
       local at = i * w.stride + j * w.dilation - w.before
       if at >= 0 and at < x.shape[2] then number = number + 1 end
     end
@@ -69,7 +69,7 @@ local function average_pool_back(node, dy)
   local x, w = node.a, node.w
   local share = shared(dy, node.counts, w.size)
   local whole, own = view.zeros(x, w)
-  for j = 0, w.size - 1 do
+  for j = 0, w.count > 0 and w.size - 1 or -1 do
     local part = view.element(whole, w, j)
     raw.add_into(part, part, share)
   end
@@ -86,7 +86,7 @@ function M.average_pool(x, options)
   local input = view.padded(x, w, 0)
   local y = tensors.alloc(shapes.with(x.shape, 2, w.count), x.dtype, x)
   raw.copy_to(y, view.element(input, w, 0))
-  for j = 1, w.size - 1 do raw.add_into(y, y, view.element(input, w, j)) end
+  for j = 1, w.count > 0 and w.size - 1 or 0 do raw.add_into(y, y, view.element(input, w, j)) end
   local counts = own_counts(x, w)
   y = shared(y, counts, w.size)
   if x.node and state.on then

@@ -14,7 +14,7 @@ local OPTIONS = { "size", "stride", "dilation", "before", "after" }
 ---@param options table size, stride = 1, dilation = 1, before = 0, after = 0
 ---@return table
 function view.of(op, x, options)
-  check.options(op, options, OPTIONS)
+  options = check.options(op, options, OPTIONS)
   local w = { before = 0, after = 0, stride = 1, dilation = 1 }
   for _, name in ipairs(OPTIONS) do
     local least = (name == "before" or name == "after") and 0 or 1
