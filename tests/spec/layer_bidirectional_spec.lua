@@ -129,7 +129,8 @@ describe("Bidirectional", function()
     assert.are.same({ mg.null, 5 }, uneven:compute_output_shape { mg.null, 4, 2 })
     assert.are.same({ 1, 5 }, { unpack(uneven(mg.ones(1, 4, 2)).shape) })
     local summed = { merge_mode = "sum", backward_layer = GRU(3, { go_backwards = true }) }
-    assert.matches("merge_mode \"sum\" needs outputs of one size", message_of(Bidirectional, GRU(2), summed), 1, true)
+    assert.matches("merge_mode \"sum\" needs outputs of one size", message_of(Bidirectional(GRU(2), summed), mg.ones(1, 2, 3)), 1,
+      true)
   end)
 
   it("freezes and thaws both directions", function()

@@ -16,6 +16,13 @@ local mode_codec = { decode = function(value, where)
   return check.one_of(where.op, where.name, value, MODES)
 end }
 
+-- TensorFlow 2 writes a backward layer as it was before zero_output_for_mask was forced.
+local as_given = { decode = wrapped.codec.decode, encode = function(layer, where)
+  local object = layer:serialize(where.dialect)
+  if rawget(layer, "zeroes_by_force") then object.config.zero_output_for_mask = nil end
+  return object
+end }
+
 --- Runs a recurrent layer forward and backward over (B, T, F) and merges the outputs: merge_mode "concat", "sum", "mul", "ave", or
 --- mg.null for both. Both directions are made anew from the layer's options, under the names forward_<name> and backward_<name>; a
 --- backward_layer of your own is used as it is. Calls take mask, training, initial_state (a list: the forward states, then the
@@ -28,7 +35,7 @@ Layer.declare(Bidirectional, {
   { "merge_mode", default = "concat", codec = mode_codec, nullable = true },
   { "layer", required = true, codec = wrapped.codec, show = function(self) return self.forward_layer end,
     tf2 = { show = false } },
-  { "backward_layer", codec = wrapped.codec, tf2 = { when = function(self) return self.is_custom end } },
+  { "backward_layer", codec = wrapped.codec, tf2 = { when = function(self) return self.is_custom end, codec = as_given } },
   { "weights", codec = fields.any, hidden = true, once = true },
   order = { tf2 = { "name", "trainable", "dtype", "batch_input_shape", "layer", "merge_mode", "backward_layer" } },
 }, { "layer", "merge_mode", "weights", "backward_layer" })
@@ -62,9 +69,10 @@ end
 local function check_sizes(self)
   local mode, forward, backward = self.merge_mode, self.forward_layer, self.backward_layer
   if mode == nil or mode == "concat" or not forward.output_size or not backward.output_size then return end
-  if forward:output_size() ~= backward:output_size() then
-    check.fail("Bidirectional: merge_mode %q needs outputs of one size, and the layers give %d and %d; likely fix: merge_mode = "
-      .. '"concat"', mode, forward:output_size(), backward:output_size())
+  local a, b = forward:output_size(), backward:output_size()
+  if a ~= b and a ~= 1 and b ~= 1 then
+    check.fail('%s: merge_mode %q needs outputs of one size, and the layers give %d and %d; likely fix: merge_mode = "concat"',
+      self:title(), mode, a, b)
   end
 end
 
@@ -90,9 +98,11 @@ function Bidirectional:setup(options)
     self.backward_layer = clone(layer, { name = directed("backward_", layer.name), go_backwards = true })
   end
   check_directions(self)
-  check_sizes(self)
   for _, each in ipairs { self.forward_layer, self.backward_layer } do
-    if each.zero_output_for_mask ~= nil then each.zero_output_for_mask = each.return_sequences end
+    if each.zero_output_for_mask ~= nil then
+      each.zeroes_by_force = each.return_sequences and not each.zero_output_for_mask
+      each.zero_output_for_mask = each.return_sequences
+    end
     if not self.trainable then each.trainable = false end
   end
   for _, name in ipairs(COMMON) do self[name] = layer[name] end
@@ -111,6 +121,7 @@ end
 function Bidirectional:build(shape)
   check.type(self:title() .. ": build", "shape", shape, "table")
   if shapes.is_list(shape) then shape = shape[1] end
+  check_sizes(self)
   self.forward_layer:ensure_built(shape)
   self.backward_layer:ensure_built(shape)
   Layer.build(self, shape)
@@ -136,12 +147,11 @@ function Bidirectional:compute_output_shape(shape)
   if shapes.is_list(shape) then shape = shape[1] end
   local forward = { self.forward_layer:compute_output_shape(shape) }
   local backward = { self.backward_layer:compute_output_shape(shape) }
-  local list = { forward[1] }
-  if self.merge_mode == nil then
-    list[2] = backward[1]
-  elseif self.merge_mode == "concat" then
+  local list = { forward[1], self.merge_mode == nil and backward[1] or nil }
+  if self.merge_mode ~= nil then
     local n = #forward[1]
-    list[1] = shapes.with(forward[1], n, forward[1][n] + backward[1][n])
+    local a, b = forward[1][n], backward[1][n]
+    list[1] = shapes.with(forward[1], n, self.merge_mode == "concat" and a + b or math.max(a, b))
   end
   return unpack(append_rest(append_rest(list, forward), backward))
 end

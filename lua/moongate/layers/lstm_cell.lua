@@ -63,6 +63,8 @@ LSTMCell.input_spec = { ndim = 2, what = "(batch, features)" }
 function LSTMCell:setup(options)
   Layer.setup(self, options)
   rnn_cell.setup_masks(self)
+  -- With recurrent dropout every version computes in separate products, whatever was asked for.
+  if self.recurrent_dropout > 0 then self.implementation = 1 end
   self.state_size, self.output_size = { self.units, self.units }, self.units
 end
 
@@ -86,7 +88,7 @@ end
 
 --- How many dropout masks a step uses: four in implementation 1 (which recurrent dropout needs), else one.
 function LSTMCell:mask_count()
-  return (self.implementation == 1 or self.recurrent_dropout > 0) and 4 or 1
+  return self.implementation == 1 and 4 or 1
 end
 
 --- A list with the zero states h and c (batch_size, units).
