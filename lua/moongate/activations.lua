@@ -154,7 +154,7 @@ local NONE = activations.linear
 ---@param identifier any
 ---@param where? table of a reader of configs
 function activations.get(identifier, where)
-  if where == nil or where.dialect == nil then
+  if type(where) ~= "table" or where.dialect == nil then
     where = { dialect = defaults.get "hard_sigmoid" == "keras2" and "tf2" or "keras3" }
   end
   return registry:get(identifier, where) or NONE

@@ -186,7 +186,7 @@ end
 ---@return boolean
 function rnn_cell.refuse_time_major(layer, value)
   if value then
-    check.fail('%s: get_config: time_major = true has no place in Keras 3\'s form; likely fix: as = "tf2", or get_config("tf2")',
+    check.fail('%s: get_config: time_major = true has no place in Keras 3\'s form; likely fix: get_config("tf2")',
       layer:title())
   end
   return false
