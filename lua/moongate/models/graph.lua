@@ -89,7 +89,7 @@ end
 ---@param inputs table[] symbolic tensors
 ---@param outputs table[] symbolic tensors
 ---@param with_masks boolean whether masks that Keras 3 records are a part of it
----@return table { nodes = in order of running, layers = in Keras's order, inside = set of nodes, depths = by layer }
+---@return table { nodes = in order of running, layers = in Keras's order, inside = set of nodes, node_depths =, parents(node) }
 return function(op, inputs, outputs, with_masks)
   local given = {}
   for _, t in ipairs(inputs) do given[t] = true end
@@ -111,5 +111,6 @@ return function(op, inputs, outputs, with_masks)
   check_names(op, layers)
   local inside = {}
   for _, node in ipairs(nodes) do inside[node] = true end
-  return { nodes = nodes, layers = layers, inside = inside, depths = of_layer }
+  return { nodes = nodes, layers = layers, inside = inside, node_depths = of_node,
+    parents = function(node) return parents(node, with_masks) end }
 end

@@ -66,8 +66,9 @@ require "moongate.models.predict" (Model)
 require "moongate.models.saving" (Model)
 
 --- Prints the layers with their output shapes and numbers of parameters, as Keras does, in lines that fit the terminal. `print_fn`
---- takes the text instead; `utf8 = false` draws with ASCII characters (the default follows the locale).
----@param options? table line_length = up to 88, print_fn = function(text), show_trainable = false, utf8
+--- takes the text instead; `utf8 = false` draws with ASCII characters (the default follows the locale). positions are where columns
+--- end, up to 1; layer_range the names (or Lua patterns) of the first and last layer to show.
+---@param options? table line_length, positions, print_fn, expand_nested = false, show_trainable = false, layer_range, utf8
 ---@example model:summary { line_length = 60, show_trainable = true }
 function Model:summary(options) require("moongate.models.summary")(self, options) end
 

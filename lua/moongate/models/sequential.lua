@@ -73,7 +73,10 @@ end
 
 --- Takes the last layer away and returns it.
 ---@return Layer|nil
-function Sequential:pop() return table.remove(self.layers) end
+function Sequential:pop()
+  if self.symbolic_path then self.symbolic_path[#self.layers + 1] = nil end
+  return table.remove(self.layers)
+end
 
 --- Makes the weights of all layers for an input shape with the batch axis (mg.null: any size).
 ---@param shape integer[]

@@ -1,20 +1,13 @@
--- The table of a model's layers, as Keras 3 prints it. Source: keras/src/utils/summary_utils.py, rich.table.
+-- The table of a model's layers, as Keras 3 prints it. Source: keras/src/utils/summary_utils.py.
 local check = require "moongate.check"
 local Layer = require "moongate.layers.layer"
+local table_box = require "moongate.models.table_box"
 local terminal = require "moongate.terminal"
 
-local HEAD = { "Layer (type)", "Output Shape", "Param #", "Trainable" }
-local POSITIONS = { 0.45, 0.80, 1.0 } -- where a column ends, as a part of the line
-local RIGHT, CENTRE = 3, 4 -- the columns that are not set to the left
-
-local BOX = {
-  top = { "┏", "━", "┳", "┓" }, head = { "┃", "┃" }, under = { "┡", "━", "╇", "┩" }, row = { "│", "│" },
-  between = { "├", "─", "┼", "┤" }, bottom = { "└", "─", "┴", "┘" }, ellipsis = "…",
-}
-local PLAIN = {
-  top = { "+", "-", "+", "+" }, head = { "|", "|" }, under = { "+", "=", "+", "+" }, row = { "|", "|" },
-  between = { "+", "-", "+", "+" }, bottom = { "+", "-", "+", "+" }, ellipsis = ".",
-}
+-- Where columns end, as parts of the line; a chain of layers needs no connections.
+local CHAIN = { heads = { "Layer (type)", "Output Shape", "Param #" }, positions = { 0.45, 0.80, 1.0 }, most = 88 }
+local GRAPH = { heads = { "Layer (type)", "Output Shape", "Param #", "Connected to" }, positions = { 0.3, 0.56, 0.74, 1.0 },
+  most = 108 }
 
 -- 247296 -> "247,296"
 local function thousands(n)
@@ -34,73 +27,7 @@ local function readable(bytes)
   return ("%.2f PB"):format(bytes)
 end
 
--- The text widths of the columns of a line: their parts of it, and what lines and blanks take shared out evenly, halves to even,
--- as rich.table does.
-local function widths_of(line_length, show_trainable)
-  local widths, taken, columns = {}, 0, show_trainable and 4 or 3
-  for i = 1, columns do
-    local position = show_trainable and (POSITIONS[i] and POSITIONS[i] * 0.90 or 1.0) or POSITIONS[i]
-    widths[i] = math.floor(position * line_length) - taken
-    taken = taken + widths[i]
-  end
-  local extra = 3 * columns + 1
-  for i = 1, columns do
-    local share = extra / (columns - i + 1)
-    share = share % 1 == 0.5 and 2 * math.floor(share / 2 + 0.5) or math.floor(share + 0.5)
-    widths[i], extra = widths[i] - share, extra - share
-  end
-  return widths
-end
-
-local function rule(style, kind, widths)
-  local parts = {}
-  for i, width in ipairs(widths) do parts[i] = style[kind][2]:rep(width + 2) end
-  return style[kind][1] .. table.concat(parts, style[kind][3]) .. style[kind][4]
-end
-
--- Lines of at most `width` characters, broken at blanks; a longer word is cut.
-local function wrap(text, width, ellipsis)
-  local lines, current = {}, ""
-  for word in text:gmatch("%S+") do
-    if #word > width then word = word:sub(1, width - 1) .. ellipsis end
-    if current == "" then
-      current = word
-    elseif #current + 1 + #word <= width then
-      current = current .. " " .. word
-    else
-      lines[#lines + 1], current = current, word
-    end
-  end
-  lines[#lines + 1] = current
-  return lines
-end
-
-local function characters(text) return #text:gsub("[\128-\191]", "") end
-
-local function pad(text, width, column)
-  local space = width - characters(text)
-  local before = column == RIGHT and space or column == CENTRE and math.floor(space / 2) or 0
-  return (" "):rep(before) .. text .. (" "):rep(space - before)
-end
-
-local function rows(style, kind, widths, cells)
-  local columns, most, out = {}, 0, {}
-  for i, width in ipairs(widths) do
-    columns[i] = wrap(cells[i], width, style.ellipsis)
-    most = math.max(most, #columns[i])
-  end
-  for k = 1, most do
-    local parts = {}
-    for i, column in ipairs(columns) do parts[i] = " " .. pad(column[k] or "", widths[i], i) .. " " end
-    out[k] = style[kind][1] .. table.concat(parts, style[kind][2]) .. style[kind][1]
-  end
-  return table.concat(out, "\n")
-end
-
-local function shape_of(layer, shape)
-  if not layer.built or not shape then return "?" end
-  return layer.shape_text(shape)
-end
+-- Below the table ---------------------------------------------------------------------------------------------------------------
 
 local function total(list)
   local count, bytes = 0, 0
@@ -125,40 +52,152 @@ local function totals(model)
   return lines
 end
 
-local function trainable_of(layer)
-  return #layer.weights == 0 and "-" or layer.trainable and "Y" or "N"
+-- Cells -------------------------------------------------------------------------------------------------------------------------
+
+local function shapes_text(...)
+  local words = {}
+  for i, shape in ipairs { ... } do words[i] = Layer.shape_text(shape) end
+  return #words == 1 and words[1] or #words == 0 and "?" or "[" .. table.concat(words, ", ") .. "]"
 end
 
-local function text_of(model, style, widths)
-  local lines = { ('Model: "%s"'):format(model.name) }
-  local function add(line) lines[#lines + 1] = line end
-  add(rule(style, "top", widths))
-  add(rows(style, "head", widths, HEAD))
-  add(rule(style, "under", widths))
-  local shape = model.built and model.build_shape or nil
-  for i, layer in ipairs(model.layers) do
-    shape = shape and layer:compute_output_shape(shape)
-    local params = layer.built and thousands(layer:count_params()) or layer.build == Layer.build and "0" or "0 (unbuilt)"
-    local name = ("%s (%s)"):format(layer.name, getmetatable(layer).class.name)
-    add(rows(style, "row", widths, { name, shape_of(layer, shape), params, trainable_of(layer) }))
-    if i < #model.layers then add(rule(style, "between", widths)) end
+-- The shapes of a layer's output: of its last call in a graph, or for the shape that came down a chain.
+local function output_text(layer, shape)
+  local node = not shape and layer.inbound_nodes[#layer.inbound_nodes]
+  if node then
+    local list = {}
+    for i, t in ipairs(node.outputs) do list[i] = t.shape end
+    return shapes_text(unpack(list))
   end
-  add(rule(style, "bottom", widths))
-  for _, line in ipairs(totals(model)) do add(line) end
-  return table.concat(lines, "\n") .. "\n"
+  if not layer.built or not shape then return "?" end
+  return shapes_text(layer:compute_output_shape(shape))
+end
+
+local function params_text(layer)
+  if layer.is_operation then return "0" end
+  return layer.built and thousands(layer:count_params()) or layer.build == Layer.build and "0" or "0 (unbuilt)"
+end
+
+local function connections_text(layer, graph)
+  local words = {}
+  for _, node in ipairs(layer.inbound_nodes) do
+    local list = graph.inside[node] and graph.parents(node) or {}
+    for _, t in ipairs(list) do
+      words[#words + 1] = ("%s[%d][%d]"):format(t.history.layer.name, t.history.node_index, t.history.tensor_index)
+    end
+  end
+  return #words > 0 and table.concat(words, ", ") or "-"
+end
+
+local function trainable_text(layer)
+  return (not layer.is_layer or #layer.weights == 0) and "-" or layer.trainable and "Y" or "N"
+end
+
+-- Rows --------------------------------------------------------------------------------------------------------------------------
+
+local add_layers
+
+local function add_layer(rows, view, layer, shape, level)
+  local prefix = level > 0 and ("   "):rep(level) .. (view.utf8 and "└ " or "- ") or ""
+  local kind = layer.is_operation and layer.kind or getmetatable(layer).class.name
+  local cells = { ("%s%s (%s)"):format(prefix, layer.name, kind), output_text(layer, shape), params_text(layer) }
+  if view.graph then cells[#cells + 1] = connections_text(layer, view.graph) end
+  if view.show_trainable then cells[#cells + 1] = trainable_text(layer) end
+  rows[#rows + 1] = cells
+  if view.expand_nested and layer.result_names then add_layers(rows, view, layer, layer.layers, level + 1) end
+end
+
+-- Layers of a model in order; in a Sequential the shape goes from one to the next.
+function add_layers(rows, view, model, layers, level, first, last)
+  local shape = not model.graph and model.built and model.build_shape or nil
+  for i, layer in ipairs(layers) do
+    if i >= (first or 1) and i <= (last or #layers) then add_layer(rows, view, layer, shape, level) end
+    shape = shape and layer:compute_output_shape(shape)
+  end
+end
+
+-- Whether a functional model is a chain: one call after the other, each of one tensor, and no layer twice.
+local function is_chain(graph)
+  local at, seen = {}, {}
+  for _, node in ipairs(graph.nodes) do
+    local depth = graph.node_depths[node]
+    if at[depth] or seen[node.layer] or #graph.parents(node) > 1 then return false end
+    at[depth], seen[node.layer] = true, true
+  end
+  return true
+end
+
+-- First and last position of the layers between two names or Lua patterns, both inclusive.
+local function range_of(layers, range)
+  if range == nil then return 1, #layers end
+  check.type("summary", "layer_range", range, "table")
+  local found = {}
+  for k = 1, 2 do
+    local wanted = check.type("summary", ("layer_range[%d]"):format(k), range[k], "string")
+    local ok = pcall(string.find, "", wanted)
+    for i, layer in ipairs(layers) do
+      if layer.name == wanted or (ok and layer.name:find("^" .. wanted)) then
+        found[k] = found[k] or { i, i }
+        found[k][2] = i
+      end
+    end
+    if not found[k] then check.fail("summary: layer_range[%d]: no layer is called %q", k, wanted) end
+  end
+  if found[1][1] > found[2][2] then return found[2][1], found[1][2] end
+  return found[1][1], found[2][2]
+end
+
+-- The line ------------------------------------------------------------------------------------------------------------------------
+
+local function positions_of(o, kind)
+  local positions = {}
+  for i, position in ipairs(check.type("summary", "positions", o.positions or kind.positions, "table")) do
+    positions[i] = check.number("summary", ("positions[%d]"):format(i), position, positions[i - 1] or 0, 1)
+  end
+  if #positions ~= #kind.heads then
+    check.fail("summary: positions has %d entries, expected %d: where each column ends, up to 1", #positions, #kind.heads)
+  end
+  if not o.show_trainable then return positions end
+  for i, position in ipairs(positions) do positions[i] = position * 0.90 end
+  positions[#positions + 1] = 1.0
+  return positions
 end
 
 -- Characters of a line: those asked for, or what fits into the terminal, which is 80 columns where there is none.
-local function line_length_of(o)
-  local least, most = o.show_trainable and 44 or 24, o.show_trainable and 100 or 88
+local function line_length_of(o, columns, most)
+  local least = columns == 3 and 24 or columns == 4 and 44 or 64
   if o.line_length ~= nil then return check.integer("summary", "line_length", o.line_length, least) end
   return math.max(least, math.min(most, (terminal.columns() or 80) - 4))
 end
 
+local function columns_of(o, kind)
+  local positions = positions_of(o, kind)
+  local widths = table_box.widths(positions, line_length_of(o, #positions, kind.most + (o.show_trainable and 12 or 0)))
+  local columns = {}
+  for i, head in ipairs(kind.heads) do columns[i] = { head = head, align = i == 3 and "right" or "left" } end
+  if o.show_trainable then columns[#columns + 1] = { head = "Trainable", align = "centre" } end
+  for i, column in ipairs(columns) do
+    column.width = widths[i]
+    if widths[i] < 1 then
+      check.fail("summary: column %q has no room in this line; likely fix: a longer line_length", column.head)
+    end
+  end
+  return columns
+end
+
 return function(model, options)
-  local o = check.options("summary", options, { "line_length", "print_fn", "show_trainable", "utf8" })
+  local o = check.options("summary", options, { "line_length", "positions", "print_fn", "expand_nested", "show_trainable",
+    "layer_range", "utf8" })
   local utf8 = o.utf8
   if utf8 == nil then utf8 = terminal.is_utf8() end
   local print_fn = check.callable("summary", "print_fn", o.print_fn or function(text) io.stdout:write(text) end)
-  print_fn(text_of(model, utf8 and BOX or PLAIN, widths_of(line_length_of(o), o.show_trainable)))
+  local graph = rawget(model, "graph")
+  local layers = graph and graph.layers or model.layers
+  local chain = not graph or is_chain(graph)
+  local view = { utf8 = utf8, expand_nested = o.expand_nested, show_trainable = o.show_trainable }
+  view.graph = not chain and graph or nil
+  local rows, first, last = {}, range_of(layers, o.layer_range)
+  add_layers(rows, view, model, layers, 0, first, last)
+  local lines = { ('Model: "%s"'):format(model.name), table_box.draw(columns_of(o, chain and CHAIN or GRAPH), rows, utf8) }
+  for _, line in ipairs(totals(model)) do lines[#lines + 1] = line end
+  print_fn(table.concat(lines, "\n") .. "\n")
 end
