@@ -91,6 +91,7 @@ describe("RNN", function()
       { layer({ x, h, c, s }, { mask = { mg.ones({ 2, 3 }, { dtype = "uint8" }), false, false, false } }) } } do
       for i = 1, 4 do near(found[i], expected[i]:to_table(), 1e-14) end
     end
+    near(layer({ x, h, c, s }, { mask = { false, false, false, false } }), expected[1]:to_table(), 1e-14)
     assert.matches("initial_state has 2 states, expected 3", message_of(layer, { x, h, c }), 1, true)
     assert.matches("initial_state[3] has shape (2, 2), expected (2, 3)", message_of(layer, { x, h, c, h }), 1, true)
     assert.matches("given in the list of inputs and as initial_state",

@@ -24,11 +24,13 @@ local function is_tensor(x) return tensor.is(x) or symbolic.is(x) end
 
 -- Inputs ----------------------------------------------------------------------------------------------------------------------
 
--- { x, state1, ... } of a recurrent layer as x and the option initial_state.
+-- { x, state1, ... } of a recurrent layer as x and the option initial_state; of a list of masks the first one is x's.
 local function split_states(self, x, options)
   if not self.takes_states or not is_plain_list(x) or not is_tensor(x[1]) then return x, options end
   local more = {}
   for key, value in pairs(options) do more[key] = value end
+  local masks = more.mask
+  if is_plain_list(masks) and (masks[1] == false or is_tensor(masks[1])) then more.mask = masks[1] or null end
   if #x > 1 then
     if more.initial_state ~= nil then
       check.fail("%s: states are given in the list of inputs and as initial_state, expected one of them", self:title())
