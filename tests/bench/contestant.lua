@@ -1,5 +1,6 @@
 -- A contestant of the side-by-side benchmark: moongate contestant.lua [highest|high|medium]. Reads `run {...}` lines, answers one
--- JSON line each: median and least time of the public GRU layer's call, batch-major. `train` is forward and the four gradients.
+-- JSON line each: median and least time of a public layer's call ("layer": GRU, LSTM or SimpleRNN; GRU if absent), batch-major.
+-- `train` is forward and the four gradients.
 local ffi = require "ffi"
 local json = require "moongate.json"
 local mg = require "moongate"
@@ -20,14 +21,19 @@ end
 -- (T, B, n) as (B, T, n), in memory of its own.
 local function batch_major(t) return ops.copy(t:permute { 2, 1, 3 }):keep() end
 
+-- Columns of the weights in units of H.
+local GATES = { GRU = 3, LSTM = 4, SimpleRNN = 1 }
+
 local function make(q)
-  local T, B, I, H = q.T, q.B, q.I, q.H
+  local T, B, I, H, class = q.T, q.B, q.I, q.H, q.layer or "GRU"
   local scale = 2 ^ -math.ceil(math.log(math.sqrt(H)) / math.log(2) - 1e-9)
-  local bias = stream(4, 6 * H, scale):reshape { 2, 3 * H }
-  local after = q.reset_after ~= false
-  local layer = mg.layers.GRU(H, { return_sequences = true, return_state = q.mode == "stream", reset_after = after })
+  local N, after = GATES[class] * H, class == "GRU" and q.reset_after ~= false
+  local bias = stream(4, 2 * N, scale):reshape { 2, N }
+  local options = { return_sequences = true, return_state = q.mode == "stream" }
+  if class == "GRU" then options.reset_after = after end
+  local layer = mg.layers[class](H, options)
   layer:build { mg.null, mg.null, I }
-  layer:set_weights { stream(2, I * 3 * H, scale):reshape { I, 3 * H }, stream(3, H * 3 * H, scale):reshape { H, 3 * H },
+  layer:set_weights { stream(2, I * N, scale):reshape { I, N }, stream(3, H * N, scale):reshape { H, N },
     after and bias or bias[1] }
   return layer, batch_major(stream(1, T * B * I, 1):reshape { T, B, I }), batch_major(stream(5, T * B * H, 1):reshape { T, B, H })
 end
@@ -55,8 +61,11 @@ function modes.stream(layer, x)
   for t = 1, T do steps[t] = ops.copy(x:slice(2, t, t)):keep() end
   return function()
     return autograd.no_grad(function()
-      local outputs, state = {}, nil
-      for t = 1, T do outputs[t], state = layer(steps[t], { initial_state = state }) end
+      local outputs, states = {}, nil
+      for t = 1, T do
+        states = { layer(steps[t], { initial_state = states }) }
+        outputs[t] = table.remove(states, 1)
+      end
       return ops.concat(outputs, 2)
     end)
   end
@@ -86,6 +95,7 @@ end
 
 local function answer(q, precision)
   if q.dtype and q.dtype ~= "float32" then return { { "skip", "float32 only" } } end
+  if q.layer and not GATES[q.layer] then return { { "skip", "no layer " .. tostring(q.layer) } } end
   if not modes[q.mode] then return { { "skip", "no mode " .. tostring(q.mode) } } end
   mg.set_threads(q.threads or 1)
   mg.set_matmul_precision(precision)

@@ -89,13 +89,36 @@ describe("the benchmark", function()
     end
   end
 
+  -- The first step from zero states: h = o tanh(i g) and h = tanh(x K + b).
+  for layer, gates in pairs { LSTM = 4, SimpleRNN = 1 } do
+    it("times the layer " .. layer .. " too", function()
+      local request = REQUEST:format(T, 1, I, H, "train", "true", path):gsub("{", '{"layer":"' .. layer .. '",', 1)
+      assert.is_true(json.decode((ask(request))).ms > 0)
+      local N, have = gates * H, floats(path)
+      assert.equal(T * H + T * I + (I + H + 1) * N, #have)
+      local x, kernel, bias = stream(1, I, 1), stream(2, I * N, 0.25), stream(4, N, 0.25)
+      local function sum(column)
+        local total = bias[column]
+        for i = 1, I do total = total + x[i] * kernel[(i - 1) * N + column] end
+        return total
+      end
+      local function sigmoid(v) return 1 / (1 + math.exp(-v)) end
+      for u = 1, H do
+        local want = layer == "SimpleRNN" and math.tanh(sum(u))
+          or sigmoid(sum(3 * H + u)) * math.tanh(sigmoid(sum(u)) * math.tanh(sum(2 * H + u)))
+        assert.near(want, have[u], 2e-6)
+      end
+    end)
+  end
+
   it("streams step by step, and says what it cannot serve", function()
-    local output = ask(REQUEST:format(T, 1, I, H, "stream", "true", path) .. 'run {"dtype":"float64"}\nrun {"mode":"dance"}\n')
+    local output = ask(REQUEST:format(T, 1, I, H, "stream", "true", path)
+      .. 'run {"dtype":"float64"}\nrun {"mode":"dance"}\nrun {"layer":"X"}\n')
     local lines = {}
     for line in output:gmatch("[^\n]+") do lines[#lines + 1] = json.decode(line) end
     assert.is_true(lines[1].ms > 0)
     assert.equal(T * H, #floats(path))
-    assert.same({ "float32 only", "no mode dance" }, { lines[2].skip, lines[3].skip })
+    assert.same({ "float32 only", "no mode dance", "no layer X" }, { lines[2].skip, lines[3].skip, lines[4].skip })
   end)
 
   it("times the text example's step", function()
