@@ -156,7 +156,36 @@ describe("fit with tbptt", function()
     refused("a target for every step.*return_sequences", sequential(mg.layers.GRU(2)), mg.zeros(2 * B))
     refused("no input has the 5 steps", sequential(mg.layers.GRU(2)), mg.zeros(2 * B, 5, 1))
     refused("tbptt", sequential(mg.layers.GRU(2)), y, { tbptt = 0 })
-    local input, shared = mg.Input { shape = { T, F } }, mg.layers.GRU(F, { return_sequences = true })
+    refused("takes exactly 7; likely fix: mg.null", mg.Sequential { mg.layers.Input { shape = { T, F } },
+      mg.layers.GRU(2, { return_sequences = true }), mg.layers.Dense(1) })
+    local input, shared = mg.Input { shape = { mg.null, F } }, mg.layers.GRU(F, { return_sequences = true })
     refused("which the model calls 2 times", mg.Model { inputs = input, outputs = mg.layers.Dense(1)(shared(shared(input))) })
+  end)
+
+  it("takes several inputs and outputs; an input without steps is the same for all pieces", function()
+    local function net(stateful)
+      mg.set_random_seed(8)
+      local sequence, row = mg.Input { shape = { mg.null, F } }, mg.Input { shape = { 4 } }
+      local state = mg.layers.GRU(4, { return_sequences = true, stateful = stateful })(sequence)
+      local scaled = mg.layers.Multiply() { state, mg.layers.Reshape { 1, 4 }(row) }
+      local outputs = { mg.layers.Dense(1, { name = "a" })(scaled), mg.layers.Dense(2, { name = "b" })(state) }
+      local two = mg.Model { inputs = { sequence, row }, outputs = outputs }
+      two:compile { optimizer = mg.optimizers.Adam { learning_rate = 0.0625 }, loss = "mse", metrics = { a = { "mae" } } }
+      return two
+    end
+    local x, y = data(9)
+    local row, other = mg.random.normal { 2 * B, 4 }, mg.random.normal { 2 * B, T, 2 }
+    local hand, fitted = net(true), net(false)
+    for t = 1, T, 4 do
+      local last = math.min(t + 3, T)
+      local function cut(v) return v:slice(2, t, last) end
+      local a, b = hand({ cut(x), row }, { training = true })
+      local loss = hand:total_loss({ cut(y), cut(other) }, { a, b })
+      hand.optimizer:apply(mg.gradients(loss, hand.trainable_weights), hand.trainable_weights)
+    end
+    local history = fitted:fit({ x, row }, { y, other }, { tbptt = 4, batch_size = 2 * B, shuffle = false, verbose = 0 }).history
+    same_weights(hand, fitted)
+    assert.near(history.loss[1], history.a_loss[1] + history.b_loss[1], 1e-5)
+    assert.is_true(history.a_mae[1] > 0)
   end)
 end)

@@ -26,6 +26,17 @@ local function check_calls(self, op, layers)
   end
 end
 
+-- Inputs that were declared for all steps refuse pieces.
+local function check_declared(self, op, T, k)
+  for _, layer in ipairs(k < T and { rawget(self, "input_layer") or self.layers[1], unpack(self.layers) } or {}) do
+    local shape = getmetatable(layer).class.name == "InputLayer" and layer.batch_shape
+    if shape and #shape > 2 and shape[2] == T then
+      check.fail("%s: tbptt = %d cuts %d steps, and %s takes exactly %d; likely fix: mg.null for the steps in its shape", op, k, T,
+        layer:title(), T)
+    end
+  end
+end
+
 -- How many steps the targets have: (B, T, ...), the same for all outputs.
 local function steps_of(op, y)
   local T
@@ -132,6 +143,7 @@ return function(Model)
     x, y, w, rows = self:checked_batch("fit", x, y, w)
     local T = steps_of(op, y)
     check_inputs(op, x, T)
+    check_declared(self, op, T, k)
     local layers = carry.layers(self)
     check_calls(self, op, layers)
     carry.start(layers)
