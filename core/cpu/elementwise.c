@@ -12,6 +12,20 @@ typedef struct call {
   int64_t bytes[MG_MAX_OPERANDS];
 } call;
 
+#define FILL(type)                                                              \
+  do {                                                                          \
+    type value;                                                                 \
+    memcpy(&value, from, sizeof value);                                         \
+    for (int64_t i = 0; i < n; i++) ((type *)to)[i] = value;                    \
+  } while (0)
+/* One element n times, as a row of a broadcast operand has it. */
+static void fill(void *to, const char *from, int64_t n, int64_t bytes) {
+  if (bytes == 4) FILL(int32_t);
+  else if (bytes == 8) FILL(int64_t);
+  else memset(to, *from, (size_t)n);
+}
+#undef FILL
+
 #define MOVE(type) \
   for (int64_t i = 0; i < n; i++, to += to_stride, from += from_stride) memcpy(to, from, sizeof(type))
 static void move(char *to, int64_t to_stride, const char *from, int64_t from_stride, int64_t n, int64_t bytes) {
@@ -30,8 +44,10 @@ static void row_in_chunks(const call *c, char *const *data, const int64_t *strid
     for (int k = 0; k < c->operands; k++) {
       int direct = strides[k] == c->bytes[k];
       array[k] = direct ? data[k] + i * strides[k] : buffer[k];
-      if (k > 0 && !direct && (strides[k] != 0 || i == 0))
+      if (k == 0 || direct) continue;
+      if (strides[k] != 0)
         move(buffer[k], c->bytes[k], data[k] + i * strides[k], strides[k], count, c->bytes[k]);
+      else if (i == 0) fill(buffer[k], data[k], count, c->bytes[k]);
     }
     c->kernel(c->context, count, array[0], (const void *const *)(array + 1));
     if (array[0] == buffer[0]) move(data[0] + i * strides[0], strides[0], buffer[0], c->bytes[0], count, c->bytes[0]);
