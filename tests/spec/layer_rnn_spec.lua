@@ -138,6 +138,18 @@ describe("RNN", function()
     assert.is_nil(cells[2].dropout_cache.recurrent)
   end)
 
+  it("goes through a config with cells of one's own", function()
+    local layer = layers.RNN({ Counter(2, { name = "first" }), layers.LSTMCell(3, { name = "second" }) })
+    local text = mg.json.encode(layer:get_config())
+    assert.matches("unknown layer class \"CounterCellForSpec\" in config.cell.config.cells[1]", message_of(layers.RNN.from_config,
+      text), 1, true)
+    local again = layers.RNN.from_config(text, { custom_objects = { CounterCellForSpec = Counter } })
+    assert.are.equal(text, mg.json.encode(again:get_config()))
+    assert.is_true(again.cell.cells[1]:is(Counter))
+    assert.matches("config.cell.config.cells[2].config.units", message_of(layers.RNN.from_config,
+      (text:gsub('"units": 3', '"units": -3')), { custom_objects = { CounterCellForSpec = Counter } }), 1, true)
+  end)
+
   it("says what is wrong with a cell", function()
     local wordy = { call = function() end, state_size = "two" }
     assert.matches("argument cell has the state_size", message_of(layers.RNN, wordy), 1, true)
@@ -180,6 +192,10 @@ describe("Carried states", function()
     end
     assert.is_nil(rawget(list[1], "states"))
     near(model(x), whole, 1e-12)
+  end)
+
+  it("are not those of a layer inside TimeDistributed", function()
+    assert.are.same({}, carry.layers(mg.Sequential { layers.TimeDistributed(layers.GRU(2)) }))
   end)
 
   it("leave stateful layers their states, and refuse what reads time backwards", function()

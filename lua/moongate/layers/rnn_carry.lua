@@ -17,7 +17,8 @@ function carry.layers(layer)
     if seen[each] or each.applies_to_steps then return end
     seen[each] = true
     if each.carries_state then list[#list + 1] = each end
-    for _, inner in ipairs(each:inner_layers()) do visit(inner) end
+    -- A layer inside TimeDistributed begins anew at every step of the sequence that is cut.
+    for _, inner in ipairs(each.restarts_inner and {} or each:inner_layers()) do visit(inner) end
   end
   visit(layer)
   return list

@@ -17,6 +17,8 @@ local TimeDistributed = class("TimeDistributed", Layer)
 Layer.declare(TimeDistributed, { { "layer", required = true, codec = wrapped.codec } }, { "layer" })
 
 TimeDistributed.supports_masking = true
+--- Truncated backpropagation (rnn_carry.lua) carries no state of the inner layer.
+TimeDistributed.restarts_inner = true
 TimeDistributed.applies_to_steps = true
 TimeDistributed.input_spec = { min_ndim = 3, what = "(batch, time, ...)" }
 function TimeDistributed.takes_value(value) return value.class_name ~= nil end
