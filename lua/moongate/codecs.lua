@@ -53,7 +53,11 @@ codecs.rate = codec(function(v, where)
 end)
 codecs.rate.float = true
 
-for _, name in ipairs { "boolean", "integer", "positive_integer", "count", "number", "float", "rate" } do
+-- The same where Keras makes a float of an integer.
+codecs.float_rate = codec(codecs.rate.decode)
+codecs.float_rate.float, codecs.float_rate.coerced = true, true
+
+for _, name in ipairs { "boolean", "integer", "positive_integer", "count", "number", "float", "rate", "float_rate" } do
   codecs[name].plain = true
 end
 
@@ -153,6 +157,6 @@ function codecs.float32(x)
 end
 
 -- A number that configs show rounded to float32.
-codecs.rounded = { decode = codecs.float.decode, encode = codecs.float32, float = true, plain = true }
+codecs.rounded = { decode = codecs.float.decode, encode = codecs.float32, float = true, plain = true, coerced = true }
 
 return codecs

@@ -61,6 +61,7 @@ local function shown_fields(self, C, form)
   end
   for _, each in ipairs(chain_of(C)) do
     local order = each.field_list.order and each.field_list.order[form]
+    if type(order) == "function" then order = order(self) end
     if order then list, seen = {}, {} end
     for _, name in ipairs(order or {}) do add(C.field_of[name], each) end
     for _, field in ipairs(order and {} or each.field_list) do add(field, each) end
@@ -91,12 +92,14 @@ end
 ---@return table
 function configs.write(self, C, dialect)
   dialect = dialects.checked(C.name .. ".get_config", dialect, C.dialect)
-  local config, floats = json.object(), {}
+  local config, floats, kinds = json.object(), {}, rawget(self, "number_kinds") or {}
   local title = type(self.title) == "function" and self:title() or C.name
   for _, field in ipairs(shown_fields(self, C, dialects.form(dialect))) do
     local key = field.key or field[1]
     config[key] = written(self, field, { op = title, name = field[1], dialect = dialect })
-    if field.codec and field.codec.float and type(config[key]) == "number" then floats[#floats + 1] = key end
+    local kind, is_float = kinds[field[1]], field.codec and field.codec.float
+    if kind and kind.value == config[key] then is_float = kind.kind == "float" end
+    if is_float and type(config[key]) == "number" then floats[#floats + 1] = key end
   end
   for _, key in ipairs(floats) do json.float(config, key) end
   return config
@@ -158,7 +161,7 @@ end
 ---@param C table
 ---@param config table|string
 ---@param options? table { dialect =, custom_objects =, path = }
----@return table
+---@return table, table options, where
 function configs.read(C, config, options)
   local op = C.name .. ".from_config"
   config = dialects.table_of(config, op, type(options) == "table" and options.path)
@@ -176,7 +179,24 @@ function configs.read(C, config, options)
       found[field[1]] = field.absent
     end
   end
-  return found
+  return found, where
+end
+
+--- Makes an object remember which of a JSON config's whole numbers were 1 and which 1.0, so that it writes them so again.
+---@param object table
+---@param C table its class
+---@param config table
+---@param form string
+function configs.remember_numbers(object, C, config, form)
+  if not json.is_object(config) then return end
+  local kinds, any = {}, false
+  for key, field in pairs(fields_by_key(C, form)) do
+    local kind = json.kind_of(config, key)
+    if kind and not (field.codec and field.codec.coerced) and (kind == "float") ~= (field.codec and field.codec.float or false) then
+      kinds[field[1]], any = { kind = kind, value = config[key] }, true
+    end
+  end
+  if any then rawset(object, "number_kinds", kinds) end
 end
 
 --- An object of class C from a config, whatever mg.compat.use says. What the constructor itself refuses is told with the path.
@@ -186,9 +206,13 @@ end
 ---@return any
 function configs.object(C, config, options)
   return defaults.with("keras3", function()
-    local read = configs.read(C, config, options)
+    config = dialects.table_of(config, C.name .. ".from_config", type(options) == "table" and options.path)
+    local read, where = configs.read(C, config, options)
     local ok, result = pcall(C, read)
-    if ok then return result end
+    if ok then
+      configs.remember_numbers(result, C, config, dialects.form(where.dialect))
+      return result
+    end
     local path = type(options) == "table" and options.path or "config"
     return error(("%s (in %s)"):format(tostring(result), path), 0)
   end)

@@ -41,7 +41,7 @@ local ONLY = {
     "inner_init", "W_regularizer", "lr", "fn" },
 }
 
-local function is_policy(dtype) return type(dtype) == "table" and rawget(dtype, "class_name") == "DTypePolicy" end
+local function is_policy(dtype, name) return type(dtype) == "table" and rawget(dtype, "class_name") == name end
 
 -- The votes of one table of a config: strong or weak signs of either form.
 local function vote(config, votes, nested)
@@ -51,7 +51,8 @@ local function vote(config, votes, nested)
     end
   end
   local dtype = rawget(config, "dtype")
-  if is_policy(dtype) then votes.keras3 = true end
+  if is_policy(dtype, "DTypePolicy") then votes.keras3 = true end
+  if is_policy(dtype, "Policy") then votes.tf2 = true end
   if type(dtype) == "string" and rawget(config, "trainable") ~= nil then votes.weak = true end
   if rawget(config, "seed") ~= nil and rawget(config, "units") ~= nil then votes.keras3 = true end
   local is_object = type(rawget(config, "class_name")) == "string" and rawget(config, "config") ~= nil

@@ -22,7 +22,8 @@
 --   { "negative_slope", default = 0.3, codec = fields.float, tf2 = { key = "alpha", codec = fields.rounded } }
 -- Keys come in the order of declaration, the parents' first. Where a form has another order, the list of fields says so with the
 -- whole list of keys, parents' included: { field, field, order = { tf2 = { "name", "dtype", "rate" } } }; a key that is not in
--- it is not written. `older = function(config, where)` in the list renames keys of Keras 1 and 2 in a plain copy before it is read.
+-- it is not written; it may be a function(self) that gives the list. `older = function(config, where)` in the list of fields
+-- renames keys of Keras 1 and 2 in a plain copy before it is read.
 -- A class with `dialect` ("compat.v1") reads words in it when constructing and writes it by default.
 local check = require "moongate.check"
 local class = require "moongate.class"

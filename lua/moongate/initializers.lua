@@ -196,12 +196,17 @@ end
 local AXES = {
   { "input_axes", codec = fields.axes, tf2 = { hidden = true } }, { "output_axes", codec = fields.axes, tf2 = { hidden = true } },
 }
+local names = fields.choice("truncated_normal", "untruncated_normal", "uniform")
+-- "normal" is the truncated one's name in Keras 2.
+local distributions = { decode = function(value, where)
+  return names.decode(value == "normal" and "truncated_normal" or value, where)
+end }
 --- Variance scale / fan: fan_in, fan_out or their mean (`mode`), of the `distribution` named.
 ---@example mg.initializers.VarianceScaling { scale = 2, mode = "fan_out", distribution = "uniform" }
 define("VarianceScaling", {
   SEED, { "scale", default = 1, codec = fields.float },
   { "mode", default = "fan_in", codec = fields.choice("fan_in", "fan_out", "fan_avg") },
-  { "distribution", default = "truncated_normal", codec = fields.choice("truncated_normal", "untruncated_normal", "uniform") },
+  { "distribution", default = "truncated_normal", codec = distributions },
   AXES[1], AXES[2], order = { tf2 = { "scale", "mode", "distribution", "seed" } },
 }, { "scale", "mode", "distribution", "seed" }, variance_scaling)
 

@@ -89,6 +89,17 @@ function json.float(container, key)
   return container
 end
 
+--- How a whole number of a decoded container was written: "float" (1.0) or "integer" (1); nil for anything else
+---@param container table
+---@param key string|integer
+---@return string|nil
+function json.kind_of(container, key)
+  local value = container[key]
+  if type(value) ~= "number" or value % 1 ~= 0 then return nil end
+  local known = notes[container] and notes[container][key]
+  return known and known.kind == "float" and known.value == value and "float" or "integer"
+end
+
 --- Key and value pairs of an object in order, as a list
 ---@return table[] { { key, value }, ... }
 function json.pairs_list(object)

@@ -16,7 +16,8 @@ local function factor(v, where)
   return v
 end
 local function factor_codec(encode)
-  return { decode = function(v, where) return factor(v == nil and 0 or v, where) end, encode = encode, float = true }
+  return { decode = function(v, where) return factor(v == nil and 0 or v, where) end, encode = encode, float = true,
+    coerced = true }
 end
 local FLOAT, FLOAT32 = factor_codec(), factor_codec(fields.float32)
 local OLDER = { codec = FLOAT32 }

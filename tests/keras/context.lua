@@ -4,6 +4,8 @@
 -- decoded case; a module recognises its own by the fields, never by names. run raises to fail, calls t.skip(reason) for what is not
 -- offered, and compares with t.close. Where case.deviates is set, the values are the library's and run has to assert our own rule
 -- instead.
+local configs = require "moongate.configs"
+local dialects = require "moongate.dialects"
 local json = require "moongate.json"
 local mg = require "moongate"
 
@@ -51,6 +53,13 @@ end
 --- Ends the case as skipped.
 function context.skip(reason) error({ skipped = reason }, 0) end
 
+--- An object made of a case's arguments. Those of Python tell 1 from 1.0, and its config shows which it was; numbers of Lua do not.
+function context.as_given(object, args, dialect)
+  local class = (getmetatable(object) or {}).class
+  if class and class.fields then configs.remember_numbers(object, class, args, dialects.form(dialect)) end
+  return object
+end
+
 -- The object of a nested { class, args }: a layer, cell, regularizer, constraint, initializer, ...
 local function object_of(name, args)
   if name == "Sequential" then return mg.Sequential(args.layers) end
@@ -68,7 +77,7 @@ end
 function context.options(value)
   if type(value) ~= "table" or value == json.null then return value end
   local name = value.args and (value.class or value.initializers or value.regularizers or value.constraints)
-  if name then return object_of(name, context.options(value.args)) end
+  if name then return context.as_given(object_of(name, context.options(value.args)), value.args) end
   if not json.is_object(value) then return plain_list(value, context.options) end
   local out = {}
   for key, item in json.pairs(value) do out[key] = context.options(item) end

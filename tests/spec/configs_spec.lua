@@ -156,6 +156,27 @@ describe("errors in a config", function()
   end)
 end)
 
+describe("numbers", function()
+  it("that JSON has as 1 or as 1.0 are written so again", function()
+    for _, text_of in ipairs { '{"seed": null, "mean": 1, "stddev": 2.0}', '{"seed": null, "mean": 0.0, "stddev": 1}' } do
+      assert.are.equal(text_of, text(mg.initializers.RandomNormal.from_config(text_of):get_config()))
+    end
+    local norm = '{"max_value": 3.0, "axis": 0}'
+    assert.are.equal(norm, text(mg.constraints.MaxNorm.from_config(norm):get_config()))
+    assert.are.equal('{"max_value": 3, "axis": 0}', text(mg.constraints.MaxNorm(3):get_config()))
+    local steps = '{"boundaries": [1, 2.5], "values": [1, 0.5, 0.25], "name": "PiecewiseConstant"}'
+    assert.are.equal(steps, text(mg.optimizers.schedules.PiecewiseConstantDecay.from_config(steps):get_config()))
+    local changed = mg.initializers.RandomNormal.from_config '{"mean": 1, "stddev": 1}'
+    changed.mean = 2
+    assert.are.equal('{"seed": null, "mean": 2.0, "stddev": 1}', text(changed:get_config()))
+  end)
+
+  it("that Keras makes float32 of are", function()
+    assert.are.equal('{"l2": 0.30000001192092896}', text(mg.regularizers.L2(0.3):get_config "tf2"))
+    assert.are.equal('{"l2": 0.3}', text(mg.regularizers.L2(0.3):get_config()))
+  end)
+end)
+
 describe("custom objects", function()
   local Scale = mg.layers.Layer.extend("Scale", { { "power", default = 1 } })
   local config = { class_name = "Scale", config = { power = 3 } }

@@ -13,8 +13,8 @@ local random = require "moongate.random"
 ---@example local MyCell = mg.layers.Layer.extend("MyCell", { { "units" } }, { "units" }, mg.layers.DropoutRNNCell)
 local DropoutRNNCell = class("DropoutRNNCell", Layer)
 Layer.declare(DropoutRNNCell, {
-  { "dropout", default = 0, codec = fields.rate },
-  { "recurrent_dropout", default = 0, codec = fields.rate },
+  { "dropout", default = 0, codec = fields.float_rate },
+  { "recurrent_dropout", default = 0, codec = fields.float_rate },
   { "seed", codec = fields.seed },
 })
 

@@ -3,6 +3,13 @@ local class = require "moongate.class"
 local fields = require "moongate.fields"
 local Layer = require "moongate.layers.layer"
 local ops = require "moongate.ops"
+local tensor = require "moongate.tensor"
+
+-- Keras writes what was passed first, and a dtype that is not the usual one was passed.
+local function keys(self)
+  if self.dtype ~= tensor.floatx then return { "name", "alpha", "dtype", "trainable" } end
+  return { "name", "alpha", "trainable", "dtype" }
+end
 
 --- x where it is positive, else alpha * (e^x - 1). Any shape.
 ---@param alpha? number default 1
@@ -11,7 +18,7 @@ local ops = require "moongate.ops"
 local ELU = class("ELU", Layer)
 Layer.declare(ELU, {
   { "alpha", default = 1, codec = fields.float, tf2 = { codec = fields.rounded } },
-  order = { keras3 = { "name", "alpha", "trainable", "dtype" } },
+  order = { keras3 = keys },
 }, { "alpha" })
 
 ELU.supports_masking = true

@@ -26,6 +26,7 @@ local rate = {
     if schedules.is(value) or type(value) == "function" then return value end
     return check.number(where.op, where.name, value)
   end,
+  float = true, coerced = true,
 }
 
 local momentum = { decode = function(value, where) return fields.rate.decode(value, where) end, float = true, plain = true }

@@ -37,6 +37,7 @@ local function NAME(default)
 end
 
 local rates = { decode = numbers.decode, encode = function(list)
+  if json.is_container(list) then return list end
   local array = json.array { unpack(list) }
   for i = 1, #list do json.float(array, i) end
   return array

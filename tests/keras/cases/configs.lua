@@ -41,8 +41,10 @@ local function construct(case, C, t)
   return defaults.with(case.dialect == "keras3" and "keras3" or "tf2", function()
     local options = t.options(case.args)
     local rate = type(options.learning_rate) == "table" and options.learning_rate
-    if rate and rate.schedules then options.learning_rate = t.mg.optimizers.schedules[rate.schedules](rate.args) end
-    return C(options)
+    if rate and rate.schedules then
+      options.learning_rate = t.as_given(t.mg.optimizers.schedules[rate.schedules](rate.args), case.args.learning_rate.args)
+    end
+    return t.as_given(C(options), case.args, case.dialect)
   end)
 end
 
@@ -59,19 +61,24 @@ local function run_deviating(case, t)
   end
 end
 
+-- Reading and writing the library's text, with the dialect given and told from its form.
+local function round_trip(case, C, t)
+  for _, given in ipairs { case.dialect, false } do
+    local again = C.from_config(case.get_config, { dialect = given or nil })
+    check_text("the round trip", t.json.encode(again:get_config(case.dialect)), case.get_config, t)
+  end
+end
+
 local function run(case, t)
   if case.deviates then return run_deviating(case, t) end
   if case.kind == "activation" then return activation(case, t) end
   local module, C
   if case.dialect == "compat.v1" then module, C = compat_class(case, t) else module, C = class_of(case, t) end
   local object, dialect = construct(case, C, t), case.dialect
+  round_trip(case, C, t)
   if t.given(case.build_shape) then object:build(t.options(case.build_shape)) end
   local text = t.json.encode(object:get_config(dialect))
   check_text("get_config", text, case.get_config, t)
-  for _, given in ipairs { dialect, false } do
-    local again = C.from_config(text, { dialect = given or nil })
-    check_text("the round trip", t.json.encode(again:get_config(dialect)), case.get_config, t)
-  end
   if not module.serialize then return end
   local whole = t.json.encode(module.serialize(object, dialect))
   if t.given(case.serialized) then check_text("serialized", whole, case.serialized, t) end
