@@ -61,8 +61,8 @@ outer()
     assert.equal("attempt to index field 'layrs' (a nil value); did you mean 'layers'?", said(mg .. "return 1, mg.layrs.GRU(3)"))
     assert.equal("attempt to call method 'fitt' (a nil value); did you mean 'fit'?",
       said(mg .. "local model = mg.Sequential()\nlocal function f()\n  model:fitt(\n    1)\nend\nf()"):match("^[^\n]*"))
-    local text = said(mg .. "local layers = mg.layers\nlayers.LSTM(3)")
-    assert.matches("^attempt to call field 'LSTM' %(a nil value%); layers has Activation, .*, GRU, ", text)
+    local text = said(mg .. "local constraints = mg.constraints\nconstraints.Wavelet(3)")
+    assert.matches("^attempt to call field 'Wavelet' %(a nil value%); constraints has MaxNorm, .*, NonNeg, ", text)
     assert.equal("attempt to call field 'x' (a nil value)", said "local t = { other = 1 }\nt.x()")
   end)
 
