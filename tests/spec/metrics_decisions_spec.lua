@@ -166,4 +166,23 @@ describe("means of values", function()
     assert.equal(4, metrics.MeanSquaredError()(f64 { { 0 }, { 0 } }, f64 { { 2 }, { 2 } }))
     assert.same({ 1, 0 }, metrics.binary_accuracy(f64 { 1, 0 }, f64 { 0.9, 0.6 }):to_flat_table())
   end)
+
+  it("of every class come back from their configs, in both forms", function()
+    local needed = { IoU = { num_classes = 3, target_class_ids = { 0, 2 } }, MeanIoU = { num_classes = 3 },
+      OneHotIoU = { num_classes = 3, target_class_ids = { 1 } }, OneHotMeanIoU = { num_classes = 3 },
+      SensitivityAtSpecificity = { specificity = 0.5 }, SpecificityAtSensitivity = { sensitivity = 0.5 },
+      PrecisionAtRecall = { recall = 0.5 }, RecallAtPrecision = { precision = 0.5 } }
+    local count = 0
+    for name, C in pairs(metrics) do
+      if type(C) == "table" and rawget(C, "default_name") ~= nil or needed[name] or name == "AUC" or name == "Precision" then
+        count = count + 1
+        for _, dialect in ipairs { "keras3", "tf2" } do
+          local config = metrics.serialize(C(needed[name]), dialect)
+          local again = metrics.deserialize(tostring(config), { dialect = dialect })
+          assert.equal(tostring(config), tostring(metrics.serialize(again, dialect)))
+        end
+      end
+    end
+    assert.is_true(count > 35, count)
+  end)
 end)

@@ -102,6 +102,8 @@ describe("state", function()
       names_of(optimizers.Ftrl { use_ema = true }, variable({ 1, 2 }, "a"), variable({ 1 }, "b")))
     assert.same({ "iteration{}", "learning_rate{}", "m{2}", "m{3}", "m_velocity{2, 3}", "v{}", "v{}", "v_velocity{4}" },
       names_of(optimizers.Adafactor(), mg.Variable(mg.zeros(2, 3), { name = "m" }), mg.Variable(mg.zeros(4), { name = "v" })))
+    assert.same({ "iteration{}", "learning_rate{}", "step_counter{}", "dynamic_scale{}", "iteration{}", "learning_rate{}",
+      "v_velocity{4}" }, names_of(optimizers.LossScaleOptimizer "adafactor", mg.Variable(mg.zeros(4), { name = "v" })))
     assert.same({ "iteration{}", "a_momentum{1}", "a_velocity{1}", "variable{}" }, names_of(optimizers.Nadam {
       learning_rate = optimizers.schedules.PolynomialDecay(0.1, { decay_steps = 5 }) }, variable({ 1 }, "a")))
   end)

@@ -35,7 +35,7 @@ end
 
 --- Forgets everything seen.
 function FScore:reset_state()
-  for _, name in ipairs { "tp", "fp", "fn", "ones" } do self[name] = metric.zeros(self[name]) end
+  for _, name in ipairs { "tp", "fp", "missed", "ones" } do self[name] = metric.zeros(self[name]) end
 end
 
 --- Adds a batch of labels (0 or 1) and predictions, both (B, C).
@@ -59,7 +59,7 @@ function FScore:update_state(y_true, y_pred, sample_weight)
   end
   metric.add(self.tp, sum(ops.mul(chosen, y_true)))
   metric.add(self.fp, sum(ops.mul(chosen, ops.sub(1, y_true))))
-  metric.add(self.fn, sum(ops.mul(ops.sub(1, chosen), y_true)))
+  metric.add(self.missed, sum(ops.mul(ops.sub(1, chosen), y_true)))
   metric.add(self.ones, sum(y_true))
 end
 
@@ -69,7 +69,7 @@ function FScore:result()
   local list, square, weighted, total = {}, (self.beta or 1) ^ 2, 0, EPSILON
   for i = 1, #self.tp do
     local precision = self.tp[i] / (self.tp[i] + self.fp[i] + EPSILON)
-    local recall = self.tp[i] / (self.tp[i] + self.fn[i] + EPSILON)
+    local recall = self.tp[i] / (self.tp[i] + self.missed[i] + EPSILON)
     list[i] = precision * recall / (square * precision + recall + EPSILON) * (1 + square)
     weighted, total = weighted + list[i] * self.ones[i], total + self.ones[i]
   end

@@ -40,7 +40,8 @@ local function adopt(entry)
 end
 
 -- A slot is a name, or { name =, value = at the start }; one with `shape(variable)` -> shape, dtype has its own tensor for each
--- variable, outside the flat ones, and is called as `title(variable)` says.
+-- variable, outside the flat ones, and is called as `title(variable)` says; of another dtype than the variable it only fills a
+-- place among the state.
 local function as_slot(slot) return type(slot) == "table" and slot or { slot } end
 
 local function own_slot(slot, variable)
@@ -70,7 +71,9 @@ local function state_variable(entry, slot)
   local variable, memory = entry.variable, entry.slots[slot[1]]
   local path = (variable.path or variable.name or "variable"):gsub("/", "_")
   local name = slot.title and slot.title(variable) or path .. "_" .. slot[1]
-  return Variable(memory, { name = name, trainable = false }):share_(memory)
+  local own = Variable(memory, { name = name, trainable = false }):share_(memory)
+  own.fills_a_place = slot.shape and memory.dtype ~= variable.dtype or nil
+  return own
 end
 
 -- The state as variables, as Keras orders them: the slots of one list interleaved over the variables.

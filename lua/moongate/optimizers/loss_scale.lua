@@ -75,13 +75,15 @@ function LossScaleOptimizer:build(variables)
   self.trained, self.memory, self.built = variables, self.inner_optimizer.memory, true
 end
 
---- Own state, then the inner optimizer's.
+--- Own state, then the inner optimizer's, without what only fills a place there: Keras does not keep that here.
 ---@return Variable[]
 ---@package
 function LossScaleOptimizer:own_variables()
   local list = { self.iteration, self.rate }
   if self.built then list[3], list[4] = self.step_counter, self.dynamic_scale end
-  for _, variable in ipairs(self.inner_optimizer:own_variables()) do list[#list + 1] = variable end
+  for _, variable in ipairs(self.inner_optimizer:own_variables()) do
+    if not variable.fills_a_place then list[#list + 1] = variable end
+  end
   return list
 end
 
