@@ -106,13 +106,25 @@ local function with_gradient(x)
   return list
 end
 
+-- A wrapper that calls its layer for all steps at once (TimeDistributed) knows which row and step the inner one's row is.
+local function refine(found, layer, results)
+  if rawget(layer, "layer") ~= found.layer or found.step or found.kind ~= "output" then return end
+  each_tensor(results, function(t)
+    local place = not found.step and find.first(t)
+    if place and place.step then found.step, found.row = place.step, place.row end
+  end)
+end
+
 local function layer_call(search)
   return function(f, layer, x, ...)
     if search.found then return f(layer, x, ...) end
     search.calls[layer] = (search.calls[layer] or 0) + 1
     x = with_gradient(x)
     local results = { f(layer, x, ...) }
-    if search.found then return unpack(results, 1, table.maxn(results)) end
+    if search.found then
+      refine(search.found, layer, results)
+      return unpack(results, 1, table.maxn(results))
+    end
     look_at_outputs(search, layer, x, results)
     claim_between(search, { layer = layer }, x, results)
     return unpack(results, 1, table.maxn(results))

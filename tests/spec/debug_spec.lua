@@ -44,6 +44,28 @@ describe("debug.first_nan", function()
     end
   end)
 
+  it("names layers inside wrappers, with the row and step of the wrapper", function()
+    local _, x = growing()
+    local dense = layers.Dense(2, { activation = "exponential", kernel_initializer = "ones" })
+    same({ kind = "output", layer = dense, step = 3, row = 2 }, mg.debug.first_nan(layers.TimeDistributed(dense), x))
+    local both = layers.Bidirectional((growing { return_sequences = true }))
+    same({ kind = "output", layer = both.forward_layer, step = 3, row = 2 }, mg.debug.first_nan(both, x))
+    local cell = layers.GRUCell(3, { activation = "exponential", recurrent_activation = "linear", kernel_initializer = "ones",
+      recurrent_initializer = "zeros" })
+    local stacked = layers.RNN { cell, layers.GRUCell(2) }
+    same({ kind = "output", layer = stacked, step = 3, row = 2 }, mg.debug.first_nan(stacked, x))
+  end)
+
+  it("finds the weights that an update made infinite, and in which call", function()
+    local dense = layers.Dense(1, { kernel_initializer = "ones" })
+    local model = mg.Sequential { dense }
+    model:compile { optimizer = mg.optimizers.SGD(1e30), loss = "mse" }
+    local found = mg.debug.first_nan(function()
+      model:fit(mg.full({ 4, 2 }, 1e10), mg.zeros(4, 1), { epochs = 3, verbose = 0 })
+    end)
+    same({ kind = "weight", name = "kernel", layer = dense, call = 2 }, found)
+  end)
+
   it("names the inner layer of a model, and the call", function()
     local layer, x = growing { return_sequences = true }
     local model = mg.Sequential { layer, layers.Dense(1) }
