@@ -1,5 +1,5 @@
 /* io_hdf5_text.c: attributes of text. They are read from the file's bytes, never by libhdf5: a text of variable length lies in a
- * global heap, and libhdf5 (1.10.8 among others) takes the sizes in such a heap on trust. Written are texts of fixed length.
+ * global heap, and libhdf5 (1.10.8 among others) takes the sizes in such a heap on trust.
  * Source: HDF5 File Format Specification 1.1, III.E (global heap) and IV.A.2.d (types). */
 #include <stdlib.h>
 #include <string.h>
@@ -143,29 +143,54 @@ mg_status mg_hdf5_read_texts(char *text, int64_t capacity, int64_t *size, int64_
   return status;
 }
 
-static int write_text(hid_t object, const char *name, const char *text, size_t length) {
-  hid_t type = H5Tcopy(H5T_C_S1), space = H5Screate(H5S_SCALAR);
-  H5Tset_size(type, length ? length : 1); /* an empty text is one NUL */
-  H5Tset_strpad(type, H5T_STR_NULLPAD);
+/* ---- writing: one text, of fixed length while an object header has room for it; or a list of texts of the longest one's length ---- */
+
+static int write_attribute(hid_t object, const char *name, hid_t type, hid_t space, const void *value) {
   H5Tset_cset(type, H5T_CSET_UTF8);
   if (H5Aexists(object, name) > 0) H5Adelete(object, name);
   hid_t attribute = H5Acreate2(object, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
-  int good = attribute >= 0 && H5Awrite(attribute, type, text) >= 0;
+  int good = attribute >= 0 && H5Awrite(attribute, type, value) >= 0;
   if (attribute >= 0) H5Aclose(attribute);
   H5Sclose(space);
   H5Tclose(type);
   return good;
 }
 
+static int write_text(hid_t object, const char *name, const char *text) {
+  size_t length = strlen(text);
+  int fixed = length <= LARGEST_TEXT;
+  hid_t type = H5Tcopy(H5T_C_S1);
+  H5Tset_size(type, !fixed ? H5T_VARIABLE : length ? length : 1); /* an empty text is one NUL */
+  H5Tset_strpad(type, fixed ? H5T_STR_NULLPAD : H5T_STR_NULLTERM);
+  return write_attribute(object, name, type, H5Screate(H5S_SCALAR), fixed ? (const void *)text : (const void *)&text);
+}
+
 mg_status mg_hdf5_write_attribute(mg_hdf5 *file, const char *path, const char *name, const char *text) {
   HDF5_LOCKED;
   hid_t object;
   if (!name || !*name || !text) return hdf5_fail(MG_EINVAL, "hdf5 attribute: name and text must not be NULL or empty");
-  size_t length = strlen(text);
-  if (length > LARGEST_TEXT) return hdf5_fail(MG_EINVAL, "hdf5 attribute: a text of %zu bytes; %d at most", length, LARGEST_TEXT);
   HDF5_TRY(hdf5_check_writable(file, path));
   HDF5_TRY(hdf5_object(&object, file, path));
-  int good = write_text(object, name, text, length);
+  int good = write_text(object, name, text);
+  mg_status status = good ? MG_OK : hdf5_fail(MG_EIO, "hdf5: cannot write attribute %s of %s: %s", name, path, hdf5_reason());
+  H5Oclose(object);
+  return status;
+}
+
+mg_status mg_hdf5_write_texts(mg_hdf5 *file, const char *path, const char *name, const void *texts, int64_t width, int64_t count) {
+  HDF5_LOCKED;
+  hid_t object;
+  if (!name || !*name || !texts) return hdf5_fail(MG_EINVAL, "hdf5 attribute: name and texts must not be NULL or empty");
+  if (width < 1 || count < 1 || width > LARGEST_TEXT || count > LARGEST_TEXT / width)
+    return hdf5_fail(MG_EINVAL, "hdf5 attribute: %lld texts of %lld bytes; %d bytes at most", (long long)count, (long long)width,
+                     LARGEST_TEXT);
+  HDF5_TRY(hdf5_check_writable(file, path));
+  HDF5_TRY(hdf5_object(&object, file, path));
+  hsize_t size = (hsize_t)count;
+  hid_t type = H5Tcopy(H5T_C_S1);
+  H5Tset_size(type, (size_t)width);
+  H5Tset_strpad(type, H5T_STR_NULLPAD);
+  int good = write_attribute(object, name, type, H5Screate_simple(1, &size, NULL), texts);
   mg_status status = good ? MG_OK : hdf5_fail(MG_EIO, "hdf5: cannot write attribute %s of %s: %s", name, path, hdf5_reason());
   H5Oclose(object);
   return status;

@@ -1,6 +1,7 @@
 -- The HDF5 binding: what is written comes back, what h5py wrote is read, what is hostile is refused by name.
 local ffi = require "ffi"
 local hdf5 = require "moongate.ffi.hdf5"
+local legacy = require "moongate.files.legacy"
 local where = require "where"
 
 local DATA = where.tests .. "/spec/data/"
@@ -22,6 +23,11 @@ describe("an HDF5 file", function()
     assert(file:set_attribute("/a/group", "name", "changed"))
     assert(file:set_attribute("/a", "name", "größe"))
     assert(file:set_attribute("/a", "empty", ""))
+    assert(file:set_attribute("/a", "long", ("long"):rep(50000)))
+    assert(file:set_texts("/a", "few", { "one", "", "three" }))
+    local many = {}
+    for i = 1, 5000 do many[i] = ("layer_with_a_name_%d"):format(i) end
+    assert(file:set_texts("/a", "many", many))
     assert(file:close())
 
     file = assert(hdf5.open(path))
@@ -39,6 +45,9 @@ describe("an HDF5 file", function()
     assert.equal("changed", file:attribute("/a/group", "name"))
     assert.equal("größe", file:attribute("/a", "name"))
     assert.equal("", file:attribute("/a", "empty"))
+    assert.equal(("long"):rep(50000), file:attribute("/a", "long"))
+    assert.same({ "one", "", "three" }, file:texts("/a", "few"))
+    assert.same(many, legacy.texts(file, "/a", "many"))
     assert(file:close())
   end)
 
@@ -62,7 +71,7 @@ describe("an HDF5 file", function()
     fails("too long", file:make_group("/" .. ("x"):rep(2000)))
     fails("size -1 of axis 0", file:write_numbers("/x", "float32", { -1 }, {}))
     fails("9 dimensions", file:write_numbers("/x", "float32", { 1, 1, 1, 1, 1, 1, 1, 1, 1 }, { 1 }))
-    fails("a text of 70000 bytes", file:set_attribute("/", "long", ("x"):rep(70000)))
+    fails("1 texts of 70000 bytes", file:set_texts("/", "long", { ("x"):rep(70000) }))
     assert(file:write_numbers("/x", "float32", {}, { 1 }))
     fails("there already", file:write_numbers("/x", "float32", {}, { 1 }))
     fails("not a group", file:make_group("/x"))

@@ -205,6 +205,9 @@ describe("the HDF5 shim with hostile arguments", function()
       if param.name == "bytes" or param.name == "size" or param.name == "capacity" then
         if param.type == "int64_t" then return ({ -1, 0, 1, 4, 24, 4096 })[hostile.draw(6)] end
       end
+      if f.name == "mg_hdf5_write_texts" and (param.name == "width" or param.name == "count") then
+        return ({ -1, 0, 1, 4, 60 })[hostile.draw(5)]
+      end
       if param.name == "shape" and f.name == "mg_hdf5_write" then
         local shape = ffi.new("int64_t[64]")
         for i = 0, 63 do shape[i] = hostile.draw(4) - 2 end

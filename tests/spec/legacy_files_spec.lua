@@ -125,6 +125,34 @@ describe("an older file", function()
     refuses("hdf5:", mg.Sequential { L.Input { 4, 2 }, L.GRU(1) })
   end)
 
+  it("is written as tf2: what Keras 3's form cannot say comes back, and trains on", function()
+    local optimizers = { mg.optimizers.SGD { learning_rate = 0.1 }, mg.optimizers.Adam { amsgrad = true }, mg.optimizers.Nadam {},
+      mg.optimizers.RMSprop { momentum = 0.5, centered = true } }
+    for _, optimizer in ipairs(optimizers) do
+      local model = mg.Sequential { L.Input { 4, 2 }, mg.compat.v1.layers.GRU(3, { return_sequences = true }),
+        L.Bidirectional(L.LSTM(2)), L.BatchNormalization(), L.Dense(1) }
+      model:compile { optimizer = optimizer, loss = "mse", metrics = { "mae" } }
+      local x, y = mg.linspace(-1, 1, 24):reshape { 3, 4, 2 }, mg.ones(3, 1)
+      for _ = 1, 2 do model:train_on_batch(x, y) end
+      model:save(path, { as = "tf2" })
+      local other = mg.load_model(path)
+      assert.same(model(x):to_flat_table(), other(x):to_flat_table())
+      assert.equal(model:to_json("tf2"), other:to_json("tf2"))
+      for _ = 1, 2 do
+        model:train_on_batch(x, y)
+        other:train_on_batch(x, y)
+      end
+      close(model(x):to_flat_table(), other(x):to_flat_table())
+    end
+    local turned = mg.Sequential { mg.compat.v1.layers.GRU(2, { time_major = true }) }
+    turned:build { 4, 3, 2 }
+    turned:save(path, { as = "tf2" })
+    assert.is_true(mg.load_model(path).layers[1].time_major)
+    local ok, message = pcall(turned.save, turned, "x.keras", { as = "tf2" })
+    assert.is_false(ok)
+    assert.matches('must end in .h5 with as = "tf2"', message, 1, true)
+  end)
+
   -- Keras 2.1: a bare list of layers, no reset_after, hard_sigmoid of slope 0.2; Adam with lr and decay, all m before all v.
   local CONFIG = [[{"class_name": "Sequential", "config": [{"class_name": "GRU", "config": {"name": "gru_1", "trainable": true,
     "batch_input_shape": [null, 4, 2], "dtype": "float32", "return_sequences": false, "return_state": false, "go_backwards": false,

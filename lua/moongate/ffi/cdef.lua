@@ -364,10 +364,12 @@ mg_status mg_hdf5_read(void *data, int64_t bytes, mg_hdf5 *file, const char *dat
 mg_status mg_hdf5_write(mg_hdf5 *file, const char *dataset, int32_t dtype, int32_t ndim, const int64_t *shape,
                                const void *data);
 /* Attributes of text: *count texts, each ended by 0, *size bytes together; text may be NULL to ask for them. An empty list of any
- * kind is no texts. Written is one text, UTF-8, at most 60000 bytes. */
+ * kind is no texts. Written are UTF-8 texts: one, or `count` of `width` bytes each, the shorter ones filled up with 0. */
 mg_status mg_hdf5_read_texts(char *text /*[capacity][opt]*/, int64_t capacity, int64_t *size, int64_t *count, mg_hdf5 *file,
                                     const char *object, const char *name);
 mg_status mg_hdf5_write_attribute(mg_hdf5 *file, const char *object, const char *name, const char *text);
+mg_status mg_hdf5_write_texts(mg_hdf5 *file, const char *object, const char *name, const void *texts /*[count][width]*/,
+                                     int64_t width, int64_t count); /* 60000 bytes at most */
 
 /* ---- Zip archives: in the library moongate/zip, which is loaded on first use; messages come from mg_zip_error -------------- */
 

@@ -228,4 +228,26 @@ function File:set_attribute(object, name, text)
   return answer(library.mg_hdf5_write_attribute(self.handle, object, name, text))
 end
 
+-- As many bytes as a list in one attribute may have.
+local LARGEST_LIST = 60000
+
+--- Sets an attribute that is a list of texts; where it has no room for them all, NAME0, NAME1, ... as Keras does
+---@param object string
+---@param name string
+---@param list string[]
+---@return boolean|nil, string?
+function File:set_texts(object, name, list)
+  local width = 1
+  for _, text in ipairs(list) do width = math.max(width, #text) end
+  local each = math.max(1, math.floor(LARGEST_LIST / width))
+  for first = 1, #list, each do
+    local count = math.min(each, #list - first + 1)
+    local data = ffi.new("char[?]", width * count)
+    for i = 0, count - 1 do ffi.copy(data + i * width, list[first + i], #list[first + i]) end
+    local part = #list > each and name .. (first - 1) / each or name
+    if library.mg_hdf5_write_texts(self.handle, object, part, data, width, count) ~= 0 then return failure() end
+  end
+  return true
+end
+
 return hdf5

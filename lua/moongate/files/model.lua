@@ -24,22 +24,31 @@ local function optimizer_of(model)
   return optimizer
 end
 
---- Saves a model: its config, weights, what it was compiled with and the optimizer's state, in Keras 3's form. The file is complete
---- or not there
----@param model table built
----@param path string ends in .keras
-function model_files.save(model, path)
-  check.type("save", "path", path, "string")
-  weights.check_built("save", model)
-  if not path:match("%.keras$") then
-    check.fail("save: path %q must end in .keras; weights alone go to .weights.h5 or .npz by save_weights", path)
-  end
+local function save_keras(model, path)
   local config, optimizer = model:to_json(), optimizer_of(model)
-  local saved, message = archive.write(path, config, function(file)
+  return archive.write(path, config, function(file)
     local written, problem = weights.write(file, model)
     if written and optimizer then written, problem = optimizer_state.write(file, optimizer) end
     return written, problem
   end)
+end
+
+--- Saves a model: its config, weights, what it was compiled with and the optimizer's state, in Keras 3's form, or as = "tf2" in
+--- that of tf.keras 2. The file is complete or not there
+---@param model table built
+---@param path string ends in .keras; with as = "tf2" in .h5
+---@param options? table { as = "keras3" }
+function model_files.save(model, path, options)
+  check.type("save", "path", path, "string")
+  weights.check_built("save", model)
+  options = check.options("save", options, { "as" })
+  local older = check.one_of("save", "as", options.as or "keras3", { "keras3", "tf2" }) == "tf2"
+  if not path:match(older and "%.h5$" or "%.keras$") then
+    check.fail("save: path %q must end in %s", path, older and '.h5 with as = "tf2"'
+      or '.keras; whole models go to .h5 with { as = "tf2" }, weights alone to .weights.h5 or .npz by save_weights')
+  end
+  if older then optimizer_of(model) end
+  local saved, message = (older and require "moongate.files.legacy_save" or save_keras)(model, path)
   if not saved then check.fail("save: %s cannot be written: %s", path, message) end
 end
 

@@ -30,14 +30,16 @@ end
 
 --- The compile_config of a model; an empty object when it is not compiled.
 ---@param model table
+---@param dialect? string
 ---@return table
-return function(model)
+return function(model, dialect)
+  local function encoder(module) return function(value) return module.serialize(value, dialect) end end
   local given = model.compiled_with
   if not given then return json.object() end
   local config = json.object {
-    { "optimizer", optimizers.serialize(model.optimizer) }, { "loss", written(given.loss, losses.serialize) },
-    { "loss_weights", written(given.loss_weights) }, { "metrics", written(given.metrics, metrics.serialize) },
-    { "weighted_metrics", written(given.weighted_metrics, metrics.serialize) }, { "run_eagerly", false },
+    { "optimizer", optimizers.serialize(model.optimizer, dialect) }, { "loss", written(given.loss, encoder(losses)) },
+    { "loss_weights", written(given.loss_weights) }, { "metrics", written(given.metrics, encoder(metrics)) },
+    { "weighted_metrics", written(given.weighted_metrics, encoder(metrics)) }, { "run_eagerly", false },
     { "steps_per_execution", 1 }, { "jit_compile", false },
   }
   if type(given.loss_weights) == "number" then json.float(config, "loss_weights") end

@@ -1,10 +1,12 @@
 -- Models, weights and the state of a run in files; the formats are in files/.
 return function(Model)
   --- Writes the model as Keras 3 does: config, weights, compile arguments and the optimizer's state. mg.load_model reads it, and
-  --- so does Python's keras.models.load_model.
-  ---@param path string ending in .keras
+  --- so does Python's keras.models.load_model. With as = "tf2" it is the .h5 file of tf.keras 2, which says what Keras 3's cannot:
+  --- Keras 2's hard_sigmoid, time_major.
+  ---@param path string ending in .keras, or in .h5 with as = "tf2"
+  ---@param options? table { as = "keras3" }
   ---@example model:save "model.keras"
-  function Model:save(path) return require("moongate.files.model").save(self, path) end
+  function Model:save(path, options) return require("moongate.files.model").save(self, path, options) end
 
   --- Writes the weights in Keras 3's format, or as arrays for NumPy.
   ---@param path string ending in .weights.h5, or in .npz
