@@ -22,6 +22,7 @@ local MEMBERS = {
     "full_like" },
   ["models.sequential"] = { "Sequential" },
   models = { "load_model" },
+  ["files.numpy"] = { "save", "load" },
   tensor_core = { is_tensor = "is" },
 }
 

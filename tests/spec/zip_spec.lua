@@ -152,6 +152,23 @@ describe("an .npz file", function()
     end
   end)
 
+  it("is what mg.save and mg.load know by its ending, beside .npy", function()
+    mg.save(path, { x = mg.ones(2) }, { compressed = true })
+    assert.same({ 1, 1 }, mg.load(path).x:to_table())
+    local single = path:gsub("z$", "y")
+    mg.save(single, mg.ones(3))
+    assert.same({ 1, 1, 1 }, mg.load(single):to_table())
+    os.remove(single)
+    for name, expected in pairs { ["x.txt"] = "must end in .npy or .npz", ["/nowhere/x.npz"] = "No such file" } do
+      local ok, message = pcall(mg.load, name)
+      assert.is_false(ok)
+      assert.matches(expected, message, 1, true)
+    end
+    local ok, message = pcall(mg.save, path, { x = 1 })
+    assert.is_false(ok)
+    assert.matches("arrays.x is 1, expected a tensor", message, 1, true)
+  end)
+
   it("with what is no array, or is damaged, is refused by name", function()
     make { { "a.npy", "no array" } }
     local arrays, message = mg.data.npz.load(path)
