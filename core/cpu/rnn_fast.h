@@ -68,6 +68,8 @@ typedef struct rnn_table {
   int64_t width; /* floats of a vector */
   void (*multiply)(const rnn_product *p);
   void (*pack_sum)(float *data, const float *b, int64_t ldb, int64_t K, int64_t vectors, float *sums /*[io][opt] of columns*/);
+  void (*scale)(int64_t n, float *out, const float *x, const float *mask); /* out = x * mask */
+  void (*add_scaled)(int64_t n, float *out, const float *x, const float *mask);
   rnn_cells fused[MG_CELLS]; /* tanh and sigmoid */
   rnn_cells any[MG_CELLS];   /* every pair of activations */
 } rnn_table;

@@ -94,7 +94,7 @@ static void state_gradient(const block *k, const rnn_group *group, const float *
   f->table->multiply(&p);
   if (k->masks == NULL) return;
   const float *mask = k->masks + rnn_state_mask(f, rnn_gate_of_slot(f, group->first)) * n;
-  for (int64_t i = 0; i < n; i++) k->dh[i] += k->product[i] * mask[i];
+  f->table->add_scaled(n, k->dh, k->product, mask);
 }
 
 /* Without reset_after: du = da_n Rn^T. */
@@ -114,7 +114,7 @@ static void reset_gradient(const block *k, rnn_cell *cell) {
   if (k->masks != NULL) {
     cell->h_n_mask = k->masks + rnn_state_mask(f, 2) * n;
     cell->h_n = k->scaled;
-    for (int64_t i = 0; i < n; i++) k->scaled[i] = cell->h[i] * cell->h_n_mask[i];
+    f->table->scale(n, k->scaled, cell->h, cell->h_n_mask);
   }
   f->cells->backward_reset(cell);
 }
@@ -181,8 +181,8 @@ static void write_dx(const block *k, int64_t first_step, int64_t steps, int grou
       const float *scale = mask == NULL ? NULL : mask + b * F;
       if (!mg_rnn_step_counts(&f->d, f->mask, b, s)) memset(to, 0, (size_t)F * sizeof *to);
       else if (scale == NULL) memcpy(to, from, (size_t)F * sizeof *to);
-      else if (group == 0) for (int64_t j = 0; j < F; j++) to[j] = from[j] * scale[j];
-      else for (int64_t j = 0; j < F; j++) to[j] += from[j] * scale[j];
+      else if (group == 0) f->table->scale(F, to, from, scale);
+      else f->table->add_scaled(F, to, from, scale);
     }
   }
 }

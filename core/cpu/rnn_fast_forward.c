@@ -57,11 +57,6 @@ void rnn_fast_places(rnn_fast *f) {
   if (!f->d.recompute) f->gates = next;
 }
 
-static void scale_row(float *out, const float *x, const float *mask, int64_t n) {
-  if (mask == NULL) memcpy(out, x, (size_t)n * sizeof *out);
-  for (int64_t i = 0; mask != NULL && i < n; i++) out[i] = x[i] * mask[i];
-}
-
 /* Rows of x as the product wants them: (step, row, F), times the dropout mask of a gate, masked steps 0. */
 static void input_rows(const block *k, int64_t first_step, int64_t steps, int gate) {
   const rnn_fast *f = k->f;
@@ -71,7 +66,8 @@ static void input_rows(const block *k, int64_t first_step, int64_t steps, int ga
     for (int64_t b = k->first; b < k->first + k->rows; b++, out += F) {
       const float *x = f->x + mg_rnn_row(&f->d, b, mg_rnn_time(&f->d, s)) * F;
       if (!mg_rnn_step_counts(&f->d, f->mask, b, s)) memset(out, 0, (size_t)F * sizeof *out);
-      else scale_row(out, x, f->dropout[gate] == NULL ? NULL : f->dropout[gate] + b * F, F);
+      else if (f->dropout[gate] == NULL) memcpy(out, x, (size_t)F * sizeof *out);
+      else f->table->scale(F, out, x, f->dropout[gate] + b * F);
     }
   }
 }
@@ -96,7 +92,7 @@ static void input_products(const block *k, int64_t first_step, int64_t steps, fl
 static const float *dropped_state(const block *k, const float *h, int gate) {
   const int64_t n = k->rows * k->f->P;
   if (k->masks == NULL) return h;
-  scale_row(k->scaled, h, k->masks + rnn_state_mask(k->f, gate) * n, n);
+  k->f->table->scale(n, k->scaled, h, k->masks + rnn_state_mask(k->f, gate) * n);
   return k->scaled;
 }
 

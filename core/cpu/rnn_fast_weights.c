@@ -66,7 +66,7 @@ static void copy_values(const piece *p, int64_t block, int64_t first, int64_t ro
     from += p->value;
     if (!mg_rnn_step_counts(&f->d, f->mask, b, s)) memset(to, 0, (size_t)p->values * sizeof *to);
     else if (scale == NULL) memcpy(to, from, (size_t)p->values * sizeof *to);
-    else for (int64_t j = 0; j < p->values; j++) to[j] = from[j] * scale[j];
+    else f->table->scale(p->values, to, from, scale);
   }
 }
 
