@@ -102,7 +102,8 @@ local OBJECTS = {
 -- What layers, cells and optimizers call on themselves; their arguments come from moongate.
 local INNER = {}
 for name in ([[init setup declare extend check_input known_features ensure_built operation run build_for sample_weights define
-  plain_step fused_arguments step_masks convert convert_mask title shape_text first_states store_states]]):gmatch("%S+") do
+  plain_step fused_arguments step_masks convert convert_mask title shape_text first_states store_states
+  call_losses traced without_values]]):gmatch("%S+") do
   INNER[name] = true
 end
 

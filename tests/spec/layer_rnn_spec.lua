@@ -138,6 +138,25 @@ describe("RNN", function()
     assert.is_nil(cells[2].dropout_cache.recurrent)
   end)
 
+  it("gives zeros, the first states and zero gradients for no steps, and empty tensors for no rows", function()
+    local flags = { return_sequences = true, return_state = true, dtype = "float64" }
+    local softmax = layers.LSTM(2, { activation = "softmax", return_sequences = true, return_state = true, dtype = "float64" })
+    for _, layer in ipairs { layers.RNN(layers.LSTMCell(2, options), flags), softmax, layers.LSTM(2, flags) } do
+      local x, h, c = mg.zeros({ 3, 0, 4 }, options), normal(3, 2), normal(3, 2)
+      x:requires_grad_()
+      local output, last_h, last_c = layer({ x, h, c })
+      assert.are.same({ 3, 0, 2 }, { unpack(output.shape) })
+      near(last_h, h:to_table())
+      near(last_c, c:to_table())
+      local loss = output:sum() + last_h:sum() + last_c:sum()
+      for _, gradient in ipairs(mg.gradients(loss, layer.trainable_weights)) do
+        assert.are.equal(0, gradient:abs():max():item())
+      end
+      assert.are.same({ 0, 5, 2 }, { unpack(layer(mg.zeros({ 0, 5, 4 }, options)).shape) })
+    end
+    near(layers.RNN(Counter(1))(mg.ones(2, 0, 3)), { { 0 }, { 0 } })
+  end)
+
   it("goes through a config with cells of one's own", function()
     local layer = layers.RNN({ Counter(2, { name = "first" }), layers.LSTMCell(3, { name = "second" }) })
     local text = mg.json.encode(layer:get_config())

@@ -51,9 +51,11 @@ local function call_cell(layer, input, states, options)
   return output, new
 end
 
-local function empty(layer, x)
-  local B, units = x.shape[1], layer:output_size()
-  return create.zeros({ B, units }, { dtype = x.dtype }), create.zeros({ B, 0, units }, { dtype = x.dtype })
+-- For no steps at all: one step that is masked throughout, so that the outputs are zeros, the states stay, and gradients are zeros.
+local function one_masked_step(x)
+  local shape = { x.shape[1], 1 }
+  for i = 3, #x.shape do shape[i] = x.shape[i] end
+  return create.zeros(shape, { dtype = x.dtype }), create.zeros({ x.shape[1], 1 }, { dtype = "uint8" })
 end
 
 --- Runs layer.cell over the steps of x (B,T,...) from a flat list of states. Returns the last valid output (B,U), the outputs
@@ -66,6 +68,11 @@ end
 ---@return Tensor, Tensor|nil, Tensor[]
 return function(layer, x, states, mask, training)
   local T, options = x.shape[2], { training = training }
+  local is_empty = T == 0
+  if is_empty then
+    x, mask = one_masked_step(x)
+    T = 1
+  end
   local outputs, previous = {}, nil
   for step = 1, T do
     local t = layer.go_backwards and T + 1 - step or step
@@ -82,9 +89,7 @@ return function(layer, x, states, mask, training)
       outputs[step] = output
     end
   end
-  if T == 0 then
-    local last, none = empty(layer, x)
-    return last, none, states
-  end
-  return previous, layer.return_sequences and ops.stack(outputs, 2) or nil, states
+  if not layer.return_sequences then return previous, nil, states end
+  local sequence = ops.stack(outputs, 2)
+  return previous, is_empty and ops.slice(sequence, 2, 1, 0) or sequence, states
 end
