@@ -51,6 +51,8 @@ define("L1L2", {
   if first ~= 0 and second ~= 0 then return ops.add(l1(x, first), l2(x, second)) end
   return first ~= 0 and l1(x, first) or l2(x, second)
 end, "l1_l2")
+-- tf.keras has other defaults for the word than for the class (keras/regularizers.py, deserialize).
+registry.older.l1_l2 = regularizers.L1L2(0.01, 0.01)
 
 local function orthogonal(self, x)
   if #x.shape ~= 2 then

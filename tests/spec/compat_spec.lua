@@ -185,6 +185,12 @@ describe("the classes of compat", function()
     end
   end)
 
+  it("mean by l1_l2 what tf.keras means by the word", function()
+    local given = v1.GRU(2, { kernel_regularizer = "l1_l2" }).kernel_regularizer
+    assert.are.same({ 0.01, 0.01 }, { given.l1, given.l2 })
+    assert.are.equal(0, mg.regularizers.L1L2().l1)
+  end)
+
   it("are told apart by help", function()
     local lookup = require "moongate.cli.lookup"
     for version, layers in pairs { v1 = v1, v2 = v2 } do
