@@ -38,7 +38,7 @@ local ONLY = {
   keras3 = { "batch_shape", "build_input_shape", "compile_config", "quantization_config", "loss_scale_factor",
     "gradient_accumulation_steps", "input_axes" },
   tf2 = { "time_major", "implementation", "batch_input_shape", "input_length", "consume_less", "is_legacy_optimizer", "init",
-    "inner_init", "W_regularizer", "lr", "fn" },
+    "inner_init", "W_regularizer", "lr", "decay", "schedule_decay", "fn" },
 }
 
 local function is_policy(dtype, name) return type(dtype) == "table" and rawget(dtype, "class_name") == name end

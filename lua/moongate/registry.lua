@@ -86,6 +86,7 @@ end
 local function entry_of(self, name, where, registered_name)
   return custom.find(where, name, registered_name)
     or (where and dialects.form(where.dialect) == "tf2" and self.older[name]) or self.entries[name]
+    or self.entries[name:match("^Custom>(.*)")]
 end
 
 --- The object of a name.
@@ -96,6 +97,24 @@ function Registry:named(name, where)
   local entry = entry_of(self, name, where)
   if not entry then self:unknown(name, where) end
   return instance(entry)
+end
+
+-- Metrics and losses of a bare function, as Keras writes those that were given by name.
+local WRAPPERS = { MeanMetricWrapper = true, LossFunctionWrapper = true }
+
+-- Such a config as that of the class of its function.
+local function unwrapped(config, where)
+  local given, own = config.config, {}
+  check.type(where.op, where.name, given, "table")
+  local fn = given.fn
+  if type(fn) == "table" and fn.class_name == "function" then fn = fn.config end
+  if type(fn) ~= "string" then
+    dialects.fail(dialects.at(where, "fn"), "is %s, expected the name of a function", check.describe(fn))
+  end
+  for key, value in pairs(given) do
+    if key ~= "fn" then own[key] = value end
+  end
+  return { class_name = fn, config = own }
 end
 
 --- The object of a config { class_name =, config = } (or its JSON text).
@@ -112,6 +131,7 @@ function Registry:deserialize(config, options)
   if config.class_name == "function" then
     return self:named(check.type(self.kind, inner.name, config.config, "string"), where)
   end
+  if WRAPPERS[config.class_name] and not custom.find(where, config.class_name) then config = unwrapped(config, inner) end
   local entry = entry_of(self, config.class_name, where, config.registered_name)
   if not entry then self:unknown(config.class_name, where) end
   if not is_class(entry) then return entry end

@@ -83,6 +83,28 @@ describe("configs of older versions", function()
   end)
 end)
 
+describe("compile arguments of older versions", function()
+  it("have other names for classes and options", function()
+    local adam = mg.optimizers.deserialize '{"class_name": "Custom>Adam", "config": {"name": "Adam", "learning_rate": 0.25}}'
+    assert.are.same({ "Adam", 0.25 }, { getmetatable(adam).class.name, adam.learning_rate })
+    local older = mg.optimizers.deserialize '{"class_name": "RMSprop", "config": {"lr": 0.5, "rho": 0.75, "decay": 0.0}}'
+    assert.are.same({ 0.5, 0.75 }, { older.learning_rate, older.rho })
+  end)
+
+  it("wrap functions", function()
+    local accuracy = mg.metrics.deserialize('{"class_name": "MeanMetricWrapper", "config": {"name": "acc", "dtype": "float32", '
+      .. '"fn": "categorical_accuracy"}}')
+    assert.are.same({ "CategoricalAccuracy", "acc" }, { getmetatable(accuracy).class.name, accuracy.name })
+    local loss = mg.losses.deserialize('{"class_name": "LossFunctionWrapper", "config": {"name": "e", "reduction": "sum", "fn": '
+      .. '{"module": "builtins", "class_name": "function", "config": "mean_squared_error", "registered_name": "function"}}}')
+    assert.are.same({ "MeanSquaredError", "e", "sum" }, { getmetatable(loss).class.name, loss.name, loss.reduction })
+    assert.matches("config.config.fn is 3, expected the name of a function", message_of(mg.losses.deserialize,
+      { class_name = "LossFunctionWrapper", config = { fn = 3 } }), 1, true)
+    assert.matches('unknown name "nothing"', message_of(mg.losses.deserialize,
+      { class_name = "LossFunctionWrapper", config = { fn = "nothing" } }), 1, true)
+  end)
+end)
+
 describe("hard_sigmoid", function()
   it("of Keras 2 cannot be written in Keras 3's form, nor the other way round", function()
     local layer = mg.layers.deserialize(KERAS21)
