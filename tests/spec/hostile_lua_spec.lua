@@ -98,11 +98,18 @@ local OBJECTS = {
   Sequential = function() return mg.Sequential { mg.layers.Input({ 3 }), mg.layers.Dense(2) } end,
   Adam = function() return mg.optimizers.Adam() end,
 }
+for name, options in pairs { Conv1D = { filters = 2, kernel_size = 2 }, MaxPooling1D = {}, GlobalAveragePooling1D = {},
+  BatchNormalization = {}, LayerNormalization = {}, PReLU = {}, Softmax = {}, Concatenate = {}, Multiply = {}, Dot = { axes = 1 },
+  Attention = {}, AdditiveAttention = {}, SpatialDropout1D = { rate = 0.5 }, Permute = { dims = { 1 } }, Rescaling = { scale = 2 },
+  Cropping1D = {}, Lambda = { ["function"] = function(x) return x end } } do
+  OBJECTS[name] = function() return mg.layers[name](options) end
+end
 
 -- What layers, cells and optimizers call on themselves; their arguments come from moongate.
 local INNER = {}
 for name in ([[init setup declare extend check_input known_features ensure_built operation run build_for sample_weights define
-  plain_step fused_arguments step_masks convert convert_mask title shape_text first_states store_states
+  plain_step fused_arguments step_masks convert convert_mask title shape_text first_states store_states make merge
+  scores check_shapes checked_shapes shapes_text noise_sizes drop output_dtype symbolic_mask
   call_losses traced without_values]]):gmatch("%S+") do
   INNER[name] = true
 end

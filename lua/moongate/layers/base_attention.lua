@@ -3,6 +3,7 @@
 local check = require "moongate.check"
 local class = require "moongate.class"
 local create = require "moongate.tensor_create"
+local inputs = require "moongate.layers.inputs"
 local Layer = require "moongate.layers.layer"
 local null = require "moongate.null"
 local ops = require "moongate.ops"
@@ -38,6 +39,7 @@ local function differ(a, b) return a ~= null and b ~= null and a ~= b end
 ---@param list integer[][]
 ---@package
 function BaseAttention:check_shapes(list)
+  check.type(self:title(), "shape", list, "table")
   if not shapes.is_list(list) then
     check.fail("%s: the input is one tensor, expected a list { query, value } or { query, value, key }", self:title())
   end
@@ -77,16 +79,14 @@ local function scores_mask(scores, value_mask, causal)
 end
 
 --- The layer's output, and the weights of the values (B, Tq, Tv) when return_attention_scores is set.
----@param inputs Tensor[] query, value, key
+---@param list Tensor[] query, value, key
 ---@param options? table mask { query's, value's }, training, return_attention_scores, use_causal_mask
 ---@return Tensor, Tensor|nil
-function BaseAttention:call(inputs, options)
-  options = options or {}
-  local list = {}
-  for i, x in ipairs(inputs) do list[i] = x.shape end
-  self:check_shapes(list)
-  local query, value, masks = inputs[1], inputs[2], options.mask or {}
-  local scores = self:scores(query, inputs[3] or value)
+function BaseAttention:call(list, options)
+  options = inputs.options(self, options)
+  self:check_shapes(inputs.shapes(self, list))
+  local query, value, masks = list[1], list[2], options.mask or {}
+  local scores = self:scores(query, list[3] or value)
   local mask = scores_mask(scores, masks[2], options.use_causal_mask)
   if mask then scores = ops.where(mask, scores, scores - FAR) end
   local weights = ops.softmax(scores, -1)
@@ -102,6 +102,6 @@ end
 --- The query's mask.
 ---@param masks table|nil
 ---@return Tensor|nil
-function BaseAttention.compute_mask(_, _, masks) return masks and masks[1] or nil end
+function BaseAttention:compute_mask(_, masks) return inputs.options(self, masks)[1] or nil end
 
 return BaseAttention

@@ -6,6 +6,7 @@ local class = require "moongate.class"
 local constraints = require "moongate.constraints"
 local fields = require "moongate.fields"
 local initializers = require "moongate.initializers"
+local inputs = require "moongate.layers.inputs"
 local Layer = require "moongate.layers.layer"
 local null = require "moongate.null"
 local ops = require "moongate.ops"
@@ -141,11 +142,13 @@ end
 ---@param options? table training, mask
 ---@return Tensor
 function BatchNormalization:call(x, options)
-  local dim = axes.dim(self, self.axis, x.shape)
+  local dim = axes.dim(self, self.axis, inputs.tensor(self, x).shape)
+  options = inputs.options(self, options)
+  if not self.built then check.fail("%s: the layer is not built yet; likely fix: layer(x), which builds it", self:title()) end
   local shape = axes.broadcast_shape(x.shape, { dim })
   local function spread(v) return v and ops.reshape(v, shape) end
   local gamma, beta = spread(self.gamma), spread(self.beta)
-  if not (options and options.training and self.trainable) then
+  if not (options.training and self.trainable) then
     local scale = ops.rsqrt(spread(self.moving_variance) + self.epsilon)
     if gamma then scale = scale * gamma end
     local shift = spread(self.moving_mean) * scale

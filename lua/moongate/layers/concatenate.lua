@@ -3,6 +3,7 @@ local axes = require "moongate.layers.axes"
 local check = require "moongate.check"
 local create = require "moongate.tensor_create"
 local fields = require "moongate.fields"
+local inputs = require "moongate.layers.inputs"
 local Layer = require "moongate.layers.layer"
 local Merge = require "moongate.layers.merge"
 local merge_masked = require "moongate.layers.merge_masked"
@@ -48,10 +49,10 @@ function Concatenate:compute_output_shape(list)
 end
 
 --- The dtype of the output of symbolic inputs.
----@param inputs table[]
+---@param list table[]
 ---@return string
 ---@package
-function Concatenate.output_dtype(_, inputs) return inputs[1].dtype end
+function Concatenate.output_dtype(_, list) return list[1].dtype end
 
 --- Checks the shapes of the inputs.
 ---@param list integer[][]
@@ -61,29 +62,28 @@ function Concatenate:build(list)
 end
 
 --- The layer's output.
----@param inputs Tensor[]
+---@param list Tensor[]
 ---@return Tensor
-function Concatenate:call(inputs)
-  local list = {}
-  for i, x in ipairs(inputs) do list[i] = x.shape end
-  self:compute_output_shape(list)
-  return ops.concat(inputs, axes.dim(self, self.axis, inputs[1].shape))
+function Concatenate:call(list)
+  self:compute_output_shape(inputs.shapes(self, list))
+  return ops.concat(list, axes.dim(self, self.axis, list[1].shape))
 end
 
 --- The masks one behind the other; along the features a step counts where it counts in any input. An input without a mask counts
 --- everywhere.
----@param inputs Tensor[]
+---@param list Tensor[]
 ---@param masks table|nil
 ---@return Tensor|nil
-function Concatenate:compute_mask(inputs, masks)
-  local any = false
-  for i = 1, #inputs do any = any or (masks and masks[i] and true) end
-  if not any then return nil end
-  local list = {}
-  for i, x in ipairs(inputs) do
-    list[i] = merge_masked.spread(masks[i], x) or create.ones(x.shape, { dtype = "uint8" })
+function Concatenate:compute_mask(list, masks)
+  inputs.shapes(self, list)
+  masks = inputs.options(self, masks)
+  local any, all = false, {}
+  for i, x in ipairs(list) do
+    any = any or (masks[i] and true)
+    all[i] = merge_masked.spread(masks[i], x) or create.ones(x.shape, { dtype = "uint8" })
   end
-  return ops.max(ops.concat(list, axes.dim(self, self.axis, inputs[1].shape)), -1)
+  if not any then return nil end
+  return ops.max(ops.concat(all, axes.dim(self, self.axis, list[1].shape)), -1)
 end
 
 return Concatenate

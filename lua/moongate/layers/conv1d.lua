@@ -5,6 +5,7 @@ local class = require "moongate.class"
 local constraints = require "moongate.constraints"
 local fields = require "moongate.fields"
 local initializers = require "moongate.initializers"
+local inputs = require "moongate.layers.inputs"
 local Layer = require "moongate.layers.layer"
 local null = require "moongate.null"
 local ops = require "moongate.ops"
@@ -103,6 +104,7 @@ end
 ---@param x Tensor
 ---@return Tensor
 function Conv1D:call(x)
+  self:check_input(inputs.tensor(self, x).shape)
   windows.count(self, x.shape, self.kernel_size[1], "kernel_size")
   x = windows.steps_first(self, x)
   local o = windows.options(self, x.shape[2], self.kernel_size[1])

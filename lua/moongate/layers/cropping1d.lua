@@ -2,6 +2,7 @@
 local check = require "moongate.check"
 local class = require "moongate.class"
 local fields = require "moongate.fields"
+local inputs = require "moongate.layers.inputs"
 local Layer = require "moongate.layers.layer"
 local null = require "moongate.null"
 local ops = require "moongate.ops"
@@ -20,7 +21,7 @@ Cropping1D.input_spec = { ndim = 3, what = "batch, steps, features" }
 ---@param x Tensor
 ---@return Tensor
 function Cropping1D:call(x)
-  local shape = self:compute_output_shape(x.shape)
+  local shape = self:compute_output_shape(inputs.tensor(self, x).shape)
   return ops.slice(x, 2, self.cropping[1] + 1, self.cropping[1] + shape[2])
 end
 

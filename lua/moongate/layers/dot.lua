@@ -2,6 +2,7 @@
 local axes = require "moongate.layers.axes"
 local check = require "moongate.check"
 local fields = require "moongate.fields"
+local inputs = require "moongate.layers.inputs"
 local Layer = require "moongate.layers.layer"
 local Merge = require "moongate.layers.merge"
 local null = require "moongate.null"
@@ -98,11 +99,11 @@ local function normalized(x, d)
 end
 
 --- The layer's output.
----@param inputs Tensor[]
+---@param tensors Tensor[]
 ---@return Tensor
-function Dot:call(inputs)
-  local a, b = inputs[1], inputs[2]
-  local list = { a.shape, b and b.shape }
+function Dot:call(tensors)
+  local list = inputs.shapes(self, tensors)
+  local a, b = tensors[1], tensors[2]
   local shape = self:compute_output_shape(list)
   if a.shape[1] ~= b.shape[1] then
     check.fail("%s: inputs %s have different batch sizes, expected one for both", self:title(), self:shapes_text(list))

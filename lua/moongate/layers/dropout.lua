@@ -2,6 +2,7 @@
 local check = require "moongate.check"
 local class = require "moongate.class"
 local fields = require "moongate.fields"
+local inputs = require "moongate.layers.inputs"
 local Layer = require "moongate.layers.layer"
 local null = require "moongate.null"
 local older = require "moongate.layers.older"
@@ -56,7 +57,8 @@ function Dropout:drop(x) return ops.mul(x, self:draw_dropout(self:noise_sizes(x.
 ---@param options? table training
 ---@return Tensor
 function Dropout:call(x, options)
-  if not (options and options.training) or self.rate == 0 then return x end
+  inputs.tensor(self, x)
+  if not inputs.options(self, options).training or self.rate == 0 then return x end
   return self:drop(x)
 end
 

@@ -2,6 +2,7 @@
 local check = require "moongate.check"
 local class = require "moongate.class"
 local fields = require "moongate.fields"
+local inputs = require "moongate.layers.inputs"
 local Layer = require "moongate.layers.layer"
 local ops = require "moongate.ops"
 local random = require "moongate.random"
@@ -33,7 +34,8 @@ end
 ---@param options? table training
 ---@return Tensor
 function GaussianDropout:call(x, options)
-  if not (options and options.training) or self.rate == 0 then return x end
+  inputs.tensor(self, x)
+  if not inputs.options(self, options).training or self.rate == 0 then return x end
   local deviation = math.sqrt(self.rate / (1 - self.rate))
   return ops.mul(x, random.normal(x.shape, 1, deviation, { dtype = x.dtype, key = self.seed_generator:next() }))
 end

@@ -1,5 +1,6 @@
 -- GlobalAveragePooling1D. Source: keras.layers.GlobalAveragePooling1D.
 local GlobalPooling = require "moongate.layers.global_pooling"
+local inputs = require "moongate.layers.inputs"
 local ops = require "moongate.ops"
 local windows = require "moongate.layers.windows"
 
@@ -16,8 +17,9 @@ GlobalAveragePooling1D.supports_masking = true
 ---@param options? table mask
 ---@return Tensor
 function GlobalAveragePooling1D:call(x, options)
+  self:check_input(inputs.tensor(self, x).shape)
   local steps, features = windows.axes(self)
-  local mask = options and options.mask
+  local mask = inputs.options(self, options).mask
   if not mask then return ops.mean(x, steps, self.keepdims) end
   mask = ops.expand_dims(mask, features)
   local total = ops.sum(ops.where(mask, x, 0), steps, self.keepdims)

@@ -1,5 +1,6 @@
 -- GlobalMaxPooling1D. Source: keras.layers.GlobalMaxPooling1D.
 local GlobalPooling = require "moongate.layers.global_pooling"
+local inputs = require "moongate.layers.inputs"
 local ops = require "moongate.ops"
 local windows = require "moongate.layers.windows"
 
@@ -11,6 +12,9 @@ local GlobalMaxPooling1D = GlobalPooling.make("GlobalMaxPooling1D")
 --- The layer's output.
 ---@param x Tensor
 ---@return Tensor
-function GlobalMaxPooling1D:call(x) return ops.max(x, (windows.axes(self)), self.keepdims) end
+function GlobalMaxPooling1D:call(x)
+  self:check_input(inputs.tensor(self, x).shape)
+  return ops.max(x, (windows.axes(self)), self.keepdims)
+end
 
 return GlobalMaxPooling1D

@@ -5,6 +5,7 @@ local class = require "moongate.class"
 local create = require "moongate.tensor_create"
 local custom = require "moongate.custom_objects"
 local dialects = require "moongate.dialects"
+local checked = require "moongate.layers.inputs"
 local fields = require "moongate.fields"
 local json = require "moongate.json"
 local Layer = require "moongate.layers.layer"
@@ -106,7 +107,8 @@ end
 ---@param options? table mask, training
 ---@return Tensor
 function Lambda:call(inputs, options)
-  local own = { mask = options and options.mask, training = options ~= nil and options.training == true }
+  options = checked.options(self, options)
+  local own = { mask = options.mask, training = options.training == true }
   for name, value in pairs(self.arguments) do own[name] = value end
   return self["function"](inputs, own)
 end
@@ -125,11 +127,11 @@ function Lambda:output_dtype() return self.dtype end
 -- Zeros of a shape, with `size` where it is unknown.
 local function zeros(self, shape, size)
   local list = {}
-  if shapes.is_list(shape) then
+  if shapes.is_list(check.type(self:title(), "shape", shape, "table")) then
     for i, each in ipairs(shape) do list[i] = zeros(self, each, size) end
     return list
   end
-  for i, n in ipairs(shape) do list[i] = n == null and size or n end
+  for i, n in ipairs(self:checked_shape(shape)) do list[i] = n == null and size or n end
   return create.zeros(list, { dtype = self.dtype })
 end
 
@@ -153,6 +155,7 @@ end
 ---@param shape integer[]
 ---@return integer[]
 function Lambda:compute_output_shape(shape)
+  check.type(self:title(), "shape", shape, "table")
   local given = self.output_shape
   if not given then return tried(self, shape) end
   if is_callable(given) then return given(shape) end

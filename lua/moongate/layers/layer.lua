@@ -108,6 +108,9 @@ end
 function Layer:checked_shape(shape)
   self:check_dtype()
   check.type(self:title(), "shape", shape, "table")
+  if tensor.is(shape) then
+    check.fail("%s: argument shape is %s, expected a list of sizes; likely fix: x.shape", self:title(), check.describe(shape))
+  end
   for i = 1, #shape do
     if shape[i] ~= null then check.integer(self:title(), ("shape[%d]"):format(i), shape[i], 0, 2 ^ 53) end
   end

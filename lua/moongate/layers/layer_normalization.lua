@@ -5,6 +5,7 @@ local class = require "moongate.class"
 local constraints = require "moongate.constraints"
 local fields = require "moongate.fields"
 local initializers = require "moongate.initializers"
+local inputs = require "moongate.layers.inputs"
 local Layer = require "moongate.layers.layer"
 local ops = require "moongate.ops"
 local regularizers = require "moongate.regularizers"
@@ -53,7 +54,7 @@ end
 ---@param x Tensor
 ---@return Tensor
 function LayerNormalization:call(x)
-  local dims = axes.dims(self, self.axis, x.shape)
+  local dims = axes.dims(self, self.axis, inputs.tensor(self, x).shape)
   local shape = axes.broadcast_shape(x.shape, dims)
   local gamma, beta = self.gamma and ops.reshape(self.gamma, shape), self.beta and ops.reshape(self.beta, shape)
   if not self.rms_scaling then return (ops.normalize(x, dims, self.epsilon, gamma, beta)) end

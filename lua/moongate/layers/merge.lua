@@ -1,6 +1,7 @@
 -- The parent of the layers that join a list of inputs element by element. Source: keras.src.layers.merging.base_merge.
 local check = require "moongate.check"
 local class = require "moongate.class"
+local inputs = require "moongate.layers.inputs"
 local Layer = require "moongate.layers.layer"
 local null = require "moongate.null"
 local ops = require "moongate.ops"
@@ -68,6 +69,7 @@ end
 ---@return integer[][]
 ---@package
 function Merge:checked_shapes(list)
+  check.type(self:title(), "shape", list, "table")
   if not shapes.is_list(list) then
     check.fail("%s: the input is one tensor, expected a list of tensors; likely fix: layer({ a, b })", self:title())
   end
@@ -105,10 +107,10 @@ function Merge:build(list)
 end
 
 -- All with as many dimensions as the largest: new ones of size 1 come behind the batch.
-local function aligned(inputs)
+local function aligned(list)
   local most, out = 0, {}
-  for _, x in ipairs(inputs) do most = math.max(most, #x.shape) end
-  for i, x in ipairs(inputs) do
+  for _, x in ipairs(list) do most = math.max(most, #x.shape) end
+  for i, x in ipairs(list) do
     for _ = #x.shape + 1, most do x = ops.expand_dims(x, 2) end
     out[i] = x
   end
@@ -116,24 +118,22 @@ local function aligned(inputs)
 end
 
 --- The layer's output.
----@param inputs Tensor[]
+---@param list Tensor[]
 ---@param options? table mask
 ---@return Tensor
-function Merge:call(inputs, options)
-  local list = {}
-  for i, x in ipairs(inputs) do list[i] = x.shape end
-  self:compute_output_shape(list)
-  return self:merge(aligned(inputs), options and options.mask or nil)
+function Merge:call(list, options)
+  self:compute_output_shape(inputs.shapes(self, list))
+  return self:merge(aligned(list), inputs.options(self, options).mask)
 end
 
 --- A step of the output counts where it counts in any input; an input without a mask ends the others.
----@param inputs Tensor[]
+---@param list Tensor[]
 ---@param masks table|nil a mask or false for each input
 ---@return Tensor|nil
-function Merge.compute_mask(_, inputs, masks)
-  if not masks then return nil end
+function Merge:compute_mask(list, masks)
   local out
-  for i = 1, #inputs do
+  masks = inputs.options(self, masks)
+  for i = 1, #inputs.shapes(self, list) do
     if not masks[i] then return nil end
     out = out and ops.logical_or(out, masks[i]) or masks[i]
   end

@@ -1,6 +1,7 @@
 -- The parent of MaxPooling1D and AveragePooling1D. Source: keras.src.layers.pooling.base_pooling.
 local class = require "moongate.class"
 local fields = require "moongate.fields"
+local inputs = require "moongate.layers.inputs"
 local Layer = require "moongate.layers.layer"
 local ops = require "moongate.ops"
 local windows = require "moongate.layers.windows"
@@ -41,6 +42,7 @@ end
 ---@param x Tensor
 ---@return Tensor
 function Pooling:call(x)
+  self:check_input(inputs.tensor(self, x).shape)
   windows.count(self, x.shape, self.pool_size[1], "pool_size")
   x = windows.steps_first(self, x)
   return windows.steps_first(self, ops[self.operation](x, windows.options(self, x.shape[2], self.pool_size[1])))

@@ -1,6 +1,7 @@
 -- RepeatVector. Source: keras.layers.RepeatVector.
 local class = require "moongate.class"
 local fields = require "moongate.fields"
+local inputs = require "moongate.layers.inputs"
 local Layer = require "moongate.layers.layer"
 local ops = require "moongate.ops"
 
@@ -18,6 +19,7 @@ RepeatVector.input_spec = { ndim = 2, what = "batch, features" }
 ---@param x Tensor
 ---@return Tensor
 function RepeatVector:call(x)
+  self:check_input(inputs.tensor(self, x).shape)
   return ops.contiguous(ops.broadcast_to(ops.expand_dims(x, 2), { x.shape[1], self.n, x.shape[2] }))
 end
 

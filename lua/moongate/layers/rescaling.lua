@@ -2,6 +2,7 @@
 local check = require "moongate.check"
 local class = require "moongate.class"
 local create = require "moongate.tensor_create"
+local inputs = require "moongate.layers.inputs"
 local json = require "moongate.json"
 local Layer = require "moongate.layers.layer"
 local null = require "moongate.null"
@@ -46,6 +47,7 @@ end
 ---@param x Tensor
 ---@return Tensor
 function Rescaling:call(x)
+  inputs.tensor(self, x)
   local y = ops.mul(x, value_of(self.scale, x))
   return self.offset == 0 and y or ops.add(y, value_of(self.offset, x))
 end

@@ -2,6 +2,7 @@
 local axes = require "moongate.layers.axes"
 local class = require "moongate.class"
 local fields = require "moongate.fields"
+local inputs = require "moongate.layers.inputs"
 local Layer = require "moongate.layers.layer"
 local ops = require "moongate.ops"
 
@@ -31,7 +32,7 @@ end
 ---@param x Tensor
 ---@return Tensor
 function RMSNormalization:call(x)
-  local dims = axes.dims(self, self.axis, x.shape)
+  local dims = axes.dims(self, self.axis, inputs.tensor(self, x).shape)
   local root = ops.rsqrt(ops.mean(ops.square(x), dims, true) + self.epsilon)
   return x * root * ops.reshape(self.scale, axes.broadcast_shape(x.shape, dims))
 end

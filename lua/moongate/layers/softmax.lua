@@ -3,6 +3,7 @@ local axes = require "moongate.layers.axes"
 local check = require "moongate.check"
 local class = require "moongate.class"
 local fields = require "moongate.fields"
+local inputs = require "moongate.layers.inputs"
 local Layer = require "moongate.layers.layer"
 local ops = require "moongate.ops"
 
@@ -39,7 +40,8 @@ end
 ---@param options? table mask
 ---@return Tensor
 function Softmax:call(x, options)
-  local mask, dims = options and options.mask, axes.dims(self, self.axis, x.shape)
+  local dims = axes.dims(self, self.axis, inputs.tensor(self, x).shape)
+  local mask = self:convert_mask(inputs.options(self, options).mask)
   if not mask then return softmax(x, dims) end
   check_mask(self, mask, x)
   return ops.where(mask, softmax(ops.where(mask, x, FAR), dims), 0)

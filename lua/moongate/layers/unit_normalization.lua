@@ -2,6 +2,7 @@
 local axes = require "moongate.layers.axes"
 local class = require "moongate.class"
 local fields = require "moongate.fields"
+local inputs = require "moongate.layers.inputs"
 local Layer = require "moongate.layers.layer"
 local ops = require "moongate.ops"
 
@@ -20,7 +21,7 @@ local LEAST = 1e-24
 ---@param x Tensor
 ---@return Tensor
 function UnitNormalization:call(x)
-  local squares = ops.sum(ops.square(x), axes.dims(self, self.axis, x.shape), true)
+  local squares = ops.sum(ops.square(x), axes.dims(self, self.axis, inputs.tensor(self, x).shape), true)
   return x * ops.rsqrt(ops.maximum(squares, LEAST))
 end
 

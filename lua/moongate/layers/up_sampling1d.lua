@@ -1,6 +1,7 @@
 -- UpSampling1D. Source: keras.layers.UpSampling1D.
 local class = require "moongate.class"
 local fields = require "moongate.fields"
+local inputs = require "moongate.layers.inputs"
 local Layer = require "moongate.layers.layer"
 local null = require "moongate.null"
 local ops = require "moongate.ops"
@@ -19,6 +20,7 @@ UpSampling1D.input_spec = { ndim = 3, what = "batch, steps, features" }
 ---@param x Tensor
 ---@return Tensor
 function UpSampling1D:call(x)
+  self:check_input(inputs.tensor(self, x).shape)
   local batch, steps, features = x.shape[1], x.shape[2], x.shape[3]
   local repeated = ops.broadcast_to(ops.expand_dims(x, 3), { batch, steps, self.size, features })
   return ops.reshape(repeated, { batch, steps * self.size, features })

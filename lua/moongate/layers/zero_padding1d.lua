@@ -1,6 +1,7 @@
 -- ZeroPadding1D. Source: keras.layers.ZeroPadding1D.
 local class = require "moongate.class"
 local fields = require "moongate.fields"
+local inputs = require "moongate.layers.inputs"
 local Layer = require "moongate.layers.layer"
 local null = require "moongate.null"
 local ops = require "moongate.ops"
@@ -24,6 +25,7 @@ ZeroPadding1D.input_spec = { ndim = 3, what = "batch, steps, features" }
 ---@param x Tensor
 ---@return Tensor
 function ZeroPadding1D:call(x)
+  self:check_input(inputs.tensor(self, x).shape)
   local widths = { { 0, 0 }, { 0, 0 }, { 0, 0 } }
   widths[windows.axes(self)] = self.padding
   return ops.pad(x, widths)
