@@ -268,7 +268,8 @@ return function(Layer)
   ---@return any what f returns first
   ---@package
   function Layer.traced(visit, f, ...)
-    tracer = visit
+    check.callable("traced", "f", f)
+    tracer = check.callable("traced", "visit", visit)
     local ok, result = pcall(f, ...)
     tracer = nil
     if not ok then error(result, 0) end

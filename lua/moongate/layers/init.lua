@@ -55,6 +55,7 @@ end
 ---@return string|nil, string|nil
 ---@package
 function layers.home_of(C)
+  check.type("layers.home_of", "class", C, "table")
   if FILES[C.name] and custom.name_of(C) == C.name then return "keras.layers" end
   return nil, custom.name_of(C)
 end

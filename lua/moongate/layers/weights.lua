@@ -193,16 +193,17 @@ function Weighted:clear_losses()
   for _, inner in ipairs(inner_layers(self)) do inner:clear_losses() end
 end
 
---- The terms of the last call, of this layer and those in it.
----@package
-function Weighted:call_losses(seen)
-  seen = seen or {}
-  if seen[self] then return {} end
-  seen[self] = true
-  local list = append({}, self.loss_list)
-  for _, inner in ipairs(inner_layers(self)) do append(list, inner:call_losses(seen)) end
+local function call_losses(layer, seen)
+  if seen[layer] then return {} end
+  seen[layer] = true
+  local list = append({}, layer.loss_list)
+  for _, inner in ipairs(inner_layers(layer)) do append(list, call_losses(inner, seen)) end
   return list
 end
+
+--- The terms of the last call, of this layer and those in it.
+---@package
+function Weighted:call_losses() return call_losses(self, {}) end
 
 --- Terms of the last call first, then one for every regularized trainable weight.
 function Weighted.getters:losses()

@@ -35,6 +35,7 @@ end
 ---@return Model
 ---@package
 function models.from_config(config, options)
+  config = dialects.table_of(config, "model_from_json")
   local where = dialects.where("model_from_json", config, options)
   if type(config.class_name) ~= "string" or type(config.config) ~= "table" or config.config == null then
     check.fail("%s: %s is not a model: expected class_name and config", where.op, where.path)
