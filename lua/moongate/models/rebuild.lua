@@ -188,6 +188,7 @@ local function ends(state, value, where)
     local t = tensor_at(state, value, where, true)
     return t == LATER and fail(where, "refers to call %d of %q, which is not in the model", value[2], value[1]) or t
   end
+  if next(value) == nil then fail(where, "is empty, expected [layer, call, output]") end
   local out = {}
   for key, item in pairs(value) do out[key] = ends(state, item, at(where, key)) end
   return out
