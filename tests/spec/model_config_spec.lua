@@ -190,17 +190,17 @@ describe("models as JSON", function()
   end)
 
   it("read the forms of Keras 1 and 2", function()
-    local graph = mg.models.model_from_json [[{"class_name": "Model", "keras_version": "2.2.4", "config": {"name": "model_1", "layers": [
+    local graph = mg.models.model_from_json [=[{"class_name": "Model", "keras_version": "2.2.4", "config": {"name": "model_1", "layers": [
       {"name": "input_1", "class_name": "InputLayer", "inbound_nodes": [],
         "config": {"batch_input_shape": [null, 5, 3], "dtype": "float32", "sparse": false, "name": "input_1"}},
       {"name": "gru_1", "class_name": "GRU", "inbound_nodes": [[["input_1", 0, 0]]],
         "config": {"name": "gru_1", "trainable": true, "units": 4, "recurrent_activation": "hard_sigmoid"}}],
-      "input_layers": [["input_1", 0, 0]], "output_layers": [["gru_1", 0, 0]]}}]]
+      "input_layers": [["input_1", 0, 0]], "output_layers": [["gru_1", 0, 0]]}}]=]
     assert.is_false(graph:get_layer("gru_1").reset_after)
     assert.are.same({ null, 4 }, graph.output_shape)
-    local list = mg.models.model_from_json [[{"class_name": "Sequential", "config": [
+    local list = mg.models.model_from_json [=[{"class_name": "Sequential", "config": [
       {"class_name": "GRU", "config": {"name": "g", "units": 3, "batch_input_shape": [null, 4, 2]}},
-      {"class_name": "Dense", "config": {"units": 1}}]}]]
+      {"class_name": "Dense", "config": {"units": 1}}]}]=]
     assert.is_true(list.built)
     assert.are.equal("g_input", list.input_names[1])
   end)
