@@ -190,7 +190,8 @@ describe("models as JSON", function()
   end)
 
   it("read the forms of Keras 1 and 2", function()
-    local graph = mg.models.model_from_json [=[{"class_name": "Model", "keras_version": "2.2.4", "config": {"name": "model_1", "layers": [
+    local graph = mg.models.model_from_json [=[{"class_name": "Model", "keras_version": "2.2.4",
+      "config": {"name": "model_1", "layers": [
       {"name": "input_1", "class_name": "InputLayer", "inbound_nodes": [],
         "config": {"batch_input_shape": [null, 5, 3], "dtype": "float32", "sparse": false, "name": "input_1"}},
       {"name": "gru_1", "class_name": "GRU", "inbound_nodes": [[["input_1", 0, 0]]],
