@@ -73,7 +73,7 @@ function metrics.register(name, f) return registry:register(name, f) end
 ---@param dialect? string "keras3" (default), "tf2", "compat.v1"
 ---@return table
 function metrics.serialize(object, dialect)
-  local fn = type(object) == "table" and object:is(Wrapper) and rawget(object, "fn")
+  local fn = type(object) == "table" and object.is and object:is(Wrapper) and rawget(object, "fn")
   return registry:serialize(fn or object, dialect)
 end
 
