@@ -121,6 +121,32 @@ describe("hostile configs", function()
     end)
   end
 
+  -- A functional model whose layers, nodes and ends are each replaced.
+  it("of whole models are refused with their path", function()
+    local input = mg.Input { shape = { 3, 2 }, name = "in" }
+    local model = mg.Model { inputs = input, outputs = mg.layers.Dense(1)(mg.layers.GRU(2)(input)), name = "m" }
+    local wrong = { "text", -1, 0 / 0, true, { 1, 2 }, mg.json.object {}, { class_name = "Dense" } }
+    local function attempt(config, path)
+      local ok, message = pcall(mg.models.model_from_json, mg.json.encode(config))
+      if not ok and not is_clean(message) then error(path .. ": " .. tostring(message), 0) end
+    end
+    local function walk(top, value, path, depth)
+      for key, item in pairs(copy_of(value)) do
+        local original = value[key]
+        for _, each in ipairs(wrong) do
+          value[key] = each
+          attempt(top, path .. "." .. key)
+        end
+        value[key] = original
+        if type(item) == "table" and item ~= mg.null and depth < 5 then walk(top, original, path .. "." .. key, depth + 1) end
+      end
+    end
+    for _, dialect in ipairs { "keras3", "tf2" } do
+      local top = mg.json.decode(model:to_json(dialect))
+      walk(top, top, "model", 1)
+    end
+  end)
+
   it("as wholes are refused too", function()
     for _, wrong in ipairs(WRONG) do
       for _, f in ipairs { mg.layers.deserialize, mg.layers.Dense.from_config, mg.initializers.deserialize,

@@ -137,12 +137,15 @@ function MaskOperation.deserialize(object, where)
     dialects.fail(where, "is the operation %s, which moongate has no symbolic form of; likely fix: a layer in its place",
       check.describe(kind))
   end
-  local options = {}
+  local options, config = {}, object.config or {}
+  if type(config) ~= "table" or config == null then
+    dialects.fail(dialects.at(where, "config"), "is %s, expected a table", check.describe(config))
+  end
   for _, key in ipairs(KINDS[kind].options or {}) do
-    local value = (object.config or {})[key]
+    local value = config[key]
     if value ~= null then options[key] = value end
   end
-  return MaskOperation(kind, options, object.config and object.config.name or object.name)
+  return MaskOperation(kind, options, config.name or object.name)
 end
 
 local function is_plain(value) return type(value) == "table" and getmetatable(value) == nil end

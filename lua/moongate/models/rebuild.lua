@@ -30,10 +30,14 @@ local function make_layers(config, where)
   for i, object in ipairs(list_at(config, "layers", where)) do
     local place = at(at(where, "layers"), i)
     local layer = make_layer(object, place)
-    local name = object.name or layer.name
+    local name, calls = object.name or layer.name, object.inbound_nodes or {}
+    if type(name) ~= "string" then fail(at(place, "name"), "is %s, expected a name", check.describe(name)) end
+    if type(calls) ~= "table" or calls == null then
+      fail(at(place, "inbound_nodes"), "is %s, expected a list of calls", check.describe(calls))
+    end
     if by_name[name] then fail(place, "is called %q, as another layer is", tostring(name)) end
     by_name[name] = layer
-    list[i] = { layer = layer, calls = object.inbound_nodes or {}, where = at(place, "inbound_nodes"), done = 0 }
+    list[i] = { layer = layer, calls = calls, where = at(place, "inbound_nodes"), done = 0 }
   end
   return list, by_name
 end
@@ -66,7 +70,7 @@ end
 local function revived(state, value, where)
   if type(value) ~= "table" or value == null then return value end
   if is_reference(value) then
-    local history = value.config and value.config.keras_history
+    local history = type(value.config) == "table" and value.config.keras_history
     if type(history) ~= "table" then fail(where, "has no keras_history") end
     return tensor_at(state, history, where)
   end
@@ -145,6 +149,7 @@ local function call(state, entry, inputs, kwargs, where)
   end)
   if not ok then error(("%s (in %s)"):format(tostring(message), where.path), 0) end
   local node = layer.inbound_nodes[#layer.inbound_nodes]
+  if not node then fail(where, "is no call on tensors of the model") end
   node.option_order = keys
   if automatic then node.mask = symbolic.is(options.mask) and options.mask or nil end
   if newer then node.automatic = automatic and node.automatic end

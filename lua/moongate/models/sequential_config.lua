@@ -1,4 +1,5 @@
 -- A Sequential's config, in Keras 3's form and in TensorFlow 2's. Source: keras/src/models/sequential.py.
+local check = require "moongate.check"
 local compile_config = require "moongate.models.compile_config"
 local dialects = require "moongate.dialects"
 local fields = require "moongate.fields"
@@ -16,8 +17,11 @@ local function input_of(layer, dtype)
 end
 
 local function read_layers(config, where)
-  local list = {}
-  for i, each in ipairs(config.layers or {}) do
+  local list, given = {}, config.layers or {}
+  if type(given) ~= "table" or given == null then
+    dialects.fail(dialects.at(where, "layers"), "is %s, expected a list of layers", check.describe(given))
+  end
+  for i, each in ipairs(given) do
     local layer = layers.deserialize(each, dialects.at(dialects.at(where, "layers"), i))
     if i == 1 and layer.batch_shape == nil then list[1] = input_of(layer, layer.dtype) end
     list[#list + 1] = layer
