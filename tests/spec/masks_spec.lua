@@ -67,4 +67,18 @@ each: weights the loss]], table.concat(found, "\n"))
     assert.are.equal("sum", model:masks({ b = x, a = x })[2].layer.name)
     assert.is_false(pcall(model.masks, model, nil))
   end)
+
+  -- keras.layers.Add and Concatenate join masks with or; those of tf.keras with and.
+  it("joins masks as the library does that a model comes from", function()
+    local one, two = mg.tensor { { 1, 1, 0 } }:to "uint8", mg.tensor { { 1, 0, 0 } }:to "uint8"
+    local function joined(layer, dialect)
+      local again = L.deserialize(L.serialize(layer, dialect), { dialect = dialect })
+      local x = mg.ones { 1, 3, 2 }
+      return again({ x, x }, { mask = { one, two } }).keras_mask:to_table()
+    end
+    for _, layer in ipairs { L.Add(), L.Concatenate() } do
+      assert.are.same({ { 1, 1, 0 } }, joined(layer, "keras3"))
+      assert.are.same({ { 1, 0, 0 } }, joined(layer, "tf2"))
+    end
+  end)
 end)

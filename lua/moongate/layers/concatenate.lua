@@ -83,7 +83,7 @@ function Concatenate:compute_mask(list, masks)
     all[i] = merge_masked.spread(masks[i], x) or create.ones(x.shape, { dtype = "uint8" })
   end
   if not any then return nil end
-  return ops.max(ops.concat(all, axes.dim(self, self.axis, list[1].shape)), -1)
+  return (self.as_tf2 and ops.min or ops.max)(ops.concat(all, axes.dim(self, self.axis, list[1].shape)), -1)
 end
 
 return Concatenate

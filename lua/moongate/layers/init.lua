@@ -119,6 +119,7 @@ function layers.deserialize(config, options)
   local C = class_of(config, where)
   if config.config == nil or config.config == null then check.fail("%s: %s.config is missing", where.op, where.path) end
   local layer = C.from_config(config.config, dialects.at(where, "config"))
+  if layer.as_tf2 == false and dialects.form(where.dialect) == "tf2" then layer.as_tf2 = true end
   build(layer, config.build_config, where)
   return layer
 end

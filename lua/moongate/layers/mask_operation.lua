@@ -81,11 +81,12 @@ MaskOperation.is_operation = true
 ---@param kind string
 ---@param options? table
 ---@param name? string
-function MaskOperation:init(kind, options, name)
+---@param float? boolean whether numbers among the arguments are floats, 0.0 in a config
+function MaskOperation:init(kind, options, name, float)
   self.kind, self.options = check.type("MaskOperation", "kind", kind, "string"), options or {}
   self.name = name or names.unique(kind)
   self.definition = KINDS[kind] or check.fail("MaskOperation: unknown kind %s", kind)
-  self.inbound_nodes, self.built = {}, true
+  self.inbound_nodes, self.built, self.float = {}, true, float == true
 end
 
 --- `NotEqual "not_equal"`: how messages call it.

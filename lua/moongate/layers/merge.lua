@@ -10,6 +10,8 @@ local shapes = require "moongate.shape"
 local Merge = class("Merge", Layer)
 
 Merge.takes_list, Merge.supports_masking = true, true
+--- Whether masks are joined as tf.keras does it: set for layers read from its configs.
+Merge.as_tf2 = false
 
 --- A class of merging layers.
 ---@param name string
@@ -123,26 +125,33 @@ end
 ---@return Tensor
 function Merge:call(list, options)
   self:compute_output_shape(inputs.shapes(self, list))
-  return self:merge(aligned(list), inputs.options(self, options).mask)
+  local mask = inputs.options(self, options).mask
+  return self:merge(aligned(list), not self.as_tf2 and mask or nil)
 end
 
---- A step of the output counts where it counts in any input; an input without a mask ends the others.
+-- tf.keras: a step counts where it counts in every input that has a mask.
+local function in_all(count, masks)
+  local out
+  for i = 1, count do
+    if masks[i] then out = out and ops.logical_and(out, masks[i]) or masks[i] end
+  end
+  return out
+end
+
+--- A step of the output counts where it counts in any input; an input without a mask ends the others. In a layer that comes from
+--- tf.keras (`as_tf2`) it has to count in all that have a mask, and masked elements are merged like others.
 ---@param list Tensor[]
 ---@param masks table|nil a mask or false for each input
 ---@return Tensor|nil
 function Merge:compute_mask(list, masks)
   local out
   masks = inputs.options(self, masks)
+  if self.as_tf2 then return in_all(#inputs.shapes(self, list), masks) end
   for i = 1, #inputs.shapes(self, list) do
     if not masks[i] then return nil end
     out = out and ops.logical_or(out, masks[i]) or masks[i]
   end
   return out
 end
-
---- No mask is computed without values; a model's run computes it.
----@return nil
----@package
-function Merge.symbolic_mask() return nil end
 
 return Merge

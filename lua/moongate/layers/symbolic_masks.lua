@@ -11,7 +11,8 @@ function rules.Embedding(layer, x)
 end
 
 function rules.Masking(layer, x)
-  return MaskOperation("Any", { axis = -1, keepdims = false }) { MaskOperation "NotEqual" { x, layer.mask_value } }
+  local different = MaskOperation("NotEqual", nil, nil, true) { x, layer.mask_value }
+  return MaskOperation("Any", { axis = -1, keepdims = false }) { different }
 end
 
 function rules.RNN(layer, _, mask) return layer.return_sequences and mask or nil end
@@ -22,8 +23,18 @@ function rules.Bidirectional(layer, _, mask)
   return mask, mask
 end
 
+-- As tf.keras joins masks: a step is used where all inputs with a mask use it.
+local function in_all(x, masks)
+  local all
+  for i = 1, masks and #x or 0 do
+    if masks[i] then all = all and MaskOperation "LogicalAnd" { all, masks[i] } or masks[i] end
+  end
+  return all
+end
+
 -- The merging layers that add, multiply, ...: a step is used where any input uses it.
-function rules.Merge(_, x, masks)
+function rules.Merge(layer, x, masks)
+  if layer.as_tf2 then return in_all(x, masks) end
   if not masks or not masks[1] then return nil end
   local all = masks[1]
   for i = 2, #x do
@@ -47,7 +58,7 @@ function rules.Concatenate(layer, x, masks)
     end
   end
   local joined = MaskOperation("Concatenate", { axis = layer.axis }) { list }
-  return MaskOperation("Any", { axis = -1, keepdims = false }) { joined }
+  return MaskOperation(layer.as_tf2 and "All" or "Any", { axis = -1, keepdims = false }) { joined }
 end
 
 local function of_query(_, _, masks)

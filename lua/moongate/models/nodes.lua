@@ -91,7 +91,11 @@ local function keras3_node(graph, node)
   local kwargs = json.object()
   for _, item in ipairs(list) do kwargs[item[1]] = written(node.layer, item[2], f) end
   local args = node.layer.is_operation and x or { x }
-  return json.object { { "args", written(node.layer, args, f) }, { "kwargs", kwargs } }
+  local array = written(node.layer, args, f)
+  for i, value in ipairs(node.layer.float and args or {}) do
+    if type(value) == "number" then json.float(array, i) end
+  end
+  return json.object { { "args", array }, { "kwargs", kwargs } }
 end
 
 -- TensorFlow 2: models have a call of their own before all others.

@@ -109,7 +109,10 @@ end
 
 local function newer_call(layer, data, where)
   if type(data) ~= "table" or data == null or type(data.args) ~= "table" then fail(where, "has no args") end
-  if layer.is_operation then return data.args, {} end
+  if layer.is_operation then
+    for i = 1, #data.args do layer.float = layer.float or json.kind_of(data.args, i) == "float" end
+    return data.args, {}
+  end
   if #data.args > 1 then fail(at(where, "args"), "has %d arguments, expected one", #data.args) end
   return data.args[1], data.kwargs or {}
 end
