@@ -101,6 +101,14 @@ mg_status mg_hdf5_open(mg_hdf5 **out, const char *path) {
   return status;
 }
 
+/* libhdf5 takes two files in memory of one name for the same file. Under the lock. */
+static const char *memory_name(void) {
+  static char name[32];
+  static unsigned long long count;
+  snprintf(name, sizeof name, "moongate %llu", ++count);
+  return name;
+}
+
 /* From and to memory by libhdf5's core driver, which keeps the whole file and touches no disk. */
 static hid_t memory_access(const void *image, size_t bytes) {
   hid_t access = H5Pcreate(H5P_FILE_ACCESS);
@@ -119,11 +127,10 @@ static mg_status open_image(mg_hdf5 *file, const void *data, int64_t bytes) {
   file->bytes = bytes;
   HDF5_TRY(hdf5_check_start(file, path));
   hid_t access = memory_access(file->image, (size_t)bytes);
-  if (access >= 0) {
-    file->id = H5Fopen("moongate", H5F_ACC_RDONLY, access);
-    H5Pclose(access);
-  }
-  return file->id >= 0 ? MG_OK : hdf5_fail(MG_EIO, "hdf5: cannot read %s: %s", path, hdf5_reason());
+  if (access >= 0) file->id = H5Fopen(memory_name(), H5F_ACC_RDONLY, access);
+  mg_status status = file->id >= 0 ? MG_OK : hdf5_fail(MG_EIO, "hdf5: cannot read %s: %s", path, hdf5_reason());
+  if (access >= 0) H5Pclose(access);
+  return status;
 }
 
 mg_status mg_hdf5_open_image(mg_hdf5 **out, const void *data, int64_t bytes) {
@@ -156,14 +163,13 @@ mg_status mg_hdf5_create(mg_hdf5 **out, const char *path) {
   mg_hdf5 *file;
   HDF5_TRY(new_handle(&file, 1));
   hid_t access = path ? H5P_DEFAULT : memory_access(NULL, 0);
-  if (access >= 0) file->id = H5Fcreate(path ? path : "moongate", H5F_ACC_TRUNC, H5P_DEFAULT, access);
+  if (access >= 0) file->id = H5Fcreate(path ? path : memory_name(), H5F_ACC_TRUNC, H5P_DEFAULT, access);
+  mg_status status = MG_OK;
+  if (file->id >= 0) *out = file;
+  else status = hdf5_fail(MG_EIO, "hdf5: cannot create %s: %s", path ? path : "a file in memory", hdf5_reason());
   if (!path && access >= 0) H5Pclose(access);
-  if (file->id >= 0) {
-    *out = file;
-    return MG_OK;
-  }
-  drop(file);
-  return hdf5_fail(MG_EIO, "hdf5: cannot create %s: %s", path ? path : "a file in memory", hdf5_reason());
+  if (status != MG_OK) drop(file);
+  return status;
 }
 
 mg_status mg_hdf5_close(mg_hdf5 *file) {

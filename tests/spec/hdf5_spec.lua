@@ -59,6 +59,20 @@ describe("an HDF5 file", function()
     assert(file:close())
   end)
 
+  it("in memory is another than any that is open already", function()
+    local images = {}
+    for i = 1, 2 do -- neither is closed before the end
+      local file = assert(hdf5.create_image())
+      assert(file:write_numbers("/n", "int32", { 1 }, { i }))
+      local data, bytes = file:image()
+      images[i] = { made = file, data = data, read = assert(hdf5.open_image(data, bytes)) }
+    end
+    for i, image in ipairs(images) do
+      assert.same({ i }, image.read:read_numbers("/n", 1))
+      assert.is_true(image.read:close() and image.made:close())
+    end
+  end)
+
   it("says what is wrong with a path, a name or a size", function()
     local file = assert(hdf5.create(path))
     local function fails(text, ok, message)
