@@ -61,6 +61,7 @@ end
 function memory.take()
   if pooled > 0 then
     local handle = pool[pooled]
+    pool[pooled] = false -- else the pool would keep the tensor's memory alive
     pooled = pooled - 1
     return handle
   end

@@ -41,6 +41,18 @@ describe("memory", function()
     assert.truthy(peak < 250 * MB, peak)
   end)
 
+  it("collects tensors that got the handles of a scope's", function()
+    mg.memory.scope(function()
+      for _ = 1, 50 do mg.zeros(1) end
+    end)
+    collectgarbage()
+    local before = mg.memory().live
+    for _ = 1, 50 do mg.zeros(1000) end
+    collectgarbage()
+    collectgarbage()
+    assert.truthy(mg.memory().live - before < 20000, mg.memory().live - before)
+  end)
+
   it("frees a scope's tensors except what is returned or kept", function()
     local inside, kept, nested
     local a, list, n = mg.memory.scope(function(x)
