@@ -77,7 +77,6 @@ static mg_status new_handle(mg_hdf5 **out, int writable) {
 
 static void drop(mg_hdf5 *file) {
   if (file->descriptor >= 0) close(file->descriptor);
-  free(file->image);
   free(file);
 }
 
@@ -121,9 +120,8 @@ static hid_t memory_access(const void *image, size_t bytes) {
 
 static mg_status open_image(mg_hdf5 *file, const void *data, int64_t bytes) {
   static const char path[] = "the file in memory";
-  if (bytes < 1 || !(file->image = malloc((size_t)bytes)))
-    return hdf5_fail(bytes < 1 ? MG_EIO : MG_ENOMEM, bytes < 1 ? "hdf5: %s is empty" : "hdf5: no memory for %s", path);
-  memcpy(file->image, data, (size_t)bytes);
+  if (bytes < 1) return hdf5_fail(MG_EIO, "hdf5: %s is empty", path);
+  file->image = data;
   file->bytes = bytes;
   HDF5_TRY(hdf5_check_start(file, path));
   hid_t access = memory_access(file->image, (size_t)bytes);

@@ -17,7 +17,7 @@ struct mg_hdf5 {
   int64_t bytes; /* of the file when it was opened */
   int writable;
   int descriptor; /* for looking at the file before libhdf5 does; -1 when writing or in memory */
-  uint8_t *image; /* the bytes of a file that was opened in memory, or NULL */
+  const uint8_t *image; /* the caller's bytes of a file that was opened in memory, or NULL */
   uint32_t leaf_k, internal_k; /* sizes of the groups' nodes */
   uint64_t root;
   uint64_t checked[256]; /* addresses of objects that were looked at, each in its slot */

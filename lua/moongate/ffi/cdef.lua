@@ -350,7 +350,7 @@ enum { MG_INT64 = 5, MG_UINT32 = 6, MG_STRING = 7 }; /* in files only */
 int32_t mg_hdf5_abi(void);
 const char *mg_hdf5_error(void);
 mg_status mg_hdf5_open(mg_hdf5 **out, const char *path);   /* for reading */
-mg_status mg_hdf5_open_image(mg_hdf5 **out, const void *data, int64_t bytes); /* a file in memory, which is copied */
+mg_status mg_hdf5_open_image(mg_hdf5 **out, const void *data, int64_t bytes); /* data stay the caller's until close */
 mg_status mg_hdf5_create(mg_hdf5 **out, const char *path /*[opt] in memory without*/); /* for writing; replaces */
 mg_status mg_hdf5_image(void *data /*[capacity][opt]*/, int64_t capacity, int64_t *bytes, mg_hdf5 *file); /* what was made */
 mg_status mg_hdf5_close(mg_hdf5 *file);                    /* writes out; the handle is gone whatever it returns */

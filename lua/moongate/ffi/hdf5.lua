@@ -69,15 +69,18 @@ function hdf5.create(path)
   return start("mg_hdf5_create", path)
 end
 
---- Opens a file that is in memory, which is copied
+--- Opens a file that is in memory
 ---@param data cdata
 ---@param bytes integer
+---@param owner? any what keeps the memory alive; the file does until it is closed
 ---@return table|nil file, string? message
-function hdf5.open_image(data, bytes)
+function hdf5.open_image(data, bytes, owner)
   local found, message = load()
   if not found then return nil, message end
   if library.mg_hdf5_open_image(handle, data, bytes) ~= 0 then return failure() end
-  return own()
+  local file = own()
+  file.owner, file.bytes = owner or data, bytes
+  return file
 end
 
 --- Makes a file in memory; `image` tells what it holds
@@ -88,14 +91,14 @@ function hdf5.create_image()
   return start("mg_hdf5_create", nil)
 end
 
---- The bytes of a file that was made in memory: an array for writing out, and its length
----@return cdata|nil, integer|string
-function File:image()
+--- How many bytes a file has that was made in memory, and with `data`, memory for so many, what they are
+---@param data? cdata
+---@param bytes? integer
+---@return integer|nil, string?
+function File:image(data, bytes)
   local size = ffi.new("int64_t[1]")
-  if library.mg_hdf5_image(nil, 0, size, self.handle) ~= 0 then return failure() end
-  local data = ffi.new("uint8_t[?]", size[0])
-  if library.mg_hdf5_image(data, size[0], size, self.handle) ~= 0 then return failure() end
-  return data, tonumber(size[0])
+  if library.mg_hdf5_image(data, bytes or 0, size, self.handle) ~= 0 then return failure() end
+  return tonumber(size[0])
 end
 
 --- Writes out and closes. The file is gone whatever this says.

@@ -26,10 +26,7 @@ local function read_weights(opened)
   local bytes = create.empty({ entry.bytes }, { dtype = "uint8" })
   local read, message = opened:read(WEIGHTS, bytes:data(), entry.bytes)
   if not read then return nil, message end
-  local file
-  file, message = hdf5.open_image(bytes:data(), entry.bytes)
-  if file then file.bytes = entry.bytes end
-  return file, message
+  return hdf5.open_image(bytes:data(), entry.bytes, bytes)
 end
 
 local function with_archive(path, use)
@@ -60,15 +57,22 @@ end
 ---@return table|nil, string?
 function archive.open_weights(path) return with_archive(path, read_weights) end
 
--- Adds the members in Keras's order; data of the HDF5 file stay alive in the archive until it is closed.
-local function fill(opened, config, file)
+-- The bytes of a file in memory, as a tensor.
+local function image_of(file)
+  local size, message = file:image()
+  if not size then return nil, message end
+  local bytes = create.empty({ size }, { dtype = "uint8" })
+  size, message = file:image(bytes:data(), size)
+  return size and bytes, message
+end
+
+-- Adds the members in Keras's order; `image` has to live until the archive is closed.
+local function fill(opened, config, image)
   local metadata = json.encode(json.object { { "keras_version", archive.KERAS_VERSION },
     { "date_saved", os.date("%Y-%m-%d@%H:%M:%S") } })
-  local data, bytes = file:image()
-  if not data then return nil, bytes end
   local done, message = opened:add(METADATA, metadata)
   if done then done, message = opened:add(CONFIG, config) end
-  if done then done, message = opened:add(WEIGHTS, data, bytes) end
+  if done then done, message = opened:add(WEIGHTS, image:data(), image:nbytes()) end
   return done, message
 end
 
@@ -83,20 +87,21 @@ archive.KERAS_VERSION = "3.15.1"
 function archive.write(path, config, write)
   local file, message = hdf5.create_image()
   if not file then return nil, message end
-  local done
+  local done, image
   done, message = write(file)
-  if done then
+  if done then image, message = image_of(file) end
+  file:close()
+  if image then
     done, message = atomic.write(path, function(name)
       local opened, reason = zip.create(name)
       if not opened then return nil, reason end
-      local filled, problem = fill(opened, config, file)
+      local filled, problem = fill(opened, config, image)
       if filled then return opened:close() end
       opened:discard()
       return nil, problem
     end)
   end
-  file:close()
-  return done, message
+  return image and done, message
 end
 
 return archive
