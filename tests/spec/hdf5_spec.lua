@@ -64,7 +64,9 @@ describe("an HDF5 file", function()
     for i = 1, 2 do -- neither is closed before the end
       local file = assert(hdf5.create_image())
       assert(file:write_numbers("/n", "int32", { 1 }, { i }))
-      local data, bytes = file:image()
+      local bytes = assert(file:image())
+      local data = ffi.new("uint8_t[?]", bytes)
+      assert.equal(bytes, file:image(data, bytes))
       images[i] = { made = file, data = data, read = assert(hdf5.open_image(data, bytes)) }
     end
     for i, image in ipairs(images) do
