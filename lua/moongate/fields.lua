@@ -37,9 +37,13 @@ for name, value in pairs(require "moongate.codecs") do fields[name] = value end
 
 -- Declaring ------------------------------------------------------------------------------------------------------------------
 
+-- As Keras's properties of the inner object: read, never set, or configs would say what is not computed.
 local function read_through(C, field)
   local name, inner = field[1], field.of
   C.getters[name] = function(self) return rawget(self, inner)[name] end
+  C.setters[name] = function()
+    check.fail("%s: %s cannot be set; likely fix: give it to the constructor, %s { %s = ... }", C.name, name, C.name, name)
+  end
 end
 
 --- Gives class C its fields: those of its parent, then `list`; a field of the same name takes the place of the parent's.

@@ -52,6 +52,8 @@ function check.requirement_padding()
     { false, false, false, true } } do
     local mask = mg.tensor { { case[1], case[2], case[3] } }
     assert.are.equal(case[4], GRU(4):explain(normal(1, 3, 2), mask).requirements[7].met)
+    local major = GRU(4, { time_major = true }):explain(normal(3, 1, 2), mask:t())
+    assert.are.equal(case[4], major.requirements[7].met)
   end
 end
 
@@ -101,6 +103,7 @@ function check.property(name)
     assert.are.equal(GIVEN[name], type(value) == "table" and value.name or value)
   end
   assert.are.equal(value, layer.cell[name])
+  tools.refused(name .. " cannot be set", function() layer[name] = value end)
 end
 
 local function called_twice()

@@ -163,6 +163,8 @@ describe("GRU", function()
     assert.matches("[x] activation == tanh", text, 1, true)
     assert.matches("[ ] inputs, if masked, are strictly right-padded", text, 1, true)
     assert.matches("kernel: %S+", text)
+    assert.matches("mask has shape (2, 3), expected (2, 4)", message_of(layers.GRU(4).explain, layers.GRU(4), mg.ones(2, 4, 4), mask),
+      1, true)
     local slow = layers.GRU(4, { activation = "softmax", dropout = 0.5 }):explain()
     assert.is_false(slow.requirements[1].met)
     assert.is_false(slow.requirements[3].met)

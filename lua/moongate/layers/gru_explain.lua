@@ -22,9 +22,9 @@ local function name_of(activation)
   return type(activation) == "table" and not activation.given and activation.name or "?"
 end
 
--- Every row of a (B,T) mask is ones and then zeros.
-local function right_padded(mask)
-  if #mask.shape == 3 then mask = ops.squeeze(mask, 3) end
+-- Every row of a (B,T) mask, with time_major (T,B), is ones and then zeros.
+local function right_padded(mask, time_major)
+  if time_major then mask = ops.transpose(mask, 1, 2) end
   local T = mask.shape[2]
   if T < 2 then return true end
   local used = ops.ne(mask, 0)
@@ -41,7 +41,7 @@ local function requirements(layer, mask)
     { text = "unroll is false", met = not layer.unroll },
     { text = "use_bias is true", met = layer.use_bias },
     { text = "reset_after is true", met = layer.reset_after },
-    { text = "inputs, if masked, are strictly right-padded", met = mask == nil or right_padded(mask) },
+    { text = "inputs, if masked, are strictly right-padded", met = mask == nil or right_padded(mask, layer.time_major) },
     { text = "eager execution", met = true },
   }
   if layer.reset_after == nil then table.remove(list, 6) end
@@ -64,7 +64,7 @@ local function plan(layer, x, mask, result, explain)
     result.reason = "an activation that is not elementwise (softmax, a Lua function) is computed in Lua"
   elseif x then
     layer:ensure_built(x.shape)
-    local chosen = explain(layer:operation(layer:convert(x), nil, mask and layer:convert_mask(mask), false))
+    local chosen = explain(layer:operation(layer:convert(x), nil, mask, false))
     result.kernel, result.faster, result.reason = chosen.kernel, chosen.faster, chosen.reason
   else
     result.kernel = "fused; give an input to see which variant"
@@ -82,6 +82,7 @@ local explain = {}
 ---@return table
 function explain.call(layer, x, mask, plan_of)
   if mask == nil and x then mask = x.keras_mask end
+  if mask then mask = layer:time_mask(layer:convert_mask(mask), x and x.shape) end
   local result = setmetatable({ requirements = requirements(layer, mask) }, Explanation)
   if result.requirements[1] then result.missing = missing(result.requirements, x and x.device or "cpu") end
   plan(layer, x, mask, result, plan_of or ops.gru_explain)

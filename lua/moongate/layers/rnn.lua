@@ -105,8 +105,12 @@ function RNN:compute_output_shape(shape)
   return output, unpack(list)
 end
 
--- (B,T) out of (B,T) or (B,T,1), or the first of a list of masks; with time_major (T,B) out of (T,B) or (T,B,1).
-local function time_mask(self, mask, shape)
+--- (B,T) out of (B,T) or (B,T,1), or the first of a list of masks; with time_major (T,B) out of (T,B) or (T,B,1).
+---@param mask Tensor|Tensor[]|nil
+---@param shape? integer[] of the input
+---@return Tensor|nil
+---@package
+function RNN:time_mask(mask, shape)
   if type(mask) == "table" and not mask.shape then mask = mask[1] or nil end
   if mask == nil then return nil end
   local s = mask.shape
@@ -122,7 +126,7 @@ end
 --- The mask goes on when the output is a sequence.
 ---@param mask Tensor|nil
 ---@return Tensor|nil
-function RNN:compute_mask(_, mask) return self.return_sequences and time_mask(self, mask) or nil end
+function RNN:compute_mask(_, mask) return self.return_sequences and self:time_mask(mask) or nil end
 
 -- States ---------------------------------------------------------------------------------------------------------------------
 
@@ -205,7 +209,7 @@ function RNN:inner_loop(sequences, initial_state, mask, training)
   self:check_input(sequences.shape)
   local given = initial_state ~= nil and initial_state ~= null
   local states = given and states_of.checked(self, "initial_state", initial_state, self:batch_of(sequences.shape)) or nil
-  mask = time_mask(self, self:convert_mask(mask), sequences.shape)
+  mask = self:time_mask(self:convert_mask(mask), sequences.shape)
   local output, new = self:run(sequences, states, mask, training == true)
   if not self.return_sequences then return output, ops.expand_dims(output, self.time_major and 1 or 2), new end
   if self.time_major then return last_valid(self, swapped(output), swapped(mask)), output, new end
@@ -228,7 +232,7 @@ function RNN:with_batch(x, options, f)
   check.type(self:title(), "options", options, "table")
   tensor.expect(self:title(), "x", x)
   self:check_input(x.shape)
-  local mask = time_mask(self, options.mask, x.shape)
+  local mask = self:time_mask(options.mask, x.shape)
   local states = self:first_states(self:batch_of(x.shape), options.initial_state)
   if self.keeps_dropout_masks then forget_masks(self.cell) end
   local a, b, c = f(self, x, states, mask, options.training)
