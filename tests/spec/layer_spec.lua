@@ -29,6 +29,17 @@ describe("a layer", function()
     end)(layers.Dense(1, { name = "dense_2" })))
   end)
 
+  it("takes leading arguments in Keras's order", function()
+    local dense = layers.Dense(3, "relu", false, "ones", "zeros", "l1", nil, "l2", "non_neg")
+    assert.are.same({ 3, "relu", false }, { dense.units, dense.activation.name, dense.use_bias })
+    for name, class in pairs { kernel_initializer = "Ones", kernel_regularizer = "L1", activity_regularizer = "L2",
+      kernel_constraint = "NonNeg" } do
+      assert.are.equal(class, getmetatable(dense[name]).class.name)
+    end
+    local rnn = layers.RNN(layers.GRUCell(2), true, false, true, true)
+    assert.are.same({ true, false, true, true }, { rnn.return_sequences, rnn.return_state, rnn.go_backwards, rnn.stateful })
+  end)
+
   it("casts its input to its dtype, floatx by default", function()
     local x = mg.ones({ 2, 3 }, { dtype = "float64" })
     assert.are.equal("float32", layers.Dense(2)(x).dtype)

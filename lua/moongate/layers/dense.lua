@@ -29,7 +29,11 @@ Layer.declare(Dense, {
   { "bias_constraint", codec = constraints.codec },
   { "quantization_config", codec = fields.unused, tf2 = { hidden = true } },
   older = older.dense,
-}, { "units" })
+}, { "units", "activation", "use_bias", "kernel_initializer", "bias_initializer", "kernel_regularizer", "bias_regularizer",
+  "activity_regularizer", "kernel_constraint", "bias_constraint" })
+
+-- A config in a positional place is a value, not the options.
+function Dense.takes_value(value) return value.class_name ~= nil end
 
 Dense.supports_masking = true
 

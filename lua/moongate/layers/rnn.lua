@@ -33,7 +33,7 @@ Layer.declare(RNN, {
   { "time_major", default = false, codec = fields.boolean, keras3 = { when = rnn_cell.refuse_time_major } },
   { "zero_output_for_mask", default = false, codec = fields.boolean, tf2 = { when = function(_, value) return value end } },
   { "cell", required = true, codec = rnn_cell.codec, own = true },
-}, { "cell" })
+}, { "cell", "return_sequences", "return_state", "go_backwards", "stateful", "unroll", "zero_output_for_mask" })
 
 RNN.supports_masking = true
 RNN.takes_states = true
