@@ -29,7 +29,7 @@ local function style_of(op, options, more)
       io.stdout:write(text)
       io.stdout:flush()
     end }
-  style.width = check.integer(op, "width", options.width or terminal.columns() or 80, 20)
+  style.width = check.integer(op, "width", options.width or math.max(20, terminal.columns() or 80), 20)
   style.height = options.height and check.integer(op, "height", options.height, 1)
   return style, options
 end

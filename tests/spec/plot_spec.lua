@@ -40,6 +40,15 @@ describe("plot.heatmap", function()
     assert.are.equal(equal:sub(1, 2), equal:sub(3, 4))
   end)
 
+  it("draws 20 columns on a terminal of fewer", function()
+    local terminal = require "moongate.terminal"
+    local columns = terminal.columns
+    function terminal.columns() return 8 end
+    local lines = lines_of(heatmap(mg.zeros(1, 60), { height = 4 }))
+    terminal.columns = columns
+    assert.are.equal(20, #lines[1])
+  end)
+
   it("fits width and height by means of blocks", function()
     local t = mg.arange(0, 4000):reshape { 40, 100 }
     local lines = lines_of(heatmap(t, { width = 20, height = 4 }))
