@@ -4,7 +4,6 @@ local activations = require "moongate.activations"
 local check = require "moongate.check"
 local class = require "moongate.class"
 local constraints = require "moongate.constraints"
-local create = require "moongate.tensor_create"
 local defaults = require "moongate.compat.defaults"
 local dropout_mask = require "moongate.dropout_mask"
 local fields = require "moongate.fields"
@@ -12,10 +11,9 @@ local initializers = require "moongate.initializers"
 local Layer = require "moongate.layers.layer"
 local older = require "moongate.layers.older"
 local ops = require "moongate.ops"
-local random = require "moongate.random"
 local regularizers = require "moongate.regularizers"
+local rnn_cell = require "moongate.layers.rnn_cell"
 local tensor = require "moongate.tensor"
-local watch = require "moongate.watch"
 
 --- A cell that does one step: (B, F) and the state (B, U) -> (B, U) and the new state.
 --- Options: activation = "tanh", recurrent_activation = "sigmoid", use_bias = true, kernel_initializer = "glorot_uniform",
@@ -61,25 +59,17 @@ GRUCell.input_spec = { ndim = 2, what = "(batch, features)" }
 ---@package
 function GRUCell:setup(options)
   Layer.setup(self, options)
-  self.dropout_cache, self.dropout_preset = {}, {}
+  rnn_cell.setup_masks(self)
   -- As in every version of Keras: three state masks cannot go through one product.
   if self.recurrent_dropout > 0 then self.implementation = 1 end
   self.state_size, self.output_size = self.units, self.units
-  if self.dropout > 0 or self.recurrent_dropout > 0 then self.seed_generator = random.SeedGenerator(self.seed) end
 end
 
 --- Makes the weights.
 ---@param shape integer[]
 function GRUCell:build(shape)
   local F, U = self:known_features(shape), self.units
-  self.kernel = self:add_weight { name = "kernel", shape = { F, 3 * U }, initializer = self.kernel_initializer,
-    regularizer = self.kernel_regularizer, constraint = self.kernel_constraint }
-  self.recurrent_kernel = self:add_weight { name = "recurrent_kernel", shape = { U, 3 * U },
-    initializer = self.recurrent_initializer, regularizer = self.recurrent_regularizer, constraint = self.recurrent_constraint }
-  if self.use_bias then
-    self.bias = self:add_weight { name = "bias", shape = self.reset_after and { 2, 3 * U } or { 3 * U },
-      initializer = self.bias_initializer, regularizer = self.bias_regularizer, constraint = self.bias_constraint }
-  end
+  rnn_cell.add_weights(self, F, 3 * U, self.bias_initializer, self.reset_after and { 2, 3 * U } or nil)
   self.input_spec = { ndim = 2, last = F, what = GRUCell.input_spec.what }
   Layer.build(self, shape)
 end
@@ -91,15 +81,13 @@ function GRUCell:mask_count() return self.implementation == 1 and 3 or 1 end
 --- A list with the zero state (batch_size, units).
 ---@param batch_size integer
 ---@return Tensor[]
-function GRUCell:get_initial_state(batch_size)
-  return { create.zeros({ check.integer(self:title(), "batch_size", batch_size, 0), self.units }, { dtype = self.dtype }) }
-end
-
-local function is_elementwise(activation) return type(activation) == "table" and activation.spec ~= nil end
+function GRUCell:get_initial_state(batch_size) return rnn_cell.zero_states(self, batch_size, 1) end
 
 --- Whether the fused kernel knows both activations; softmax and other functions of a vector, and Lua functions, run step by step.
 ---@return boolean
-function GRUCell:is_fused() return is_elementwise(self.activation) and is_elementwise(self.recurrent_activation) end
+function GRUCell:is_fused()
+  return rnn_cell.is_elementwise(self.activation) and rnn_cell.is_elementwise(self.recurrent_activation)
+end
 
 -- Columns [first, last] of gate blocks of U.
 local function blocks(weight, U, first, last) return ops.slice(weight, -1, (first - 1) * U + 1, last * U) end
@@ -204,25 +192,11 @@ function GRUCell:call(x, states, options)
   return output, listed and { output } or output
 end
 
---- cell(x, states, { training = }): see call.
----@param x Tensor
----@param states Tensor[]|Tensor|nil
----@param options table
-function GRUCell:__call(x, states, options)
-  options = check.options(self:title(), options, { "training" })
-  x = self:convert(x)
-  self:ensure_built(x.shape)
-  self:check_input(x.shape)
-  if watch.call then return watch.call(self.call, self, x, states, options) end
-  return self:call(x, states, options)
-end
+rnn_cell.callable(GRUCell)
 
 --- The shapes of output and new state.
 ---@param shape integer[]
 ---@return integer[]
-function GRUCell:compute_output_shape(shape)
-  check.type(self:title() .. ".compute_output_shape", "shape", shape, "table")
-  return { shape[1], self.units }, { shape[1], self.units }
-end
+function GRUCell:compute_output_shape(shape) return rnn_cell.step_shapes(self, shape, 1) end
 
 return GRUCell

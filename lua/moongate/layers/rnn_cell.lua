@@ -9,6 +9,7 @@ local ops = require "moongate.ops"
 local random = require "moongate.random"
 local states_of = require "moongate.layers.rnn_states"
 local tensor = require "moongate.tensor"
+local watch = require "moongate.watch"
 
 local rnn_cell = {}
 
@@ -87,11 +88,12 @@ function rnn_cell.callable(C)
     x = self:convert(x)
     self:ensure_built(x.shape)
     self:check_input(x.shape)
+    if watch.call then return watch.call(self.call, self, x, states, options) end
     return self:call(x, states, options)
   end
 end
 
--- Of LSTMCell and SimpleRNNCell ------------------------------------------------------------------------------------------------
+-- Of GRUCell, LSTMCell and SimpleRNNCell ------------------------------------------------------------------------------------------
 
 --- Gives a cell its mask cache, and a seed generator where it drops anything.
 ---@param cell table
@@ -100,18 +102,19 @@ function rnn_cell.setup_masks(cell)
   if cell.dropout > 0 or cell.recurrent_dropout > 0 then cell.seed_generator = random.SeedGenerator(cell.seed) end
 end
 
---- Makes kernel (F, width), recurrent_kernel (U, width) and with use_bias the bias (width).
+--- Makes kernel (F, width), recurrent_kernel (U, width) and with use_bias the bias, of width unless another shape is given.
 ---@param cell table
 ---@param features integer
 ---@param width integer
 ---@param bias_initializer any
-function rnn_cell.add_weights(cell, features, width, bias_initializer)
+---@param bias_shape? integer[]
+function rnn_cell.add_weights(cell, features, width, bias_initializer, bias_shape)
   cell.kernel = cell:add_weight { name = "kernel", shape = { features, width }, initializer = cell.kernel_initializer,
     regularizer = cell.kernel_regularizer, constraint = cell.kernel_constraint }
   cell.recurrent_kernel = cell:add_weight { name = "recurrent_kernel", shape = { cell.units, width },
     initializer = cell.recurrent_initializer, regularizer = cell.recurrent_regularizer, constraint = cell.recurrent_constraint }
   if cell.use_bias then
-    cell.bias = cell:add_weight { name = "bias", shape = { width }, initializer = bias_initializer,
+    cell.bias = cell:add_weight { name = "bias", shape = bias_shape or { width }, initializer = bias_initializer,
       regularizer = cell.bias_regularizer, constraint = cell.bias_constraint }
   end
 end
