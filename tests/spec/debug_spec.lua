@@ -56,6 +56,15 @@ describe("debug.first_nan", function()
     same({ kind = "output", layer = stacked, step = 3, row = 2 }, mg.debug.first_nan(stacked, x))
   end)
 
+  it("names cells that are called by themselves", function()
+    local x = mg.zeros(4, 2)
+    x[2] = 100
+    for _, name in ipairs { "GRUCell", "LSTMCell", "SimpleRNNCell" } do
+      local cell = layers[name](3, { activation = "exponential", kernel_initializer = "ones" })
+      same({ kind = "output", layer = cell, row = 2, call = 1 }, mg.debug.first_nan(cell, x))
+    end
+  end)
+
   it("finds the weights that an update made infinite, and in which call", function()
     local dense = layers.Dense(1, { kernel_initializer = "ones" })
     local model = mg.Sequential { dense }
