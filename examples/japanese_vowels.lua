@@ -43,4 +43,4 @@ local stop = mg.callbacks.EarlyStopping { patience = 40, restore_best_weights = 
 model:fit(rows(x, false), rows(y, false), { epochs = 150, batch_size = 16, callbacks = { stop },
   validation_data = { rows(x, true), rows(y, true) } })
 local _, accuracy = model:evaluate(test_x, test_y, { verbose = 0 })
-print(("test accuracy %.3f, %d s"):format(accuracy, os.time() - begin))
+print(("test accuracy %.3f (published: 0.941, hidden Markov model 0.962), %d s"):format(accuracy, os.time() - begin))
