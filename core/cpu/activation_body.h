@@ -89,33 +89,37 @@ MG_INLINE void activation_loop(int kind, const mg_activation *activation, int64_
   if (i < n) vstore_part(out + i, activation_value(kind, vload_part(x + i, (int)(n - i)), k), (int)(n - i));
 }
 
+/* The kinds whose value and whose slope take one loop each: not RELU and ELU, whose slopes have several, nor LINEAR. */
+#define EACH_PLAIN_ACTIVATION(CASE) \
+  CASE(MG_ACT_TANH) \
+  CASE(MG_ACT_SIGMOID) \
+  CASE(MG_ACT_HARD_SIGMOID) \
+  CASE(MG_ACT_SELU) \
+  CASE(MG_ACT_CELU) \
+  CASE(MG_ACT_GELU) \
+  CASE(MG_ACT_GELU_TANH) \
+  CASE(MG_ACT_SILU) \
+  CASE(MG_ACT_HARD_SILU) \
+  CASE(MG_ACT_HARD_TANH) \
+  CASE(MG_ACT_SOFTPLUS) \
+  CASE(MG_ACT_SOFTSIGN) \
+  CASE(MG_ACT_EXPONENTIAL) \
+  CASE(MG_ACT_MISH) \
+  CASE(MG_ACT_LOG_SIGMOID) \
+  CASE(MG_ACT_HARD_SHRINK) \
+  CASE(MG_ACT_SOFT_SHRINK) \
+  CASE(MG_ACT_TANH_SHRINK) \
+  CASE(MG_ACT_SQUAREPLUS) \
+  CASE(MG_ACT_SPARSE_PLUS) \
+  CASE(MG_ACT_SPARSE_SIGMOID) \
+  CASE(MG_ACT_THRESHOLD)
+
 static void activation_float32(const mg_activation *activation, int64_t n, float *out, const float *x) {
   switch (activation->kind) {
-#define CASE(KIND) case KIND: activation_loop(KIND, activation, n, out, x); break
-    CASE(MG_ACT_TANH);
-    CASE(MG_ACT_SIGMOID);
-    CASE(MG_ACT_HARD_SIGMOID);
-    CASE(MG_ACT_RELU);
-    CASE(MG_ACT_ELU);
-    CASE(MG_ACT_SELU);
-    CASE(MG_ACT_CELU);
-    CASE(MG_ACT_GELU);
-    CASE(MG_ACT_GELU_TANH);
-    CASE(MG_ACT_SILU);
-    CASE(MG_ACT_HARD_SILU);
-    CASE(MG_ACT_HARD_TANH);
-    CASE(MG_ACT_SOFTPLUS);
-    CASE(MG_ACT_SOFTSIGN);
-    CASE(MG_ACT_EXPONENTIAL);
-    CASE(MG_ACT_MISH);
-    CASE(MG_ACT_LOG_SIGMOID);
-    CASE(MG_ACT_HARD_SHRINK);
-    CASE(MG_ACT_SOFT_SHRINK);
-    CASE(MG_ACT_TANH_SHRINK);
-    CASE(MG_ACT_SQUAREPLUS);
-    CASE(MG_ACT_SPARSE_PLUS);
-    CASE(MG_ACT_SPARSE_SIGMOID);
-    CASE(MG_ACT_THRESHOLD);
+#define CASE(KIND) case KIND: activation_loop(KIND, activation, n, out, x); break;
+    EACH_PLAIN_ACTIVATION(CASE)
+    CASE(MG_ACT_RELU)
+    CASE(MG_ACT_ELU)
 #undef CASE
     default: activation_loop(MG_ACT_LINEAR, activation, n, out, x);
   }

@@ -119,31 +119,10 @@ static void elu_slope_loop(const mg_activation *activation, int64_t n, float *dx
 
 static void activation_slope_float32(const mg_activation *activation, int64_t n, float *dx, const float *dy, const float *v) {
   switch (activation->kind) {
-#define CASE(KIND) case KIND: slope_loop(KIND, activation, n, dx, dy, v); break
-    CASE(MG_ACT_TANH);
-    CASE(MG_ACT_SIGMOID);
-    CASE(MG_ACT_HARD_SIGMOID);
+#define CASE(KIND) case KIND: slope_loop(KIND, activation, n, dx, dy, v); break;
+    EACH_PLAIN_ACTIVATION(CASE)
     case MG_ACT_RELU: relu_slope_loop(activation, n, dx, dy, v); break;
     case MG_ACT_ELU: elu_slope_loop(activation, n, dx, dy, v); break;
-    CASE(MG_ACT_SELU);
-    CASE(MG_ACT_CELU);
-    CASE(MG_ACT_GELU);
-    CASE(MG_ACT_GELU_TANH);
-    CASE(MG_ACT_SILU);
-    CASE(MG_ACT_HARD_SILU);
-    CASE(MG_ACT_HARD_TANH);
-    CASE(MG_ACT_SOFTPLUS);
-    CASE(MG_ACT_SOFTSIGN);
-    CASE(MG_ACT_EXPONENTIAL);
-    CASE(MG_ACT_MISH);
-    CASE(MG_ACT_LOG_SIGMOID);
-    CASE(MG_ACT_HARD_SHRINK);
-    CASE(MG_ACT_SOFT_SHRINK);
-    CASE(MG_ACT_TANH_SHRINK);
-    CASE(MG_ACT_SQUAREPLUS);
-    CASE(MG_ACT_SPARSE_PLUS);
-    CASE(MG_ACT_SPARSE_SIGMOID);
-    CASE(MG_ACT_THRESHOLD);
 #undef CASE
     default: slope_loop(MG_ACT_LINEAR, activation, n, dx, dy, v);
   }
