@@ -60,7 +60,11 @@ end, "min_max_norm")
 
 --- Every element within -c..c, as RNNoise trains its networks; Keras has none.
 ---@example mg.constraints.WeightClip(0.5)
-define("WeightClip", { { "c", default = 2, codec = fields.float } }, { "c" }, function(self, w)
+define("WeightClip", {
+  { "c", default = 2, codec = fields.float },
+  -- its configs carry the class's name
+  older = function(config) config.name = nil end,
+}, { "c" }, function(self, w)
   return ops.clip(w, -self.c, self.c)
 end, "clip")
 

@@ -165,6 +165,72 @@ describe("an older file", function()
   local TRAINING = [[{"optimizer_config": {"class_name": "Adam", "config": {"lr": 0.5, "beta_1": 0.5, "beta_2": 0.75, "decay": 0.25,
     "epsilon": 1e-07, "amsgrad": false}}, "loss": "mse", "metrics": ["mae"], "sample_weight_mode": null, "loss_weights": null}]]
 
+  local function write_state(file, state)
+    for i, item in ipairs(state) do
+      assert(file:write_numbers("/optimizer_weights/" .. item[1], "float32", item[2], item[3]))
+      assert(file:set_attribute("/optimizer_weights", ("weight_names%d"):format(i - 1), item[1]))
+    end
+    file:close()
+  end
+
+  -- keras/optimizers.py of 2.2.4: RMSprop has accumulators alone; Adam without amsgrad a (1,) for each unused slot.
+  it("of Keras 2.2 gives its optimizer's state, whatever the optimizer kept", function()
+    local shapes = { { 2, 3 }, { 1, 3 }, { 3 } }
+    for optimizer, slots in pairs { RMSprop = { 1, 0, 0 }, Adadelta = { 2, 0, 0 }, Adam = { 2, 1, 2 } } do
+      local training = ([[{"optimizer_config": {"class_name": "%s", "config": {"lr": 0.5, "decay": 0.0}}, "loss": "mse",
+        "metrics": ["acc"], "sample_weight_mode": null, "loss_weights": null}]]):format(optimizer)
+      local file = write({ gru_arrays { 3 } }, { model_config = CONFIG, training_config = training, keras_version = "2.2.4" })
+      local state, wanted = {}, { slots[3] }
+      if slots[3] > 0 then state[1] = { "Adam/iterations:0", {}, { slots[3] } } end
+      for slot = 1, slots[1] + slots[2] do
+        for i, shape in ipairs(shapes) do
+          local own = slot > slots[1] and { 1 } or shape
+          local values = numbers(own, 10 * slot + i)
+          state[#state + 1] = { ("training/%s/Variable_%d:0"):format(optimizer, #state), own, values }
+          if slot <= slots[1] then wanted[1 + (i - 1) * slots[1] + slot] = values end
+        end
+      end
+      write_state(file, state)
+      local own, kept = mg.load_model(path).optimizer, {}
+      for _, variable in ipairs(own:own_variables()) do
+        if #variable.shape > 0 then kept[#kept + 1] = variable:to_flat_table() end
+      end
+      assert.equal(wanted[1], own.iterations)
+      assert.equal(#wanted - 1, #kept)
+      for i, values in ipairs(kept) do close(wanted[i + 1], values) end
+    end
+  end)
+
+  -- As RNNoise's models are: two outputs, losses and a metric of the author's own, metrics in one list for both outputs.
+  it("of functions and constraints that are not Keras's takes them from custom_objects", function()
+    local input = mg.Input { shape = { 2 } }
+    local options = { kernel_constraint = mg.constraints.WeightClip(0.5), use_bias = false }
+    local made = mg.Model { inputs = input, outputs = { L.Dense(1, options)(input), L.Dense(1, options)(input) } }
+    local config, count = made:to_json("tf2"):gsub('{"c": 0.5}', '{"c": 0.5, "name": "WeightClip"}')
+    assert.equal(2, count)
+    local training = [[{"optimizer_config": {"class_name": "SGD", "config": {"lr": 0.5}}, "loss": ["cost", "mse"],
+      "metrics": ["half"], "loss_weights": [10, 0.5]}]]
+    local layers = {}
+    for i, layer in ipairs { made.layers[2], made.layers[3] } do
+      layers[i] = { layer.name, { "kernel:0", { 2, 1 }, { i, i } } }
+    end
+    write(layers, { model_config = config, training_config = training, keras_version = "2.2.2" }):close()
+    local function cost(wanted, given) return (wanted - given):square():mean(-1) end
+    local function half(wanted, given) return cost(wanted, given) * 0.5 end
+    local model = mg.load_model(path, { custom_objects = { cost = cost, half = half } })
+    assert.equal(0.5, model.layers[2].kernel_constraint.c)
+    -- outputs 2 and 4 where 0 is wanted: 10 * 4 + 0.5 * 16, half 2 and 8
+    local values = model:evaluate(mg.ones(1, 2), { mg.zeros(1, 1), mg.zeros(1, 1) }, { verbose = 0, return_dict = true })
+    local found = {}
+    for _, value in pairs(values) do found[#found + 1] = value end
+    table.sort(found)
+    assert.same({ 2, 4, 8, 16, 48 }, found)
+    assert.is_nil(rawget(mg.load_model(path, { compile = false }), "optimizer"))
+    local ok, message = pcall(mg.load_model, path)
+    assert.is_false(ok)
+    assert.matches('unknown name "cost".*custom_objects.*or compile = false', message)
+  end)
+
   it("of Keras 2.1 means what it meant, and trains on", function()
     local file = write({ gru_arrays { 3 } }, { model_config = CONFIG, training_config = TRAINING, keras_version = "2.1.4" })
     local state = { { "Adam/iterations:0", {}, { 2 } } }
@@ -173,11 +239,7 @@ describe("an older file", function()
         state[#state + 1] = { ("training/Adam/Variable_%d:0"):format(#state), shape, numbers(shape, 10 * i + #state) }
       end
     end
-    for i, item in ipairs(state) do
-      assert(file:write_numbers("/optimizer_weights/" .. item[1], "float32", item[2], item[3]))
-      assert(file:set_attribute("/optimizer_weights", ("weight_names%d"):format(i - 1), item[1]))
-    end
-    file:close()
+    write_state(file, state)
     local model, twin = mg.load_model(path), mg.Sequential { L.Input { 4, 2 }, mg.compat.v1.layers.GRU(1) }
     local values = {}
     for i, v in ipairs(model.weights) do values[i] = v end

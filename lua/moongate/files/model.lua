@@ -112,9 +112,13 @@ local function read_keras(path)
 end
 
 local function compile(model, found, where)
-  local options = training.options(found.training, where)
+  local options = training.options(found.training, where, #(rawget(model, "outputs") or { 1 }))
   if not options then return nil end
-  model:compile(options)
+  local done, message = pcall(model.compile, model, options)
+  if not done then
+    check.fail("load_model: what the model was compiled with: %s; likely fix: mg.load_model(path, { custom_objects = "
+      .. "{ name = f } }) or compile = false", (tostring(message):gsub("^.-:%d+: ", "")))
+  end
   if not model.built then return nil end
   model.optimizer:build(model.trainable_weights)
   local values, problem = optimizer_state.read(found.file, model.optimizer, found.dialect)

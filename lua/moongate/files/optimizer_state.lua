@@ -1,7 +1,9 @@
 -- The state of an optimizer in model files. Keras 3: optimizer/vars/0, 1, ... with iteration and learning rate first, then slots in
 -- the order of own_variables. tf.keras leaves the learning rate to the config; its optimizers of before 2.11, and Keras 2, have all
--- variables of one slot after the other and name them VARIABLE/slot:0. Sources: keras/src/optimizers/base_optimizer.py, tf_keras
--- optimizers/optimizer.py and optimizers/legacy/.
+-- variables of one slot after the other and name them VARIABLE/slot:0. Keras before 2.3 names them Variable_1:0, ..., or param_1
+-- where its backend had no names; its RMSprop, Adagrad and Adadelta keep no iteration, its Adam without amsgrad an array (1,) in
+-- place of each third slot. Sources: keras/src/optimizers/base_optimizer.py, tf_keras optimizers/optimizer.py and
+-- optimizers/legacy/, keras/optimizers.py of 2.2.
 local create = require "moongate.tensor_create"
 local legacy = require "moongate.files.legacy"
 local shapes = require "moongate.shape"
@@ -125,8 +127,10 @@ end
 
 local function is_old(stored)
   for _, item in ipairs(stored) do
-    local slot = item.name and item.name:match("/([%l_]+):%d+$")
-    if slot and OLD_SLOTS[slot] and not item.name:match("/[mv]/") then return true end
+    local name = item.name or ""
+    if name:match("Variable[_%d]*:%d+$") or name:match("^param_%d+$") then return true end
+    local slot = name:match("/([%l_]+):%d+$")
+    if slot and OLD_SLOTS[slot] and not name:match("/[mv]/") then return true end
   end
   return false
 end
@@ -146,10 +150,19 @@ local function order_of(optimizer, stored)
   return (#stored == 0 or #ours == 0) and {} or nil
 end
 
-local function rest(list)
-  local out = {}
-  for i = 2, #list do out[i - 1] = list[i] end
-  return out
+-- What follows the iteration, without the arrays (1,) that Keras before 2.3 has for slots that are not used.
+local function rest(optimizer, stored)
+  local used, places = #stored, #(optimizer.trained or {})
+  local extras, slots = extras_and_slots(optimizer)
+  if is_old(stored) and used - 1 == #extras + #slots + places then
+    used = used - places
+    for i = used + 1, #stored do
+      if not shapes.equal(stored[i].shape, { 1 }) then used = #stored end
+    end
+  end
+  local list = {}
+  for i = 2, used do list[i - 1] = stored[i] end
+  return list
 end
 
 local function mismatch(optimizer, stored)
@@ -169,8 +182,10 @@ local function matched(optimizer, stored, has_rate)
   if has_rate and (fits(own, stored) or fits(head, stored)) then
     order = #stored == #own and own or head
   elseif not has_rate and stored[1] and #stored[1].shape == 0 then
-    order, incomplete = order_of(optimizer, rest(stored))
+    order, incomplete = order_of(optimizer, rest(optimizer, stored))
     if order then order = { optimizer.iteration, unpack(order) } end
+  elseif not has_rate and stored[1] and is_old(stored) then
+    order = order_of(optimizer, stored)
   end
   if not order then return mismatch(optimizer, stored) end
   local pairs_of = {}

@@ -1,5 +1,6 @@
 -- What a model was compiled with, as files tell it: compile_config of .keras files, training_config of .h5 files.
 local check = require "moongate.check"
+local custom = require "moongate.custom_objects"
 local dialects = require "moongate.dialects"
 local json = require "moongate.json"
 local losses = require "moongate.losses"
@@ -27,6 +28,10 @@ end
 -- One identifier, or lists and tables of them by output.
 local function decoded(value, module, where, depth)
   if value == nil or value == null then return nil end
+  if type(value) == "string" then
+    local own = custom.find(where, value)
+    return own ~= nil and module.get(own) or value
+  end
   if type(value) ~= "table" then return value end
   if depth > DEEPEST then check.fail("%s: %s is nested too deep", where.op, where.path) end
   if value.class_name ~= nil then
@@ -82,13 +87,27 @@ local function unwrapped(list)
   return list
 end
 
+-- tf.keras and Keras 2 mean a plain list of metrics for each of several outputs.
+local function metrics_of(read, outputs)
+  local list = unwrapped(read())
+  if outputs < 2 or type(list) ~= "table" or list[1] == nil then return list end
+  for _, item in ipairs(list) do
+    if type(item) == "table" and getmetatable(item) == nil and item.is == nil then return list end
+  end
+  local each = { list }
+  for i = 2, outputs do each[i] = unwrapped(read()) end
+  return each
+end
+
 --- The options of compile, or nil when the model was not compiled
 ---@param config table|nil what the file holds
 ---@param where table { op =, path =, dialect =, custom_objects = }
+---@param outputs integer how many the model has
 ---@return table|nil
-function training.options(config, where)
+function training.options(config, where, outputs)
+  local older = dialects.form(where.dialect) == "tf2"
   if type(config) ~= "table" or config == null then return nil end
-  if dialects.form(where.dialect) == "tf2" then
+  if older then
     local copy = {}
     for key, value in (json.is_object(config) and json.pairs or pairs)(config) do copy[key] = value end
     copy.optimizer = modern_optimizer(copy.optimizer, where)
@@ -101,11 +120,12 @@ function training.options(config, where)
     }
     return decoded(config[name], module, inner, 1)
   end
+  local function metrics_for(name) return metrics_of(function() return part(name, metrics) end, older and outputs or 1) end
   local optimizer = part("optimizer", optimizers) or part("optimizer_config", optimizers)
   if optimizer == nil then return nil end
   return {
     optimizer = optimizer, loss = part("loss", losses), loss_weights = plain(config.loss_weights),
-    metrics = unwrapped(part("metrics", metrics)), weighted_metrics = unwrapped(part("weighted_metrics", metrics)),
+    metrics = metrics_for "metrics", weighted_metrics = metrics_for "weighted_metrics",
   }
 end
 
