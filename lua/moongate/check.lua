@@ -105,6 +105,13 @@ function check.is_options(value)
   return type(value) == "table" and getmetatable(value) == nil and value[1] == nil
 end
 
+local function has(list, value)
+  for i = 1, #list do
+    if list[i] == value then return true end
+  end
+  return false
+end
+
 --- Checks the option names of `given` against the list `known`; nil counts as an empty table. Returns the options.
 ---@param op string
 ---@param given table|nil
@@ -115,10 +122,8 @@ function check.options(op, given, known)
   if type(given) ~= "table" then
     check.fail("%s: options are %s, expected a table { %s = ... }", op, check.describe(given), known[1] or "")
   end
-  local allowed = {}
-  for _, name in ipairs(known) do allowed[name] = true end
   for name in pairs(given) do
-    if not allowed[name] then
+    if not has(known, name) then
       check.fail("%s: unknown option %s%s; known options: %s", op, check.describe(name), check.hint(name, known),
         #known > 0 and table.concat(known, ", ") or "none")
     end

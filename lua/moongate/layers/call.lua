@@ -102,12 +102,14 @@ local function leave(ok, ...)
   return ...
 end
 
+local function work(self, x, call, mask) return finish(self, x, mask, self:call(x, call)) end
+
 local function run_call(self, x, call, mask)
   local has_children = self.children ~= Weighted.children
   if depth == 0 and (has_children or #self.loss_list > 0) then self:clear_losses() end
-  if not has_children then return finish(self, x, mask, self:call(x, call)) end
+  if not has_children then return work(self, x, call, mask) end
   depth = depth + 1
-  return leave(pcall(function() return finish(self, x, mask, self:call(x, call)) end))
+  return leave(pcall(work, self, x, call, mask))
 end
 
 -- Who looks on, in model:masks: takes the place of a call and makes it.
@@ -254,9 +256,11 @@ return function(Layer)
     x, options = split_states(self, x, options)
     x = self:convert_inputs(x)
     ensure_built(self, x.shape or shapes_of(x), options)
-    local call = {}
-    for name, value in pairs(options) do call[name] = value end
-    call.mask, call.training = given_mask(self, x, options.mask), options.training == true
+    local call = { mask = given_mask(self, x, options.mask), training = options.training == true,
+      initial_state = options.initial_state }
+    for name, value in pairs(options) do
+      if call[name] == nil and name ~= "mask" then call[name] = value end
+    end
     if watch.call then return watch.call(run, self, x, call) end
     return run(self, x, call)
   end

@@ -16,17 +16,6 @@ local function append(list, more)
   return list
 end
 
--- The layers directly in a layer: children that are layers, and those in children that are lists.
-local function inner_layers(layer)
-  local list = {}
-  for _, child in ipairs(layer:children()) do
-    for _, object in ipairs(child[2].is_layer and { child[2] } or child[2]) do
-      if object.is_layer then list[#list + 1] = object end
-    end
-  end
-  return list
-end
-
 -- The layer's own variables first, trainable ones before the others, then those of its children, as Keras orders them; a layer that
 -- is there twice counts once.
 local function all_variables(layer, seen)
@@ -39,7 +28,7 @@ local function all_variables(layer, seen)
       if v.weight_kind == wanted then list[#list + 1] = v end
     end
   end
-  for _, inner in ipairs(inner_layers(layer)) do append(list, all_variables(inner, seen)) end
+  for _, inner in ipairs(layer:inner_layers()) do append(list, all_variables(inner, seen)) end
   return list
 end
 
@@ -117,10 +106,18 @@ function Weighted:children()
   return {}
 end
 
---- The layers directly in this one, in order.
+--- The layers directly in this one, in order: children that are layers, and those in children that are lists.
 ---@return table[]
 ---@package
-function Weighted:inner_layers() return inner_layers(self) end
+function Weighted:inner_layers()
+  local list = {}
+  for _, child in ipairs(self:children()) do
+    for _, object in ipairs(child[2].is_layer and { child[2] } or child[2]) do
+      if object.is_layer then list[#list + 1] = object end
+    end
+  end
+  return list
+end
 
 function Weighted.getters:weights() return all_variables(self) end
 function Weighted.getters:variables() return all_variables(self) end
@@ -137,7 +134,7 @@ function Weighted.setters:trainable(value)
   check.type(self:title(), "trainable", value, "boolean")
   rawset(self, "is_trainable", value)
   for _, v in ipairs(self.variables_list) do v:set_trainable(value and v.weight_kind) end
-  for _, inner in ipairs(inner_layers(self)) do inner.trainable = value end
+  for _, inner in ipairs(self:inner_layers()) do inner.trainable = value end
 end
 
 --- Copies of all weights, in order.
@@ -190,14 +187,14 @@ function Weighted:add_loss(loss) self.loss_list[#self.loss_list + 1] = loss end
 ---@package
 function Weighted:clear_losses()
   self.loss_list = {}
-  for _, inner in ipairs(inner_layers(self)) do inner:clear_losses() end
+  for _, inner in ipairs(self:inner_layers()) do inner:clear_losses() end
 end
 
 local function call_losses(layer, seen)
   if seen[layer] then return {} end
   seen[layer] = true
   local list = append({}, layer.loss_list)
-  for _, inner in ipairs(inner_layers(layer)) do append(list, call_losses(inner, seen)) end
+  for _, inner in ipairs(layer:inner_layers()) do append(list, call_losses(inner, seen)) end
   return list
 end
 

@@ -74,6 +74,34 @@ local function spread_weights(op, given, names)
   return list
 end
 
+-- Figures -------------------------------------------------------------------------------------------------------------------------
+
+-- A name as Keras makes it unique: of two "accuracy" the second is "accuracy_1", or "weighted_accuracy" among weighted_metrics.
+local function unique(prefix, name, seen, weighted)
+  local full = prefix .. name
+  local before = seen[full]
+  if before and weighted then return unique(prefix, "weighted_" .. name, seen) end
+  seen[full] = (before or 0) + 1
+  return before and full .. "_" .. before or full
+end
+
+-- All figures but the total loss, in order: { name =, metric =, output =, weighted = }; those of losses have no output.
+local function list_figures(self, names)
+  local list, seen = {}, {}
+  for _, entry in ipairs(#self.output_losses > 1 and self.output_losses or {}) do
+    list[#list + 1] = { name = entry.tracker.name, metric = entry.tracker }
+  end
+  for k, lists in ipairs { self.metric_objects, self.weighted_objects } do
+    for i, of_output in ipairs(lists) do
+      local prefix = #names > 1 and names[i] .. "_" or ""
+      for _, metric in ipairs(of_output) do
+        list[#list + 1] = { name = unique(prefix, metric.name, seen, k == 2), metric = metric, output = i, weighted = k == 2 }
+      end
+    end
+  end
+  return list
+end
+
 -- What it becomes with the first batch -------------------------------------------------------------------------------------------
 
 local function as_list(value, n)
@@ -121,32 +149,7 @@ local function resolve(self, ys, predictions)
   self.loss = self.output_losses[1] and self.output_losses[1].loss or false
   self.metric_objects = resolve_metrics(with.metric_lists, ys, predictions)
   self.weighted_objects = resolve_metrics(with.weighted_lists, ys, predictions)
-end
-
--- Figures -------------------------------------------------------------------------------------------------------------------------
-
--- A name as Keras makes it unique: of two "accuracy" the second is "accuracy_1", or "weighted_accuracy" among weighted_metrics.
-local function unique(prefix, name, seen, weighted)
-  local full = prefix .. name
-  local before = seen[full]
-  if before and weighted then return unique(prefix, "weighted_" .. name, seen) end
-  seen[full] = (before or 0) + 1
-  return before and full .. "_" .. before or full
-end
-
--- Calls visit(name, metric, output, weighted) for every figure but the total loss, in order.
-local function each_figure(self, visit)
-  local several = #self.result_names > 1
-  if #(self.output_losses or {}) > 1 then
-    for _, entry in ipairs(self.output_losses) do visit(entry.tracker.name, entry.tracker) end
-  end
-  local seen = {}
-  for k, lists in ipairs { self.metric_objects or {}, self.weighted_objects or {} } do
-    for i, list in ipairs(lists) do
-      local prefix = several and self.result_names[i] .. "_" or ""
-      for _, metric in ipairs(list) do visit(unique(prefix, metric.name, seen, k == 2), metric, i, k == 2) end
-    end
-  end
+  self.figure_list = list_figures(self, names)
 end
 
 return function(Model)
@@ -167,7 +170,7 @@ return function(Model)
     self.optimizer = optimizers.get(options.optimizer or "rmsprop")
     self.compiled_with = with
     self.loss_tracker, self.loss, self.metric_objects = metrics.Mean { name = "loss" }, nil, nil
-    self.output_losses, self.weighted_objects = nil, nil
+    self.output_losses, self.weighted_objects, self.figure_list = nil, nil, {}
   end
 
   --- An error unless `compile` was called.
@@ -230,6 +233,15 @@ return function(Model)
     return total, parts
   end
 
+  local function update_metrics(list, ys, predictions, weights)
+    for _, figure in ipairs(list) do
+      local i = figure.output
+      if i and tensor.is(ys[i]) then
+        figure.metric:update_state(ys[i], predictions[i], figure.weighted and weights[i] or nil)
+      end
+    end
+  end
+
   --- Adds a batch to the running figures; `parts` are the losses of the outputs, as total_loss gives them.
   ---@package
   function Model:update_figures(loss, y, y_pred, sample_weight, rows, parts)
@@ -243,18 +255,18 @@ return function(Model)
         self.output_losses[k].tracker:update_state(tensor.is(part) and part:item() or part, rows)
       end
     end
-    autograd.no_grad(each_figure, self, function(_, metric, i, weighted)
-      if i and tensor.is(ys[i]) then metric:update_state(ys[i], predictions[i], weighted and weights[i] or nil) end
-    end)
+    autograd.no_grad(update_metrics, self.figure_list, ys, predictions, weights)
   end
 
   --- Whether any metric was asked for. Known from the first batch on.
   ---@return boolean
   ---@package
   function Model:has_metrics()
-    local found = false
-    each_figure(self, function(_, _, i) found = found or i ~= nil end)
-    return found
+    self:expect_compiled "has_metrics"
+    for _, figure in ipairs(self.figure_list) do
+      if figure.output then return true end
+    end
+    return false
   end
 
   --- Loss and metrics since the last reset, by name, and the names in order: total loss, those of the outputs, the metrics, which
@@ -265,10 +277,10 @@ return function(Model)
     self:expect_compiled "figures"
     local values, names, others = { loss = self.loss_tracker:result() }, { "loss" }, {}
     local several = #self.result_names > 1
-    each_figure(self, function(name, metric, i)
-      table.insert(i and several and others or names, name)
-      values[name] = metric:result()
-    end)
+    for _, figure in ipairs(self.figure_list) do
+      table.insert(figure.output and several and others or names, figure.name)
+      values[figure.name] = figure.metric:result()
+    end
     table.sort(others)
     for _, name in ipairs(others) do names[#names + 1] = name end
     return values, names
@@ -278,6 +290,6 @@ return function(Model)
   function Model:reset_metrics()
     self:expect_compiled "reset_metrics"
     self.loss_tracker:reset_state()
-    each_figure(self, function(_, metric) metric:reset_state() end)
+    for _, figure in ipairs(self.figure_list) do figure.metric:reset_state() end
   end
 end

@@ -106,11 +106,7 @@ end
 -- Stored states of stateful layers, to be put back: looking changes nothing.
 local function stored_states(layer, list)
   list[#list + 1] = { layer = layer, states = rawget(layer, "states"), batch = rawget(layer, "state_batch") }
-  for _, child in ipairs(layer:children()) do
-    for _, object in ipairs(child[2].is_layer and { child[2] } or child[2]) do
-      if object.is_layer then stored_states(object, list) end
-    end
-  end
+  for _, inner in ipairs(layer:inner_layers()) do stored_states(inner, list) end
   return list
 end
 

@@ -43,6 +43,11 @@ function Model:children()
   return list
 end
 
+--- The model's layers. Every step walks them several times; their names in a file are not needed for that.
+---@return table[]
+---@package
+function Model:inner_layers() return rawget(self, "layers") or {} end
+
 --- The output's mask is the last layer's, and rides on it already.
 function Model.compute_mask() return nil end
 

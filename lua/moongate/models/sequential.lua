@@ -148,11 +148,11 @@ end
 ---@return Tensor
 function Sequential:call(x, options)
   options = check.options(self:title(), options, self.call_options)
-  local results = { x }
-  for i, layer in ipairs(self.layers) do
-    results = { layer(results[1], { training = options.training, mask = i == 1 and options.mask or nil }) }
-  end
-  return unpack(results)
+  local layers, rest = self.layers, { training = options.training }
+  local first = options.mask and { training = options.training, mask = options.mask } or rest
+  if #layers == 0 then return x end
+  for i = 1, #layers - 1 do x = layers[i](x, i == 1 and first or rest) end
+  return layers[#layers](x, #layers == 1 and first or rest)
 end
 
 require("moongate.layers").register(Sequential)

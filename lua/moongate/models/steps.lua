@@ -28,19 +28,22 @@ local function weights_of_classes(y, class_weight)
   return ops.gather(create.tensor(list, { dtype = tensor.floatx }), ops.clip(ids, 0, most + 1))
 end
 
+local function expect_tensor(each, at, op, name) tensor.expect(op, name .. at, each) end
+
+local function expect_rows(each, at, op, name, rows)
+  tensor.expect(op, name .. at, each)
+  if each.shape[1] ~= rows then
+    check.fail("%s: %s%s has %s rows and x %s; they have to agree", op, name, at, tostring(each.shape[1]), tostring(rows))
+  end
+end
+
 local function check_rows(self, op, x, y, w)
   op = self:title() .. ": " .. op
-  structure.each(x, function(each, at) tensor.expect(op, "x" .. at, each) end)
+  structure.each(x, expect_tensor, op, "x")
   self:expect_compiled(op)
   local rows = structure.first(x).shape[1]
-  for name, other in pairs { y = y, sample_weight = w } do
-    structure.each(other, function(each, at)
-      tensor.expect(op, name .. at, each)
-      if each.shape[1] ~= rows then
-        check.fail("%s: %s%s has %s rows and x %s; they have to agree", op, name, at, tostring(each.shape[1]), tostring(rows))
-      end
-    end)
-  end
+  structure.each(y, expect_rows, op, "y", rows)
+  structure.each(w, expect_rows, op, "sample_weight", rows)
   return rows
 end
 
@@ -168,7 +171,7 @@ return function(Model)
   ---@return Tensor
   function Model:predict_on_batch(x)
     x = self:batch_of("predict_on_batch", x)
-    structure.each(x, function(each, at) tensor.expect(self:title() .. ": predict_on_batch", "x" .. at, each) end)
+    structure.each(x, expect_tensor, self:title() .. ": predict_on_batch", "x")
     if x == nil then check.fail("%s: predict_on_batch: argument x is nil, expected a tensor", self:title()) end
     self:build_for(x)
     return autograd.no_grad(memory.scope, self, x)

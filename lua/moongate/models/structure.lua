@@ -44,16 +44,17 @@ function structure.first(value)
   end
 end
 
---- Calls visit(item, text) for a value or each in a table; text is "" or where it is: [2], ["out"].
+--- Calls visit(item, text, ...) for a value or each in a table; text is "" or where it is: [2], ["out"].
 ---@param value any
----@param visit fun(item: any, text: string)
-function structure.each(value, visit)
+---@param visit fun(item: any, text: string, ...)
+---@param ... any
+function structure.each(value, visit, ...)
   if not structure.is_plain(value) then
-    if value then visit(value, "") end
+    if value then visit(value, "", ...) end
     return
   end
   for key, item in pairs(value) do
-    if item then visit(item, type(key) == "number" and ("[%d]"):format(key) or ("[%q]"):format(tostring(key))) end
+    if item then visit(item, type(key) == "number" and ("[%d]"):format(key) or ("[%q]"):format(tostring(key)), ...) end
   end
 end
 
