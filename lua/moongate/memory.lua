@@ -16,6 +16,7 @@ local pool, pooled = {}, 0
 local since = 0 -- bytes of tensors allocated since the last collection
 local limit -- how many of them start the next
 local steps, most_steps, step_limit, heap_limit = 0 -- training steps since then; what starts the next after one
+local first_step, few = 0, 0 -- `since` at the end of the first of them; a Lua heap that is not worth a collection
 local pause = collectgarbage("setpause", PAUSE)
 if pause ~= 200 then collectgarbage("setpause", pause) end -- the program's own choice
 local out = ffi.new("mg_tensor *[1]")
@@ -30,7 +31,7 @@ local function set_limits()
   C.mg_memory(info)
   since, limit = 0, math.max(LEAST_LIMIT, 16 * heap, tonumber(info.live_bytes) / 2)
   steps, most_steps = 0, math.max(STEPS, heap / 2 ^ 18)
-  step_limit, heap_limit = math.max(STEP_BYTES, 8 * heap), heap + math.max(STEP_LUA, heap)
+  step_limit, heap_limit, few = math.max(STEP_BYTES, 8 * heap), heap + math.max(STEP_LUA, heap), heap * 1.1
 end
 set_limits()
 
@@ -50,10 +51,14 @@ function memory.account(bytes)
 end
 
 --- The end of a training step, when most of what it made is garbage: collects after a number of steps, sooner where they make much,
---- so that a loop written by hand and without scopes takes no more memory after many steps than after a few.
+--- so that a loop written by hand and without scopes takes no more memory after many steps than after a few. Where scopes have
+--- freed the tensors of the steps, it waits until the Lua heap has grown.
 function memory.settle()
   steps = steps + 1
-  if steps >= most_steps or since > step_limit or collectgarbage "count" * 1024 > heap_limit then collect() end
+  if steps == 1 then first_step = since end
+  local heap = collectgarbage "count" * 1024
+  local is_due = steps >= most_steps and (since > 2 * first_step or heap > few)
+  if is_due or since > step_limit or heap > heap_limit then collect() end
 end
 
 -- A handle with a finalizer costs 0.8 us, a pooled one a few ns: released handles keep theirs and are filled again.
