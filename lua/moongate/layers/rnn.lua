@@ -113,7 +113,8 @@ end
 function RNN:time_mask(mask, shape)
   if type(mask) == "table" and not mask.shape then mask = mask[1] or nil end
   if mask == nil then return nil end
-  local s = mask.shape
+  if shape ~= nil then check.type(self:title(), "shape", shape, "table") end
+  local s = tensor.expect(self:title(), "mask", mask).shape
   local n = #s
   local fits = (n == 2 or (n == 3 and s[3] == 1)) and (not shape or (s[1] == shape[1] and s[2] == shape[2]))
   if not fits then
