@@ -3,15 +3,12 @@
 local activations = require "moongate.activations"
 local check = require "moongate.check"
 local class = require "moongate.class"
-local constraints = require "moongate.constraints"
 local defaults = require "moongate.compat.defaults"
 local dropout_mask = require "moongate.dropout_mask"
 local fields = require "moongate.fields"
-local initializers = require "moongate.initializers"
 local Layer = require "moongate.layers.layer"
 local older = require "moongate.layers.older"
 local ops = require "moongate.ops"
-local regularizers = require "moongate.regularizers"
 local rnn_cell = require "moongate.layers.rnn_cell"
 local tensor = require "moongate.tensor"
 
@@ -23,30 +20,21 @@ local tensor = require "moongate.tensor"
 ---@param options? table
 ---@example local output, state = mg.layers.GRUCell(4)(x, state)
 local GRUCell = class("GRUCell", Layer)
-Layer.declare(GRUCell, {
+local list = rnn_cell.fields({
   { "units", required = true, codec = fields.positive_integer },
   { "activation", default = "tanh", codec = activations.codec },
   { "recurrent_activation", default = defaults.of "recurrent_activation", codec = activations.codec },
   { "use_bias", default = true, codec = fields.boolean },
-  { "kernel_initializer", default = "glorot_uniform", codec = initializers.codec },
-  { "recurrent_initializer", default = "orthogonal", codec = initializers.codec },
-  { "bias_initializer", default = "zeros", codec = initializers.codec },
-  { "kernel_regularizer", codec = regularizers.codec },
-  { "recurrent_regularizer", codec = regularizers.codec },
-  { "bias_regularizer", codec = regularizers.codec },
-  { "kernel_constraint", codec = constraints.codec },
-  { "recurrent_constraint", codec = constraints.codec },
-  { "bias_constraint", codec = constraints.codec },
-  { "dropout", default = 0, codec = fields.float_rate },
-  { "recurrent_dropout", default = 0, codec = fields.float_rate },
+}, {
   { "implementation", default = defaults.of "implementation", codec = fields.choice(0, 1, 2), hidden = true,
     tf2 = { hidden = false } },
   { "reset_after", default = defaults.of "reset_after", codec = fields.boolean, tf2 = { absent = false } },
   { "seed", codec = fields.seed, tf2 = { hidden = true } },
-  older = older.recurrent,
-}, { "units", "activation", "recurrent_activation", "use_bias", "kernel_initializer", "recurrent_initializer", "bias_initializer",
-  "kernel_regularizer", "recurrent_regularizer", "bias_regularizer", "kernel_constraint", "recurrent_constraint",
-  "bias_constraint", "dropout", "recurrent_dropout", "reset_after", "seed" })
+})
+list.older = older.recurrent
+Layer.declare(GRUCell, list, { "units", "activation", "recurrent_activation", "use_bias", "kernel_initializer",
+  "recurrent_initializer", "bias_initializer", "kernel_regularizer", "recurrent_regularizer", "bias_regularizer",
+  "kernel_constraint", "recurrent_constraint", "bias_constraint", "dropout", "recurrent_dropout", "reset_after", "seed" })
 
 -- A config in a positional place is a value, not the options.
 function GRUCell.takes_value(value) return value.class_name ~= nil end

@@ -3,7 +3,6 @@
 --   i, f, c, o = split(x K + h R + b);  c' = s(f) c + s(i) a(c);  h' = s(o) a(c')
 local activations = require "moongate.activations"
 local class = require "moongate.class"
-local constraints = require "moongate.constraints"
 local create = require "moongate.tensor_create"
 local defaults = require "moongate.compat.defaults"
 local dropout_mask = require "moongate.dropout_mask"
@@ -11,7 +10,6 @@ local fields = require "moongate.fields"
 local initializers = require "moongate.initializers"
 local Layer = require "moongate.layers.layer"
 local ops = require "moongate.ops"
-local regularizers = require "moongate.regularizers"
 local rnn_cell = require "moongate.layers.rnn_cell"
 
 --- A cell that does one step: (B, F) and the states h and c (B, U) -> (B, U) and the new states.
@@ -22,37 +20,27 @@ local rnn_cell = require "moongate.layers.rnn_cell"
 ---@param options? table
 ---@example local output, states = mg.layers.LSTMCell(4)(x, { h, c })
 local LSTMCell = class("LSTMCell", Layer)
-Layer.declare(LSTMCell, {
+local list = rnn_cell.fields({
   { "units", required = true, codec = fields.positive_integer },
   { "activation", default = "tanh", codec = activations.codec },
   { "recurrent_activation", default = defaults.of "recurrent_activation", codec = activations.codec },
   { "use_bias", default = true, codec = fields.boolean },
   { "unit_forget_bias", default = true, codec = fields.boolean },
-  { "kernel_initializer", default = "glorot_uniform", codec = initializers.codec },
-  { "recurrent_initializer", default = "orthogonal", codec = initializers.codec },
-  { "bias_initializer", default = "zeros", codec = initializers.codec },
-  { "kernel_regularizer", codec = regularizers.codec },
-  { "recurrent_regularizer", codec = regularizers.codec },
-  { "bias_regularizer", codec = regularizers.codec },
-  { "kernel_constraint", codec = constraints.codec },
-  { "recurrent_constraint", codec = constraints.codec },
-  { "bias_constraint", codec = constraints.codec },
-  { "dropout", default = 0, codec = fields.float_rate },
-  { "recurrent_dropout", default = 0, codec = fields.float_rate },
+}, {
   { "seed", codec = fields.seed, tf2 = { hidden = true } },
   { "implementation", default = defaults.of "implementation", codec = fields.choice(0, 1, 2), hidden = true,
     tf2 = { hidden = false } },
-  order = { tf2 = { "name", "trainable", "dtype", "batch_input_shape", "units", "activation", "recurrent_activation", "use_bias",
-    "kernel_initializer", "recurrent_initializer", "bias_initializer", "unit_forget_bias", "kernel_regularizer",
-    "recurrent_regularizer", "bias_regularizer", "kernel_constraint", "recurrent_constraint", "bias_constraint", "dropout",
-    "recurrent_dropout", "implementation" } },
-}, { "units", "activation", "recurrent_activation", "use_bias", "kernel_initializer", "recurrent_initializer", "bias_initializer",
-  "unit_forget_bias", "kernel_regularizer", "recurrent_regularizer", "bias_regularizer", "kernel_constraint",
-  "recurrent_constraint", "bias_constraint", "dropout", "recurrent_dropout", "seed" })
+})
+list.order = { tf2 = { "name", "trainable", "dtype", "batch_input_shape", "units", "activation", "recurrent_activation", "use_bias",
+  "kernel_initializer", "recurrent_initializer", "bias_initializer", "unit_forget_bias", "kernel_regularizer",
+  "recurrent_regularizer", "bias_regularizer", "kernel_constraint", "recurrent_constraint", "bias_constraint", "dropout",
+  "recurrent_dropout", "implementation" } }
+Layer.declare(LSTMCell, list, { "units", "activation", "recurrent_activation", "use_bias", "kernel_initializer",
+  "recurrent_initializer", "bias_initializer", "unit_forget_bias", "kernel_regularizer", "recurrent_regularizer",
+  "bias_regularizer", "kernel_constraint", "recurrent_constraint", "bias_constraint", "dropout", "recurrent_dropout", "seed" })
 
 -- A config in a positional place is a value, not the options.
 function LSTMCell.takes_value(value) return value.class_name ~= nil end
-
 
 dropout_mask.mixin(LSTMCell)
 LSTMCell.input_spec = { ndim = 2, what = "(batch, features)" }

@@ -1,12 +1,16 @@
 -- What RNN and StackedRNNCells ask of a cell, how configs carry cells, and what moongate's own cells share. B batch, F features,
 -- U units.
 local check = require "moongate.check"
+local constraints = require "moongate.constraints"
 local create = require "moongate.tensor_create"
 local dialects = require "moongate.dialects"
 local dropout_mask = require "moongate.dropout_mask"
+local fields = require "moongate.fields"
+local initializers = require "moongate.initializers"
 local null = require "moongate.null"
 local ops = require "moongate.ops"
 local random = require "moongate.random"
+local regularizers = require "moongate.regularizers"
 local states_of = require "moongate.layers.rnn_states"
 local tensor = require "moongate.tensor"
 local watch = require "moongate.watch"
@@ -94,6 +98,29 @@ function rnn_cell.callable(C)
 end
 
 -- Of GRUCell, LSTMCell and SimpleRNNCell ------------------------------------------------------------------------------------------
+
+--- The fields of a cell in Keras's order: its own first ones, those of weights and dropout that all cells have, its own last ones.
+---@param first table[]
+---@param last table[]
+---@return table[]
+function rnn_cell.fields(first, last)
+  local list = { unpack(first) }
+  for _, field in ipairs {
+    { "kernel_initializer", default = "glorot_uniform", codec = initializers.codec },
+    { "recurrent_initializer", default = "orthogonal", codec = initializers.codec },
+    { "bias_initializer", default = "zeros", codec = initializers.codec },
+    { "kernel_regularizer", codec = regularizers.codec },
+    { "recurrent_regularizer", codec = regularizers.codec },
+    { "bias_regularizer", codec = regularizers.codec },
+    { "kernel_constraint", codec = constraints.codec },
+    { "recurrent_constraint", codec = constraints.codec },
+    { "bias_constraint", codec = constraints.codec },
+    { "dropout", default = 0, codec = fields.float_rate },
+    { "recurrent_dropout", default = 0, codec = fields.float_rate },
+  } do list[#list + 1] = field end
+  for _, field in ipairs(last) do list[#list + 1] = field end
+  return list
+end
 
 --- Gives a cell its mask cache, and a seed generator where it drops anything.
 ---@param cell table

@@ -2,13 +2,10 @@
 -- F features, U units.
 local activations = require "moongate.activations"
 local class = require "moongate.class"
-local constraints = require "moongate.constraints"
 local dropout_mask = require "moongate.dropout_mask"
 local fields = require "moongate.fields"
-local initializers = require "moongate.initializers"
 local Layer = require "moongate.layers.layer"
 local ops = require "moongate.ops"
-local regularizers = require "moongate.regularizers"
 local rnn_cell = require "moongate.layers.rnn_cell"
 local tensor = require "moongate.tensor"
 
@@ -19,25 +16,16 @@ local tensor = require "moongate.tensor"
 ---@param options? table
 ---@example local output, state = mg.layers.SimpleRNNCell(4)(x, state)
 local SimpleRNNCell = class("SimpleRNNCell", Layer)
-Layer.declare(SimpleRNNCell, {
+local list = rnn_cell.fields({
   { "units", required = true, codec = fields.positive_integer },
   { "activation", default = "tanh", codec = activations.codec },
   { "use_bias", default = true, codec = fields.boolean },
-  { "kernel_initializer", default = "glorot_uniform", codec = initializers.codec },
-  { "recurrent_initializer", default = "orthogonal", codec = initializers.codec },
-  { "bias_initializer", default = "zeros", codec = initializers.codec },
-  { "kernel_regularizer", codec = regularizers.codec },
-  { "recurrent_regularizer", codec = regularizers.codec },
-  { "bias_regularizer", codec = regularizers.codec },
-  { "kernel_constraint", codec = constraints.codec },
-  { "recurrent_constraint", codec = constraints.codec },
-  { "bias_constraint", codec = constraints.codec },
-  { "dropout", default = 0, codec = fields.float_rate },
-  { "recurrent_dropout", default = 0, codec = fields.float_rate },
+}, {
   { "seed", codec = fields.seed, tf2 = { hidden = true } },
-}, { "units", "activation", "use_bias", "kernel_initializer", "recurrent_initializer", "bias_initializer", "kernel_regularizer",
-  "recurrent_regularizer", "bias_regularizer", "kernel_constraint", "recurrent_constraint", "bias_constraint", "dropout",
-  "recurrent_dropout", "seed" })
+})
+Layer.declare(SimpleRNNCell, list, { "units", "activation", "use_bias", "kernel_initializer", "recurrent_initializer",
+  "bias_initializer", "kernel_regularizer", "recurrent_regularizer", "bias_regularizer", "kernel_constraint",
+  "recurrent_constraint", "bias_constraint", "dropout", "recurrent_dropout", "seed" })
 
 -- A config in a positional place is a value, not the options.
 function SimpleRNNCell.takes_value(value) return value.class_name ~= nil end
