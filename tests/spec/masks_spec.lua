@@ -81,4 +81,31 @@ each: weights the loss]], table.concat(found, "\n"))
       assert.are.same({ { 1, 0, 0 } }, joined(layer, "tf2"))
     end
   end)
+
+  -- keras/src/layers/layer.py: beside other tensors the call takes no mask from its input, and the outputs' mask is made of it even so.
+  it("passes a mask on past a call with states that does not see it", function()
+    local ids, state = mg.Input { shape = { 3 }, dtype = "int32" }, mg.Input { shape = { 2 } }
+    local gru = L.GRU(2, { return_sequences = true, name = "decoder" })
+    local embedded = L.Embedding(5, 4, { mask_zero = true })(ids)
+    local decoded = gru(embedded, { initial_state = state, mask = mg.null })
+    local model = mg.Model { inputs = { ids, state }, outputs = decoded }
+    model:compile { loss = "mse" }
+    local x, start = mg.tensor({ { 1, 2, 0 }, { 3, 0, 0 } }, { dtype = "int32" }), mg.ones { 2, 2 }
+    local again = mg.models.model_from_json(model:to_json())
+    again:set_weights(model:get_weights())
+    again:compile { loss = "mse" }
+    for _, each in ipairs { model, again } do
+      local y = each { x, start }
+      assert.are.same({ { 1, 1, 0 }, { 1, 0, 0 } }, y.keras_mask:to_table())
+      local kernel = gru:get_weights()
+      local bare = L.GRU(2, { return_sequences = true })
+      bare:build { 2, 3, 4 }
+      bare:set_weights(kernel)
+      assert.are.same(bare(embedded.history.layer(x), { initial_state = start, mask = mg.null }):to_table(), y:to_table())
+      local squares = (y * y):mean(3):to_table() -- of the steps that count: two of the first row, one of the second
+      local expected = (squares[1][1] + squares[1][2] + squares[2][1]) / 3
+      assert.is_true(math.abs(expected - each:evaluate({ x, start }, mg.zeros { 2, 3, 2 }, { verbose = 0 })) < 1e-6)
+      assert.are.equal("passed on", each:masks({ x, start })[2].action)
+    end
+  end)
 end)

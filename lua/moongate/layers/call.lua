@@ -1,5 +1,6 @@
 -- Calling a layer: tensors and masks made fit, building at the first call, the mask on the outputs; and calls on symbolic tensors,
 -- which record a node of a functional model's graph. Source: keras/src/layers/layer.py, __call__.
+local call_masks = require "moongate.layers.call_masks"
 local check = require "moongate.check"
 local create = require "moongate.tensor_create"
 local null = require "moongate.null"
@@ -10,6 +11,11 @@ local symbolic_masks = require "moongate.layers.symbolic_masks"
 local tensor = require "moongate.tensor"
 local watch = require "moongate.watch"
 local Weighted = require "moongate.layers.weights"
+
+local riding_mask, unseen_mask = call_masks.riding, call_masks.unseen
+
+-- The masks that outputs get though the layer does not see them, by the options of a call that runs.
+local unseen = setmetatable({}, { __mode = "k" })
 
 local warned = setmetatable({}, { __mode = "k" })
 local function warn_mask(self)
@@ -44,27 +50,6 @@ local function shapes_of(x)
   if x.shape then return x.shape end
   local list = {}
   for i, each in ipairs(x) do list[i] = each.shape end
-  return list
-end
-
--- The masks that ride on the inputs: one, or a list with false for none; nil when no input has one.
-local function riding_mask(x)
-  if x.shape then return x.keras_mask end
-  local list, any = {}, false
-  for i, each in ipairs(x) do
-    list[i] = each.keras_mask or false
-    any = any or list[i] ~= false
-  end
-  return any and list or nil
-end
-
-local function given_mask(self, x, mask)
-  if mask == nil then return riding_mask(x) end
-  if mask == null then return nil end
-  if x.shape then return self:convert_mask(mask) end
-  check.type(self:title(), "mask", mask, "table")
-  local list = {}
-  for i = 1, #x do list[i] = mask[i] and mask[i] ~= null and self:convert_mask(mask[i]) or false end
   return list
 end
 
@@ -116,8 +101,9 @@ end
 local tracer
 
 local function run(self, x, call)
-  if tracer then return tracer(self, x, call, run_call) end
-  return run_call(self, x, call, call.mask)
+  local mask = call.mask or unseen[call]
+  if tracer then return tracer(self, x, call, run_call, mask) end
+  return run_call(self, x, call, mask)
 end
 
 -- The shapes of the tensors among a call's options but the mask, for which Keras builds too: { "initial_state", shape }.
@@ -235,7 +221,7 @@ return function(Layer)
       outputs[i] = symbolic.tensor(each, dtype, self.name)
     end
     local mask = options.mask
-    if mask == nil then mask = riding_mask(x) elseif mask == null then mask = nil end
+    if mask == nil then mask = riding_mask(x) elseif mask == null then mask = unseen_mask(x, options) end
     if mask or self.makes_mask then give_masks(self, outputs, mask, symbolic_masks(self, x, mask)) end
     local node = symbolic.record(self, given, given_options, outputs)
     node.automatic = is_automatic(self, x, options)
@@ -256,11 +242,12 @@ return function(Layer)
     x, options = split_states(self, x, options)
     x = self:convert_inputs(x)
     ensure_built(self, x.shape or shapes_of(x), options)
-    local call = { mask = given_mask(self, x, options.mask), training = options.training == true,
+    local call = { mask = call_masks.given(self, x, options.mask), training = options.training == true,
       initial_state = options.initial_state }
     for name, value in pairs(options) do
       if call[name] == nil and name ~= "mask" then call[name] = value end
     end
+    if options.mask == null then unseen[call] = unseen_mask(x, options) end
     if watch.call then return watch.call(run, self, x, call) end
     return run(self, x, call)
   end

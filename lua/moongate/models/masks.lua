@@ -78,13 +78,13 @@ end
 -- Takes down the calls of layers in models; what layers do inside themselves is theirs.
 local function watcher(list, model)
   local level, hidden = 0, 0
-  return function(layer, x, call, run)
-    if hidden > 0 or layer == model then return run(layer, x, call, call.mask) end
+  return function(layer, x, call, run, mask)
+    if hidden > 0 or layer == model then return run(layer, x, call, mask) end
     local is_model = layer.result_names ~= nil
-    local entry = { layer = layer, level = level, mask_in = call.mask, used = false }
+    local entry = { layer = layer, level = level, mask_in = mask, used = false }
     list[#list + 1] = entry
     if is_model then level = level + 1 else hidden = hidden + 1 end
-    local results = { run(layer, x, watched(call, entry), call.mask) }
+    local results = { run(layer, x, watched(call, entry), mask) }
     if is_model then level = level - 1 else hidden = hidden - 1 end
     local masks, any = masks_of(results)
     entry.mask = any
