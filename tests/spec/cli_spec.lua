@@ -66,6 +66,27 @@ outer()
     assert.equal("attempt to call field 'x' (a nil value)", said "local t = { other = 1 }\nt.x()")
   end)
 
+  it("knows a method that was called with a dot", function()
+    local head = "m = mg.Sequential { mg.layers.GRU(3) } x = mg.ones { 2 } "
+    local function said(code) return (run("-e " .. quote(head .. code))):match("^moongate: ([^\n]*)") end
+    local text = "(-e):1: %s was called with a dot, and its first argument taken for the object; "
+      .. "likely fix: a colon, object:%s(...)"
+    for name, code in pairs {
+      compile = "m.compile { loss = 'mse' }", fit = "m.fit(x, x)", summary = "m.summary()", item = "x.item()",
+      get_weights = "m.layers[1].get_weights()", result = "mg.metrics.AUC().result()",
+    } do
+      assert.equal(text:format(name, name), said(code))
+    end
+    assert.matches("fit before compile", said "m.fit(m, x, x)")
+    local own = "local L = mg.layers.Layer.extend('Own') "
+      .. "function L:init(o) mg.layers.Layer.init(self, o) end L { nam = 1 }"
+    assert.matches('unknown option "nam"', said(own))
+  end)
+
+  it("offers mg and help to code", function()
+    assert.matches("^GRU%(units", (run("-e 'help(mg.layers.GRU)'")))
+  end)
+
   it("says what it is", function()
     assert.matches("^usage: moongate", (run("--help")))
     assert.equal("moongate " .. require("moongate").version .. "\n", (run("--version")))

@@ -78,6 +78,40 @@ function M.of_error(message, code)
   return value ~= nil and M.nearest(value, name, path) or ""
 end
 
+-- The function of moongate that the user's code called, where it is a method, with its first argument: { name, self, place }.
+local function method_called()
+  local check = require "moongate.check"
+  local place = (check.frames(1)[1] or {}).place
+  local last
+  for level = 2, math.huge do
+    local info = debug.getinfo(level, "Slnf")
+    if not info then return nil end
+    if ("%s:%d"):format(info.short_src, info.currentline) == place then break end
+    last = { level = level, info = info }
+  end
+  if not last or last.info.namewhat ~= "field" and last.info.namewhat ~= "local" then return nil end
+  local first, value = debug.getlocal(last.level, 1)
+  return first == "self" and { name = last.info.name, self = value, f = last.info.func, place = place }
+end
+
+-- Whether an object has f for a method, its own or one of a class that it extends.
+local function has_method(value, name, f)
+  if type(value) ~= "table" then return false end
+  local class = (getmetatable(value) or {}).class
+  while class and rawget(class, name) ~= f do class = class.parent end
+  return class ~= nil or names.get(value, name) == f
+end
+
+--- A message in which a method was called with a dot: model.fit(x), whose `self` is then x. Others are given back as they are.
+---@param message string
+---@return string
+function M.of_dot(message)
+  local call = method_called()
+  if not call or has_method(call.self, call.name, call.f) then return message end
+  return ("%s: %s was called with a dot, and its first argument taken for the object; likely fix: a colon, object:%s(...)"):format(
+    call.place, call.name, call.name)
+end
+
 --- The same for an expression like `mg.layers.Gru` that gave nil.
 ---@param code string
 ---@return string

@@ -13,7 +13,9 @@ local FRAMES = 10
 local function describe(message, code)
   if type(message) == "table" and getmetatable(message) and getmetatable(message).__tostring then message = tostring(message) end
   if type(message) ~= "string" then message = ("(error object is a %s value)"):format(type(message)) end
-  message = message .. require("moongate.cli.hints").of_error(message, code)
+  local hints = require "moongate.cli.hints"
+  message = hints.of_dot(message)
+  message = message .. hints.of_error(message, code)
   local frames = require("moongate.check").frames(FRAMES)
   if #frames < 2 then return message end
   for i, frame in ipairs(frames) do frames[i] = "\n  " .. frame.place .. (frame.name and " in " .. frame.name or "") end
@@ -43,11 +45,18 @@ local function shift(arguments, count)
   return shifted
 end
 
-local function offer_moongate()
+-- `mg` and `help`, as at the prompt, loaded when they are asked for.
+local OFFERED = {
+  mg = function() return require "moongate" end,
+  help = function() return require("moongate.cli.help").show end,
+}
+
+local function offer_names()
   setmetatable(_G, { __index = function(globals, name)
-    if name ~= "mg" then return nil end
-    rawset(globals, "mg", require "moongate")
-    return globals.mg
+    local load = OFFERED[name]
+    if not load then return nil end
+    rawset(globals, name, load())
+    return globals[name]
   end })
 end
 
@@ -55,7 +64,7 @@ local function execute(arguments)
   local code = arguments[2]
   if not code then return fail("-e needs code; see moongate --help") end
   arg = shift(arguments, 2) -- luacheck: ignore
-  offer_moongate()
+  offer_names()
   local chunk, message = loadstring(code, "=(-e)")
   return run(chunk, message, arg, code)
 end
