@@ -100,8 +100,25 @@ describe("ModelCheckpoint", function()
     assert.matches("val_loss", warning)
   end)
 
+  it("writes whole models under names that end in .keras", function()
+    local folder = os.tmpname()
+    os.remove(folder)
+    local model = mg.Sequential { mg.layers.Input { 2 }, mg.layers.Dense(1) }
+    model:compile { loss = "mse" }
+    local checkpoint = callbacks.ModelCheckpoint { filepath = folder .. "/best.keras", monitor = "loss", save_best_only = true }
+    model:fit(mg.ones { 4, 2 }, mg.zeros { 4, 1 }, { verbose = 0, epochs = 2, callbacks = { checkpoint } })
+    local again = mg.load_model(folder .. "/best.keras")
+    os.remove(folder .. "/best.keras")
+    os.remove(folder)
+    assert.same(model:get_weights()[1]:to_table(), again:get_weights()[1]:to_table())
+    assert.equal(2, again.optimizer.iterations)
+  end)
+
   it("refuses names of other formats", function()
-    assert.has_error(function() callbacks.ModelCheckpoint { filepath = "model.keras" } end)
+    for _, options in ipairs { { filepath = "model.h5" }, { filepath = "model.keras", save_weights_only = true },
+      { filepath = "model.weights.h5", save_weights_only = false } } do
+      assert.has_error(function() callbacks.ModelCheckpoint(options) end)
+    end
   end)
 end)
 

@@ -1,4 +1,4 @@
--- Weights written during training. Rules: keras/src/callbacks/model_checkpoint.py.
+-- Weights or the whole model written during training. Rules: keras/src/callbacks/model_checkpoint.py.
 local Callback = require "moongate.callbacks.callback"
 local atomic = require "moongate.files.atomic"
 local check = require "moongate.check"
@@ -12,10 +12,23 @@ local OPTIONS = {
   "save_state",
 }
 
---- Writes the weights after every epoch (or every save_freq batches), or with save_best_only when `monitor` has improved.
---- `filepath` ends in .weights.h5 and may hold {epoch:02d}, with save_freq {batch:03d}, or figures of the logs, {val_loss:.2f};
---- its folder is made when it is not there. save_state = true also writes the rest of the run (optimizer, step count, shuffle
---- order, random streams) beside it, for resuming.
+local ENDINGS = { [true] = ".weights.h5", [false] = ".keras, for whole models" }
+local EITHER = ".weights.h5, for weights, or in .keras, for whole models"
+
+-- Whether only weights are written, which the name tells.
+local function what_is_saved(op, path, weights_only)
+  local ending = path:match("%.weights%.h5$") or path:match("%.keras$")
+  if not ending or weights_only == true and ending == ".keras" or weights_only == false and ending ~= ".keras" then
+    check.fail("%s: filepath %q with save_weights_only = %s, expected a name ending in %s", op, path, tostring(weights_only),
+      ENDINGS[weights_only] or EITHER)
+  end
+  return ending ~= ".keras"
+end
+
+--- Writes the weights (filepath ends in .weights.h5) or the model (.keras) after every epoch (or every save_freq batches), or
+--- with save_best_only when `monitor` has improved. `filepath` may hold {epoch:02d}, with save_freq {batch:03d}, or figures of the
+--- logs, {val_loss:.2f}; its folder is made when it is not there. save_state = true also writes the rest of the run (optimizer,
+--- step count, shuffle order, random streams) beside it, for resuming.
 ---@param options table filepath, monitor = "val_loss", mode = "auto", save_best_only = false, save_freq = "epoch", verbose = 0, ...
 ---@return Callback
 ---@example mg.callbacks.ModelCheckpoint { filepath = "best.weights.h5", save_best_only = true }
@@ -24,9 +37,7 @@ function ModelCheckpoint:init(options)
   if type(options) == "string" then options = { filepath = options } end
   options = check.options(op, options, OPTIONS)
   self.filepath = check.type(op, "filepath", options.filepath, "string")
-  if not self.filepath:match("%.weights%.h5$") or options.save_weights_only == false then
-    check.fail("%s: filepath %q, expected a name ending in .weights.h5: weights are what is written", op, self.filepath)
-  end
+  self.save_weights_only = what_is_saved(op, self.filepath, options.save_weights_only)
   self.save_freq = options.save_freq or "epoch"
   if self.save_freq ~= "epoch" then check.integer(op, "save_freq", self.save_freq, 1) end
   self.monitor = check.type(op, "monitor", options.monitor or "val_loss", "string")
@@ -76,8 +87,8 @@ local function save(self, epoch, batch, logs)
   if not better(self, epoch, logs, path) then return end
   local made, message = atomic.make_folder(path:match("^(.*)/[^/]*$") or ".")
   if not made then check.fail("ModelCheckpoint: %s", message) end
-  self.model:save_weights(path)
-  if self.save_state then self.model:save_state((path:gsub("%.weights%.h5$", ".state.h5"))) end
+  if self.save_weights_only then self.model:save_weights(path) else self.model:save(path) end
+  if self.save_state then self.model:save_state(path:gsub("%.weights%.h5$", ""):gsub("%.keras$", "") .. ".state.h5") end
   say(self, epoch, "finished saving model to %s", path)
 end
 
