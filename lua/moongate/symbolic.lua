@@ -25,6 +25,12 @@ for event, layer in pairs(FIX) do
   meta[event] = function() symbolic.refuse(event:sub(3), layer:gsub("^a ", "")) end
 end
 
+-- Methods of tensors are no methods here.
+function meta.__index(_, name)
+  if type(name) ~= "string" or type(require("moongate.tensor_core").methods[name]) ~= "function" then return nil end
+  return function() symbolic.refuse(name, "Lambda") end
+end
+
 function meta.__tostring(t)
   return ("<symbolic tensor %s %s of %s>"):format(shapes.text(t.shape), t.dtype, t.history and t.history.layer.name or t.name)
 end

@@ -17,6 +17,14 @@ describe("symbolic tensors", function()
     assert.are.equal("<symbolic tensor (2, 5, None) int32 of ids>", tostring(x))
   end)
 
+  it("refuse the methods of tensors by their names", function()
+    local x = mg.Input { shape = { 3 } }
+    assert.matches("sum: a symbolic tensor has no values yet; likely fix: a layer instead %(mg%.layers%.Lambda%)",
+      select(2, pcall(function() return x:sum() end)))
+    assert.matches("attempt to call method 'summ'", select(2, pcall(function() return x:summ() end)))
+    assert.is_nil(x.keras_mask)
+  end)
+
   it("come out of layers, with nodes", function()
     local x = mg.Input { shape = { 5, 3 } }
     local gru = layers.GRU(4, { return_sequences = true, return_state = true })
