@@ -82,7 +82,7 @@ each: weights the loss]], table.concat(found, "\n"))
     end
   end)
 
-  -- keras/src/layers/layer.py: beside other tensors the call takes no mask from its input, and the outputs' mask is made of it even so.
+  -- keras/src/layers/layer.py: beside other tensors a call takes no mask from its input, and the outputs get it even so.
   it("passes a mask on past a call with states that does not see it", function()
     local ids, state = mg.Input { shape = { 3 }, dtype = "int32" }, mg.Input { shape = { 2 } }
     local gru = L.GRU(2, { return_sequences = true, name = "decoder" })

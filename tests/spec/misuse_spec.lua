@@ -50,6 +50,22 @@ describe("creation", function()
   end)
 end)
 
+describe("a call of a layer", function()
+  it("takes no second tensor for options, and true or false for training", function()
+    local h = mg.ones { 2, 4 }
+    has("options are tensor {2, 4} float32, expected a table; likely fix: layer(x, { initial_state = h })",
+      function() return layers.GRU(4)(mg.ones { 2, 3, 5 }, h) end)
+    has("likely fix: layer({ a, b })", function() return layers.Add()(h, h) end)
+    has("argument training is 1, expected true or false", function() return layers.Dropout(0.5)(h, { training = 1 }) end)
+  end)
+
+  it("names return_sequences where a recurrent layer gets no steps", function()
+    has("likely fix: return_sequences = true in a recurrent layer before", function()
+      return mg.Sequential { layers.Input { 4, 3 }, layers.GRU(3), layers.GRU(3) }
+    end)
+  end)
+end)
+
 describe("a class instead of an object", function()
   it("is no layer and no callback", function()
     has("argument layer is class Dense, expected a layer", function() return mg.Sequential { layers.Dense } end)
@@ -139,6 +155,13 @@ model:fit(x, mg.ones(8, 1), { batch_size = 4, steps_per_epoch = 5, epochs = 3, v
         end
       end
     end
+  end)
+
+  it("takes a table of tensors by name for targets", function()
+    has('argument y: unknown option "densse"', function() model():fit(x, { densse = y }) end)
+    has("validation_data is tensor {6, 4} float32, expected a list { x, y }", function()
+      model():fit(x, y, { validation_data = x })
+    end)
   end)
 
   it("names the loss whose targets do not fit", function()

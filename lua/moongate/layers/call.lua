@@ -28,6 +28,21 @@ local function is_plain_list(x) return type(x) == "table" and x ~= null and getm
 
 local function is_tensor(x) return tensor.is(x) or symbolic.is(x) end
 
+-- The options of a call; a second tensor in their place is what other libraries take for states or for one more input.
+local function call_options(self, options)
+  if options == nil then return {} end
+  if is_tensor(options) then
+    check.fail("%s: options are %s, expected a table; likely fix: %s", self:title(), check.describe(options),
+      self.takes_states and "layer(x, { initial_state = h })" or self.takes_list and "layer({ a, b })" or "layer(x)")
+  end
+  check.options(self:title(), options, self.call_options)
+  local training = options.training
+  if training ~= nil and training ~= null and type(training) ~= "boolean" then
+    check.fail("%s: argument training is %s, expected true or false", self:title(), check.describe(training))
+  end
+  return options
+end
+
 -- Inputs ----------------------------------------------------------------------------------------------------------------------
 
 -- { x, state1, ... } of a recurrent layer as x and the option initial_state; of a list of masks the first one is x's.
@@ -209,7 +224,7 @@ return function(Layer)
   ---@param options? table as in a call on tensors; those may be symbolic too
   ---@return table
   function Layer:symbolic_call(x, options)
-    options = check.options(self:title(), options, self.call_options)
+    options = call_options(self, options)
     local given, given_options = x, options
     x, options = split_states(self, x, options)
     x = self:convert_inputs(x)
@@ -238,7 +253,7 @@ return function(Layer)
   ---@return Tensor
   function Layer:__call(x, options)
     if symbolic.any(x) or symbolic.any(options) then return self:symbolic_call(x, options) end
-    if options == nil then options = {} else check.options(self:title(), options, self.call_options) end
+    options = call_options(self, options)
     x, options = split_states(self, x, options)
     x = self:convert_inputs(x)
     ensure_built(self, x.shape or shapes_of(x), options)

@@ -82,7 +82,9 @@ function Layer:check_input(shape)
   local n, what = #shape, spec.what and (": " .. spec.what) or ""
   local wanted = spec.ndim or spec.min_ndim or n
   if n < wanted or (spec.ndim and n > wanted) then
-    local fix = n == wanted - 1 and "; likely fix: x:expand_dims(1), a batch of one" or ""
+    local fixes = { shape[1] ~= null and "x:expand_dims(1), a batch of one" or nil }
+    if what:find("time", 1, true) then fixes[#fixes + 1] = "return_sequences = true in a recurrent layer before" end
+    local fix = n == wanted - 1 and #fixes > 0 and "; likely fix: " .. table.concat(fixes, ", or ") or ""
     check.fail("%s: input %s has %d dimensions, expected %s%d%s%s", self:title(), self.shape_text(shape), n,
       spec.ndim and "" or "at least ", wanted, what, fix)
   end

@@ -13,9 +13,19 @@ local FIT = {
 }
 local EVALUATE = { "batch_size", "verbose", "sample_weight", "steps", "callbacks", "return_dict" }
 
+-- Targets by name: a table that holds others under names which no option has.
+local function is_targets(y, known)
+  local names = {}
+  for _, name in ipairs(known) do names[name] = true end
+  for name, value in pairs(y) do
+    if not names[name] and type(value) == "table" then return true end
+  end
+  return false
+end
+
 -- (dataset, options) is (dataset, nil, options).
 local function arguments(op, y, options, known)
-  if options == nil and check.is_options(y) then y, options = nil, y end
+  if options == nil and check.is_options(y) and not is_targets(y, known) then y, options = nil, y end
   return y, check.options(op, options, known)
 end
 
@@ -34,7 +44,9 @@ end
 local function validation_set(self, op, data, batch_size)
   if data == nil then return nil end
   if Dataset.is_dataset(data) or type(data) == "function" then return Dataset.of(op, data) end
-  check.type(op, "validation_data", data, "table")
+  if type(data) ~= "table" or getmetatable(data) then
+    check.fail("%s: argument validation_data is %s, expected a list { x, y } or { x, y, sample_weight }", op, check.describe(data))
+  end
   return Dataset.of(op, self:batch_of("fit: validation_data", data[1], data[2], data[3])):batch(batch_size)
 end
 
