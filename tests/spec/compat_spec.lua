@@ -2,6 +2,7 @@
 local contract = require "layer_contract"
 local mg = require "moongate"
 local near = require "near"
+local tools = require "documents_tools"
 
 local v1, v2 = mg.compat.v1.layers, mg.compat.v2.layers
 
@@ -108,17 +109,17 @@ describe("compat.v1.layers.GRU", function()
   end)
 
   it("takes its arguments in order", function()
-    local n = mg.null
-    local layer = v1.GRU(2, "relu", "sigmoid", true, nil, nil, nil, n, n, n, n, n, n, n, 0, 0, 2, true, true, true, true, true,
-      true)
-    for _, name in ipairs { "return_sequences", "return_state", "go_backwards", "stateful", "unroll", "reset_after" } do
-      assert.is_true(layer[name], name)
-    end
-    assert.are.equal(2, layer.implementation)
-    local newer = v2.GRU(2, "relu", nil, true, nil, nil, nil, n, n, n, n, n, n, n, 0, 0, 1, true, nil, nil, nil, nil, true,
-      false)
-    assert.are.same({ true, false, 1, "sigmoid" }, { newer.time_major, newer.reset_after, newer.implementation,
-      newer.recurrent_activation.name })
+    local order = { "units", "activation", "recurrent_activation", "use_bias", "kernel_initializer", "recurrent_initializer",
+      "bias_initializer", "kernel_regularizer", "recurrent_regularizer", "bias_regularizer", "activity_regularizer",
+      "kernel_constraint", "recurrent_constraint", "bias_constraint", "dropout", "recurrent_dropout", "implementation",
+      "return_sequences", "return_state", "go_backwards", "stateful", "unroll", "reset_after" }
+    local values = { implementation = 2, reset_after = true }
+    for name, value in pairs(tools.other_values) do values[name] = value end
+    tools.takes_in_order(v1.GRU, order, values)
+    table.insert(order, 23, "time_major")
+    values.time_major, values.implementation, values.reset_after = true, 1, false
+    values.recurrent_dropout = nil -- it changes the implementation too
+    tools.takes_in_order(v2.GRU, order, values)
   end)
 
   it("is time-major when asked: the same numbers with the axes exchanged", function()

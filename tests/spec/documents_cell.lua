@@ -39,16 +39,13 @@ function check.cell_hard_sigmoid()
 end
 
 function check.cell_positional()
-  local n = mg.null
-  local cell = GRUCell(2, "relu", "sigmoid", false, "ones", "zeros", "ones", "l1", "l2", "l1", "non_neg", "unit_norm",
-    "max_norm", 0.25, 0, 2, true)
-  local wanted = { units = 2, use_bias = false, dropout = 0.25, recurrent_dropout = 0, implementation = 2, reset_after = true }
-  for name, value in pairs(wanted) do assert.are.equal(value, cell[name]) end
-  local classes = { kernel_initializer = "Ones", recurrent_initializer = "Zeros", bias_initializer = "Ones",
-    kernel_regularizer = "L1", recurrent_regularizer = "L2", bias_regularizer = "L1", kernel_constraint = "NonNeg",
-    recurrent_constraint = "UnitNorm", bias_constraint = "MaxNorm" }
-  for name, class in pairs(classes) do assert.are.equal(class, getmetatable(cell[name]).class.name) end
-  assert.is_nil(GRUCell(2, nil, nil, nil, nil, nil, nil, n, nil, n).kernel_regularizer)
+  local values = { reset_after = true, implementation = 2 }
+  for name, value in pairs(tools.other_values) do values[name] = value end
+  tools.takes_in_order(GRUCell, { "units", "activation", "recurrent_activation", "use_bias", "kernel_initializer",
+    "recurrent_initializer", "bias_initializer", "kernel_regularizer", "recurrent_regularizer", "bias_regularizer",
+    "kernel_constraint", "recurrent_constraint", "bias_constraint", "dropout", "recurrent_dropout", "implementation",
+    "reset_after" }, values)
+  assert.is_nil(GRUCell(2, nil, nil, nil, nil, nil, nil, mg.null).kernel_regularizer)
 end
 
 function check.cell_units()
@@ -135,7 +132,7 @@ end
 local function asker(which, rate)
   local cell = GRUCell(3, { [which] = rate or 0.5, seed = 5 })
   return function(x, training, count) return cell["get_" .. which .. "_mask_for_cell"](cell, x, training, count) end,
-    function() return cell["reset_" .. which .. "_mask"](cell) end
+    function() return cell["reset_" .. which .. "_mask"](cell) end, cell
 end
 
 function check.mask_shape_of(which)
@@ -169,10 +166,16 @@ function check.mask_returns(which)
 end
 
 function check.mask_cache_fits(which)
-  local ask = asker(which)
+  local ask, _, cell = asker(which)
   local first = ask(normal(6, 7), true)
   assert.are.equal(5, ask(normal(5, 7), true).shape[1])
   assert.are_not.equal(first, ask(normal(6, 7), false))
+  ask(normal(6, 7), true)
+  assert.are.equal("float32", ask(mg.ones({ 6, 7 }, { dtype = "float32" }), true).dtype)
+  ask(normal(6, 7), true, 2)
+  assert.are.equal(3, #ask(normal(6, 7), true, 3))
+  cell[which] = 0.75
+  assert.are.equal(4, ask(normal(6, 7), true, 3)[1]:max():item())
 end
 
 function check.mask_reset(which)

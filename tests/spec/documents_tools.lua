@@ -50,4 +50,34 @@ function tools.refused(text, f, ...)
   assert.matches(text, message, 1, true)
 end
 
+-- A value that can be compared: an object's class, an activation's name.
+local function shown(value)
+  if type(value) ~= "table" then return value end
+  return value.name or getmetatable(value).class.name
+end
+
+--- Each argument of a class that has a value here, given alone at its place, sets the property of its name and no other.
+function tools.takes_in_order(class, order, values)
+  local plain = class(2)
+  for i, name in ipairs(order) do
+    local arguments = { 2 }
+    if values[name] ~= nil then arguments[i] = values[name] end
+    local object = class(unpack(arguments, 1, i))
+    for _, other in ipairs(values[name] ~= nil and order or {}) do
+      local given, named = shown(object[other]), shown(class({ units = 2, [name] = values[name] })[other])
+      assert.are.equal(named, given, name .. " at its place, " .. other)
+      assert.are.equal(other == name, given ~= shown(plain[other]), name .. " at its place, " .. other)
+    end
+  end
+end
+
+--- Values for arguments that are not the defaults.
+tools.other_values = {
+  units = 3, activation = "relu", recurrent_activation = "softsign", use_bias = false, kernel_initializer = "ones",
+  recurrent_initializer = "zeros", bias_initializer = "ones", kernel_regularizer = "l1", recurrent_regularizer = "l2",
+  bias_regularizer = "l1", activity_regularizer = "l2", kernel_constraint = "non_neg", recurrent_constraint = "unit_norm",
+  bias_constraint = "max_norm", dropout = 0.25, recurrent_dropout = 0.5, seed = 7, return_sequences = true,
+  return_state = true, go_backwards = true, stateful = true, unroll = true,
+}
+
 return tools

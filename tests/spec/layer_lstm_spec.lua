@@ -2,6 +2,7 @@
 local contract = require "layer_contract"
 local mg = require "moongate"
 local near = require "near"
+local tools = require "documents_tools"
 local layers = mg.layers
 
 local function message_of(f, ...)
@@ -36,6 +37,37 @@ describe("LSTM and SimpleRNN", function()
       output_shape = { { 2, 3 } } }
     contract { make = maker(layers.SimpleRNN, 3, { use_bias = false, return_sequences = true }), input = normal(2, 3, 4),
       call = { mask = mask }, weights = simple, output_shape = { { 2, 3, 3 } } }
+  end)
+
+  -- The signatures of Keras 3.15.
+  it("take their arguments in Keras's order", function()
+    local weights = { "kernel_initializer", "recurrent_initializer", "bias_initializer", "unit_forget_bias", "kernel_regularizer",
+      "recurrent_regularizer", "bias_regularizer", "activity_regularizer", "kernel_constraint", "recurrent_constraint",
+      "bias_constraint", "dropout", "recurrent_dropout" }
+    local flags = { "return_sequences", "return_state", "go_backwards", "stateful", "unroll" }
+    local values = { unit_forget_bias = false, use_cudnn = false, reset_after = false }
+    for name, value in pairs(tools.other_values) do values[name] = value end
+    local function order(without, ...)
+      local list = {}
+      for _, part in ipairs { ... } do
+        for _, name in ipairs(part) do
+          if name ~= without and not (without == "both" and (name == "unit_forget_bias" or name == "activity_regularizer")) then
+            list[#list + 1] = name
+          end
+        end
+      end
+      return list
+    end
+    local gates, plain = { "units", "activation", "recurrent_activation", "use_bias" }, { "units", "activation", "use_bias" }
+    for class, own in pairs {
+      [layers.LSTM] = order(nil, gates, weights, { "seed" }, flags, { "use_cudnn" }),
+      [layers.SimpleRNN] = order("unit_forget_bias", plain, weights, flags, { "seed" }),
+      [layers.LSTMCell] = order("activity_regularizer", gates, weights, { "seed" }),
+      [layers.SimpleRNNCell] = order("both", plain, weights, { "seed" }),
+      [layers.GRUCell] = order("both", gates, weights, { "reset_after", "seed" }),
+    } do
+      tools.takes_in_order(class, own, values)
+    end
   end)
 
   it("are RNNs with the cell's fields", function()
