@@ -57,6 +57,22 @@ describe("TimeDistributed", function()
     near(layer(mg.tensor { { { { 1 }, { 2 } }, { { 3 }, { 4 } } } }), { { { 3 }, { 10 } } })
   end)
 
+  it("does not apply the layer's activity regularizer; those inside the layer count for each step", function()
+    local function losses_of(inner)
+      local layer, list = layers.TimeDistributed(inner), {}
+      layer(mg.ones { 2, 3, 4 })
+      for i, loss in ipairs(layer.losses) do list[i] = loss:item() end
+      return list
+    end
+    local own = layers.Layer.extend "SteppedForSpec" { activity_regularizer = "l2" }
+    local function dense() return layers.Dense(2, { activity_regularizer = "l2", kernel_initializer = "ones" }) end
+    assert.are.same({}, losses_of(dense()))
+    assert.are.same({}, losses_of(own))
+    assert.are.same({}, losses_of(layers.ActivityRegularization { l2 = 0.1 }))
+    -- 0.01 * (4 outputs of 4^2) / 2 rows, at each of the 3 steps
+    near(mg.tensor(losses_of(mg.Sequential { dense() })), { 0.32, 0.32, 0.32 }, 1e-6)
+  end)
+
   it("passes the mask on, and masks of more axes to the layer", function()
     local layer = layers.TimeDistributed(layers.GRU(2, { dtype = "float64" }), { dtype = "float64" })
     local x = normal(2, 2, 3, 2)

@@ -1,5 +1,6 @@
 -- The masks of a layer's call. Source: keras/src/layers/layer.py, __call__.
 local check = require "moongate.check"
+local inputs = require "moongate.layers.call_inputs"
 local null = require "moongate.null"
 
 local M = {}
@@ -43,6 +44,27 @@ function M.unseen(x, options)
     if name ~= "mask" and type(value) == "table" and value ~= null then return M.riding(x) end
   end
   return nil
+end
+
+local warned = setmetatable({}, { __mode = "k" })
+local function warn_mask(self)
+  if warned[self] then return end
+  warned[self] = true
+  io.stderr:write(("moongate: %s was given a mask and does not pass it on: layers behind it see every step\n"):format(self:title()))
+end
+
+--- Puts the masks of the outputs on them, in order, and warns once where the layer drops the one it was given.
+---@param self Layer
+---@param outputs Tensor[]
+---@param mask Tensor|table|nil what the layer was given
+---@param ... any
+function M.give(self, outputs, mask, ...)
+  local any = false
+  for i, output in ipairs(outputs) do
+    local own = select(i, ...)
+    if own and inputs.is_tensor(output) then output.keras_mask, any = own, true end
+  end
+  if mask and not any and not self.supports_masking then warn_mask(self) end
 end
 
 return M

@@ -185,6 +185,7 @@ function Layer:compute_mask(_, mask) return self.supports_masking and mask or ni
 function Layer.call(_, x) return x end
 
 require "moongate.layers.call" (Layer)
+require "moongate.layers.symbolic_call" (Layer)
 require "moongate.layers.config" (Layer)
 
 --- Gives a class of layers its own fields (see fields.lua); `positional` names those that may be given without a name.

@@ -30,6 +30,9 @@ function rows.is_own(layer)
   return is_own(layer, name) or layer.layers ~= nil
 end
 
+-- Whether a layer inside another is so and adds no loss of a call, which counts once for every step.
+local function inner_apart(layer, training) return not layer.activity_regularizer and rows.apart(layer, training) end
+
 --- Whether the steps of a sequence may be given to a layer as rows of one batch.
 ---@param layer table
 ---@param training boolean
@@ -43,7 +46,7 @@ function rows.apart(layer, training)
   local wraps = name == "Sequential" or name == "Functional" or is_own(layer, "Bidirectional") or is_own(layer, "TimeDistributed")
   if not wraps then return false end
   for _, inner in ipairs(layer:inner_layers()) do
-    if not rows.apart(inner, training) then return false end
+    if not inner_apart(inner, training) then return false end
   end
   return true
 end

@@ -9,7 +9,8 @@ local tensor = require "moongate.tensor"
 local wrapped = require "moongate.layers.wrapped"
 
 --- Applies a layer (or a model) with the same weights to each step of (B, T, ...). The mask (B, T) marks steps and goes on; the
---- layer itself gets masks of more axes, cut at each step; a layer of your own gets (B) of a mask (B, T).
+--- layer itself gets masks of more axes, cut at each step; a layer of your own gets (B) of a mask (B, T). The layer's own
+--- activity_regularizer is not applied, as in Keras; losses of layers inside it count for each step.
 ---@param layer table
 ---@param options? table name, dtype, trainable
 ---@example local layer = mg.layers.TimeDistributed(mg.layers.Dense(3))
@@ -93,7 +94,7 @@ end
 
 -- All steps in one call, as rows of one batch.
 local function all_at_once(self, x, mask, training)
-  local outputs = { self.layer(fold(x), { mask = mask and fold(mask) or null, training = training }) }
+  local outputs = { self.layer:call_as_part(fold(x), { mask = mask and fold(mask) or null, training = training }) }
   for i, y in ipairs(outputs) do outputs[i] = unfold(y, x.shape[1], x.shape[2]) end
   return outputs
 end
@@ -103,7 +104,7 @@ local function step_by_step(self, x, mask, training)
   local lists = {}
   for t = 1, x.shape[2] do
     local m = mask and ops.squeeze(ops.slice(mask, 2, t, t), 2) or null
-    local step = { self.layer(ops.squeeze(ops.slice(x, 2, t, t), 2), { mask = m, training = training }) }
+    local step = { self.layer:call_as_part(ops.squeeze(ops.slice(x, 2, t, t), 2), { mask = m, training = training }) }
     for i, y in ipairs(step) do
       lists[i] = lists[i] or {}
       lists[i][t] = y
