@@ -54,6 +54,16 @@ describe("functional models", function()
   end)
 
   -- The order of keras.Model(...).layers for the same graph (Keras 3.15.1): by depth, then as the outputs reach them.
+  it("leave no mask on the tensor that they were given one with", function()
+    local input = mg.Input { shape = { 3, 2 } }
+    local model = mg.Model { inputs = input, outputs = layers.SimpleRNN(1, { kernel_initializer = "ones", use_bias = false,
+      recurrent_initializer = "zeros", activation = "linear" })(input) }
+    local x = mg.tensor { { { 1, 1 }, { 2, 2 }, { 3, 3 } } }
+    assert.are.same({ { 4 } }, model(x, { mask = mg.tensor { { true, true, false } } }):to_table())
+    assert.is_nil(x.keras_mask)
+    assert.are.same({ { 6 } }, model(x):to_table())
+  end)
+
   it("order layers as Keras does", function()
     local a, b = mg.Input { shape = { 3 }, name = "a" }, mg.Input { shape = { 3 }, name = "b" }
     local one, two = layers.Dense(3, { name = "one" }), layers.Dense(3, { name = "two" })

@@ -186,6 +186,13 @@ local function values_of(self, list)
   return values
 end
 
+-- The same tensor with a mask; the caller's own stays as it is.
+local function with_mask(x, mask)
+  local view = ops.reshape(x, x.shape)
+  view.keras_mask = mask
+  return view
+end
+
 --- The layers' work, each call of the graph after those it depends on.
 ---@param x Tensor|Tensor[]
 ---@param options? table mask, training
@@ -196,8 +203,7 @@ function Functional:call(x, options)
   local masks = #self.inputs == 1 and { options.mask } or options.mask or {}
   local values = {}
   for i, t in ipairs(self.inputs) do
-    values[t] = list[i]
-    if masks[i] then list[i].keras_mask = masks[i] end
+    values[t] = masks[i] and with_mask(list[i], masks[i]) or list[i]
   end
   return unpack(each_node(self, values, function(node, inputs, own)
     own = own or {}
