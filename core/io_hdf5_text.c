@@ -143,26 +143,29 @@ mg_status mg_hdf5_read_texts(char *text, int64_t capacity, int64_t *size, int64_
   return status;
 }
 
-/* ---- writing: one text, of fixed length while an object header has room for it; or a list of texts of the longest one's length ---- */
+/* ---- writing: one text, of fixed length while an object header has room for it; or texts of the longest one's length ---- */
 
-static int write_attribute(hid_t object, const char *name, hid_t type, hid_t space, const void *value) {
+/* Closes type and space. */
+static mg_status write_attribute(hid_t object, const char *path, const char *name, hid_t type, hid_t space, const void *value) {
   H5Tset_cset(type, H5T_CSET_UTF8);
   if (H5Aexists(object, name) > 0) H5Adelete(object, name);
   hid_t attribute = H5Acreate2(object, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
   int good = attribute >= 0 && H5Awrite(attribute, type, value) >= 0;
+  mg_status status =
+      good ? MG_OK : hdf5_fail(MG_EIO, "hdf5: cannot write attribute %.200s of %.200s: %s", name, path, hdf5_reason());
   if (attribute >= 0) H5Aclose(attribute);
   H5Sclose(space);
   H5Tclose(type);
-  return good;
+  return status;
 }
 
-static int write_text(hid_t object, const char *name, const char *text) {
+static mg_status write_text(hid_t object, const char *path, const char *name, const char *text) {
   size_t length = strlen(text);
   int fixed = length <= LARGEST_TEXT;
   hid_t type = H5Tcopy(H5T_C_S1);
   H5Tset_size(type, !fixed ? H5T_VARIABLE : length ? length : 1); /* an empty text is one NUL */
   H5Tset_strpad(type, fixed ? H5T_STR_NULLPAD : H5T_STR_NULLTERM);
-  return write_attribute(object, name, type, H5Screate(H5S_SCALAR), fixed ? (const void *)text : (const void *)&text);
+  return write_attribute(object, path, name, type, H5Screate(H5S_SCALAR), fixed ? (const void *)text : (const void *)&text);
 }
 
 mg_status mg_hdf5_write_attribute(mg_hdf5 *file, const char *path, const char *name, const char *text) {
@@ -171,8 +174,7 @@ mg_status mg_hdf5_write_attribute(mg_hdf5 *file, const char *path, const char *n
   if (!name || !*name || !text) return hdf5_fail(MG_EINVAL, "hdf5 attribute: name and text must not be NULL or empty");
   HDF5_TRY(hdf5_check_writable(file, path));
   HDF5_TRY(hdf5_object(&object, file, path));
-  int good = write_text(object, name, text);
-  mg_status status = good ? MG_OK : hdf5_fail(MG_EIO, "hdf5: cannot write attribute %s of %s: %s", name, path, hdf5_reason());
+  mg_status status = write_text(object, path, name, text);
   H5Oclose(object);
   return status;
 }
@@ -190,8 +192,7 @@ mg_status mg_hdf5_write_texts(mg_hdf5 *file, const char *path, const char *name,
   hid_t type = H5Tcopy(H5T_C_S1);
   H5Tset_size(type, (size_t)width);
   H5Tset_strpad(type, H5T_STR_NULLPAD);
-  int good = write_attribute(object, name, type, H5Screate_simple(1, &size, NULL), texts);
-  mg_status status = good ? MG_OK : hdf5_fail(MG_EIO, "hdf5: cannot write attribute %s of %s: %s", name, path, hdf5_reason());
+  mg_status status = write_attribute(object, path, name, type, H5Screate_simple(1, &size, NULL), texts);
   H5Oclose(object);
   return status;
 }

@@ -88,6 +88,8 @@ describe("an HDF5 file", function()
     fails("size -1 of axis 0", file:write_numbers("/x", "float32", { -1 }, {}))
     fails("9 dimensions", file:write_numbers("/x", "float32", { 1, 1, 1, 1, 1, 1, 1, 1, 1 }, { 1 }))
     fails("1 texts of 70000 bytes", file:set_texts("/", "long", { ("x"):rep(70000) }))
+    -- Of a failure of libhdf5 its own words are told: name and text together are more than an object header holds.
+    fails("of /: object header message is too large", file:set_texts("/", ("n"):rep(8000), { ("x"):rep(60000) }))
     assert(file:write_numbers("/x", "float32", {}, { 1 }))
     fails("there already", file:write_numbers("/x", "float32", {}, { 1 }))
     fails("not a group", file:make_group("/x"))
