@@ -92,6 +92,10 @@ describe("conv1d", function()
       assert.are.equal(0, y.count)
       assert.are.equal(empty.shape, mg.gradients(y:sum(), { empty })[1].shape)
     end
+    local none, wide = mg.zeros({ 0, 40, 16 }):requires_grad_(), mg.ones({ 3, 16, 2 }):requires_grad_()
+    local gradients = mg.gradients(ops.conv1d(none, wide):sum(), { none, wide })
+    assert.are.equal(none.shape, gradients[1].shape)
+    assert.are.equal(0, gradients[2]:abs():max():item())
   end)
 
   it("says what does not fit", function()

@@ -54,11 +54,11 @@ end
 
 -- By elements -------------------------------------------------------------------------------------------------------------------
 
--- Fewer features, or fewer windows in an example, make products that BLAS does slowly.
+-- Fewer features, or fewer windows in an example, make products that BLAS does slowly. An empty batch has no rows to cut from.
 local LEAST = 16
 
 local function by_elements(x, w)
-  return w.groups == 1 and w.size > 1 and x.shape[3] >= LEAST and w.count >= LEAST
+  return w.groups == 1 and w.size > 1 and x.shape[3] >= LEAST and w.count >= LEAST and x.shape[1] > 0
 end
 
 -- kernel[j] as a matrix (F, U).
