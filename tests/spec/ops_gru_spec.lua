@@ -137,6 +137,15 @@ describe("the GRU operation", function()
     assert.truthy(message:find("compute the output again", 1, true), message)
   end)
 
+  it("takes its arguments as they are at the call", function()
+    local kernel = o.kernel:copy():requires_grad_()
+    local own = copy(o, { kernel = kernel, dropout_masks = { mg.ones_like(o.x[{ {}, 1 }]) } })
+    local expected = mg.gradients(ops.gru(own):sum(), { kernel })[1]
+    local loss = ops.gru(own):sum()
+    own.x, own.dropout_masks[1] = o.x * 3, own.dropout_masks[1] * 0
+    near(mg.gradients(loss, { kernel })[1], expected:to_table(), 0)
+  end)
+
   it("notices inputs changed or freed before backward", function()
     local kernel, x = o.kernel:copy():requires_grad_(), o.x:copy()
     local loss = ops.gru(copy(o, { kernel = kernel, x = x })):sum()

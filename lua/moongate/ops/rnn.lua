@@ -126,6 +126,17 @@ local function list_inputs(o)
   return inputs, saved
 end
 
+-- What backward reads of the arguments: the caller may use its tables again.
+local function inputs_of(o)
+  local own = { mask = o.mask }
+  for _, name in ipairs(INPUTS) do own[name] = o[name] end
+  for _, name in ipairs(MASKS) do
+    local masks = o[name]
+    own[name] = masks and { masks[1], masks[2], masks[3], masks[4] }
+  end
+  return own
+end
+
 -- The engine's names for what `initial_states` holds.
 local function checked(kind, o)
   check.options(kind.name, check.type(kind.name, "arguments", o, "table"), kind.known)
@@ -161,7 +172,7 @@ function M.run(kind, o)
   core.check(C[kind.forward](args))
   if recording then
     local node = autograd.record_many({ output, state, carry }, backward, inputs, saved)
-    node.kind, node.o, node.args, node.kept = kind, o, args, kept
+    node.kind, node.o, node.args, node.kept = kind, inputs_of(o), args, kept
   end
   if carry then return output, state, carry, gates end
   return output, state, gates
