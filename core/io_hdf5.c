@@ -1,5 +1,5 @@
-/* io_hdf5.c: HDF5 files, on disk and in memory. A model file is data: nothing it says makes the library open another file, load a filter
- * plugin or follow a link elsewhere. */
+/* io_hdf5.c: HDF5 files, on disk and in memory. A model file is data: nothing it says makes the library open another file, load a
+ * filter plugin or follow a link elsewhere. */
 #include "io_hdf5.h"
 
 #include <errno.h>

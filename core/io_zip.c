@@ -49,7 +49,8 @@ static mg_status fail_code(const char *what, const char *path, int code) {
 /* ---- reading ---- */
 
 static mg_status check_entry(const zip_stat_t *entry, uint64_t index, int64_t file_bytes) {
-  const zip_uint64_t needed = ZIP_STAT_NAME | ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE | ZIP_STAT_COMP_METHOD | ZIP_STAT_ENCRYPTION_METHOD;
+  const zip_uint64_t needed =
+      ZIP_STAT_NAME | ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE | ZIP_STAT_COMP_METHOD | ZIP_STAT_ENCRYPTION_METHOD;
   if ((entry->valid & needed) != needed) return fail(MG_EIO, "zip: entry %llu is damaged", (unsigned long long)index);
   const char *name = entry->name;
   if (entry->encryption_method != ZIP_EM_NONE) return fail(MG_EUNSUPPORTED, "zip: \"%.100s\" is encrypted", name);

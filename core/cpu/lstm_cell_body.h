@@ -1,5 +1,5 @@
-/* lstm_cell_body.h: the elementwise part of a step of an LSTM, forward and backward, for one instruction set: with tanh and sigmoid,
- * then for any pair of activations. Included by rnn_body.h. Equations: moongate.h; their gradients beside the lines. */
+/* lstm_cell_body.h: the elementwise part of a step of an LSTM, forward and backward, for one instruction set: with tanh and
+ * sigmoid, then for any pair of activations. Included by rnn_body.h. Equations: moongate.h; their gradients beside the lines. */
 
 /* c_new = f c + i g,  h_new = o tanh(c_new) */
 static void lstm_fused_forward(const rnn_cell *c) {

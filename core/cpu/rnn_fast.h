@@ -44,7 +44,7 @@ typedef struct rnn_product {
 typedef struct rnn_cell {
   int64_t rows, P;
   float *gates;
-  float *sums;           /* a GRU's recurrent products by slot (else they are in gates); scratch; then the gates' values when `any` */
+  float *sums;           /* a GRU's recurrent products by slot (others add them to gates); scratch; with `any`, then the gates */
   const float *bias;     /* by slot */
   const float *h, *h_n;  /* before the step, and times the dropout mask of n */
   const float *h_n_mask; /* that mask, NULL: ones */
@@ -68,8 +68,7 @@ typedef struct rnn_table {
   int64_t width; /* floats of a vector */
   void (*multiply)(const rnn_product *p);
   void (*pack_sum)(float *data, const float *b, int64_t ldb, int64_t K, int64_t vectors, float *sums /*[io][opt] of columns*/);
-  void (*scale)(int64_t n, float *out, const float *x, const float *mask); /* out = x * mask */
-  void (*add_scaled)(int64_t n, float *out, const float *x, const float *mask);
+  void (*scale)(int64_t n, float *out, const float *x, const float *mask); /* out = x * mask; out may be x */
   rnn_cells fused[MG_CELLS]; /* tanh and sigmoid */
   rnn_cells any[MG_CELLS];   /* every pair of activations */
 } rnn_table;

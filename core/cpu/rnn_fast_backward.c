@@ -1,5 +1,5 @@
-/* rnn_fast_backward.c: the float32 recurrent layers back through time. Each step turns the gates in `gates` into gradients of their sums, in
- * place; dx follows chunk by chunk, the weights' gradients at the end (rnn_fast_weights.c). Equations: moongate.h. */
+/* rnn_fast_backward.c: the float32 recurrent layers back through time. Each step turns the gates in `gates` into gradients of their
+ * sums, in place; dx follows chunk by chunk, the weights' gradients at the end (rnn_fast_weights.c). Equations: moongate.h. */
 #include <string.h>
 
 #include "../error.h"
@@ -38,6 +38,12 @@ static void find_valid(const block *k) {
 
 static void add_row(float *to, const float *from, int64_t n) {
   for (int64_t i = 0; i < n; i++) to[i] += from[i];
+}
+
+/* to += from * mask, from overwritten. Rounded twice on every processor: no compiler can fuse the two. */
+static void add_scaled(const rnn_fast *f, float *to, float *from, const float *mask, int64_t n) {
+  f->table->scale(n, from, from, mask);
+  add_row(to, from, n);
 }
 
 /* (row, P) from the block's rows of t (B, U), zeros where it is absent. */
@@ -94,7 +100,7 @@ static void state_gradient(const block *k, const rnn_group *group, const float *
   f->table->multiply(&p);
   if (k->masks == NULL) return;
   const float *mask = k->masks + rnn_state_mask(f, rnn_gate_of_slot(f, group->first)) * n;
-  f->table->add_scaled(n, k->dh, k->product, mask);
+  add_scaled(f, k->dh, k->product, mask, n);
 }
 
 /* Without reset_after: du = da_n Rn^T. */
@@ -173,7 +179,8 @@ static void step(const block *k, int64_t s, float *gates) {
 static void write_dx(const block *k, int64_t first_step, int64_t steps, int group) {
   const rnn_fast *f = k->f;
   const int64_t F = f->d.F;
-  const float *mask = f->dropout[rnn_gate_of_slot(f, f->input[group].first)], *from = k->dx;
+  const float *mask = f->dropout[rnn_gate_of_slot(f, f->input[group].first)];
+  float *from = k->dx;
   for (int64_t s = first_step; s < first_step + steps; s++) {
     for (int64_t i = 0; i < k->rows; i++, from += f->FP) {
       const int64_t b = k->first + i;
@@ -182,7 +189,7 @@ static void write_dx(const block *k, int64_t first_step, int64_t steps, int grou
       if (!mg_rnn_step_counts(&f->d, f->mask, b, s)) memset(to, 0, (size_t)F * sizeof *to);
       else if (scale == NULL) memcpy(to, from, (size_t)F * sizeof *to);
       else if (group == 0) f->table->scale(F, to, from, scale);
-      else f->table->add_scaled(F, to, from, scale);
+      else add_scaled(f, to, from, scale, F);
     }
   }
 }

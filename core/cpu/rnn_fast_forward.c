@@ -241,7 +241,10 @@ static int block_memory(block *k, int64_t index) {
   int good = (k->x = take(chunk * k->rows * f->d.F)) != NULL && (k->sums = take(k->rows * f->width)) != NULL;
   k->gates = f->gates != NULL ? rnn_block_gates(f, index) : take(chunk * k->rows * f->width);
   k->h = f->states != NULL ? rnn_block_states(f, f->states, index) : take(2 * size);
-  if (f->d.kind->has_carry) good = (k->c = f->carries != NULL ? rnn_block_states(f, f->carries, index) : take(2 * size)) != NULL && good;
+  if (f->d.kind->has_carry) {
+    k->c = f->carries != NULL ? rnn_block_states(f, f->carries, index) : take(2 * size);
+    good = good && k->c != NULL;
+  }
   if (f->state_masks > 0) good = good && (k->scaled = take(size)) != NULL && (k->masks = take(f->state_masks * size)) != NULL;
   return good && k->gates != NULL && k->h != NULL;
 }

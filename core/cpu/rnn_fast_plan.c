@@ -1,4 +1,5 @@
-/* rnn_fast_plan.c: sizes, groups and packed weights of the float32 recurrent layers. All depend on shapes and instruction set alone. */
+/* rnn_fast_plan.c: sizes, groups and packed weights of the float32 recurrent layers. All depend on shapes and instruction set
+ * alone. */
 #include <string.h>
 
 #include "../error.h"

@@ -116,17 +116,11 @@ static void multiply(const rnn_product *p) {
   }
 }
 
-/* Dropout masks: out = or += x * mask. */
+/* Dropout masks: out = x * mask. */
 static void scale(int64_t n, float *out, const float *x, const float *mask) {
   int64_t i = 0;
   for (; i + MG_VW <= n; i += MG_VW) vstore(out + i, vload(x + i) * vload(mask + i));
   for (; i < n; i++) out[i] = x[i] * mask[i];
-}
-
-static void add_scaled(int64_t n, float *out, const float *x, const float *mask) {
-  int64_t i = 0;
-  for (; i + MG_VW <= n; i += MG_VW) vstore(out + i, vload(out + i) + vload(x + i) * vload(mask + i));
-  for (; i < n; i++) out[i] += x[i] * mask[i];
 }
 
 MG_INLINE void pack_panel(const int vectors, float *data, const float *b, int64_t ldb, int64_t K, float *sums) {

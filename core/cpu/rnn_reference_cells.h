@@ -136,7 +136,8 @@ static void simple_gradients(const layer *l, REAL *row, double *dh) {
   }
 }
 
-/* The gradients of one step's sums, in place; dh and dc become those of the old states, but for what the products add. dq: scratch */
+/* The gradients of one step's sums, in place; dh and dc become those of the old states, but for what the products add.
+ * dq: scratch. */
 static void step_gradients(const layer *l, int64_t b, REAL *row, double *dh, double *dc, double *dq) {
   if (l->d.kind->cell == MG_CELL_GRU) {
     gru_gradients(l, row, dh);

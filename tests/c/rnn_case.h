@@ -1,5 +1,5 @@
-/* rnn_case.h: random calls of recurrent layers for the tests. A case is described by a rnn_shape; equal seeds give equal numbers in both dtypes
- * (all are float32 numbers), so a float64 case is the truth for the float32 one. */
+/* rnn_case.h: random calls of recurrent layers for the tests. A case is described by a rnn_shape; equal seeds give equal numbers in
+ * both dtypes (all are float32 numbers), so a float64 case is the truth for the float32 one. */
 #ifndef RNN_CASE_H
 #define RNN_CASE_H
 
@@ -100,14 +100,9 @@ static void add_mask(rnn_case *c) {
   c->args.mask = mask;
 }
 
-static inline rnn_case new_case(rnn_shape shape, mg_dtype dtype) {
-  rnn_case made = { .shape = shape, .dtype = dtype, .ops = &case_ops[shape.kind] }, *c = &made;
-  const int64_t B = shape.B, U = shape.U, G = made.ops->gates, columns = G * U;
-  if (shape.kind != GRU) made.shape.flags = shape.flags &= ~(uint32_t)MG_GRU_RESET_AFTER;
-  case_random = shape.seed * 0x9e3779b97f4a7c15u + 88172645463325252u;
-  c->args.flags = shape.flags;
-  c->args.activation = shape.activation;
-  c->args.recurrent_activation = shape.recurrent_activation;
+static void add_inputs(rnn_case *c) {
+  const rnn_shape shape = c->shape;
+  const int64_t B = shape.B, U = shape.U, G = c->ops->gates, columns = G * U;
   c->args.x = sequence_tensor(c, 1.0, shape.F);
   double scale = 1.0 / sqrt((double)(shape.F > U ? shape.F : U));
   c->args.kernel = random_tensor(c, 1.5 * scale, SHAPE(shape.F, columns));
@@ -122,11 +117,22 @@ static inline rnn_case new_case(rnn_shape shape, mg_dtype dtype) {
   const int shared = shape.recurrent_dropout == 2 && shape.kind != GRU;
   for (int g = 0; shape.recurrent_dropout && g < (shared ? 1 : G); g++)
     c->args.recurrent_dropout_masks[g] = dropout_tensor(c, B, U);
-  int sequences = (shape.flags & MG_RNN_RETURN_SEQUENCES) != 0;
+}
+
+static void add_outputs(rnn_case *c) {
+  const rnn_shape shape = c->shape;
+  const int64_t B = shape.B, U = shape.U, columns = c->ops->gates * U;
+  const int sequences = (shape.flags & MG_RNN_RETURN_SEQUENCES) != 0;
   c->args.output = sequences ? sequence_tensor(c, 0, U) : random_tensor(c, 0, SHAPE(B, U));
   c->args.state = random_tensor(c, 0, SHAPE(B, U));
   if (shape.kind == LSTM) c->args.carry = random_tensor(c, 0, SHAPE(B, U));
   c->args.gates = sequence_tensor(c, 9, columns);
+}
+
+static void add_gradients(rnn_case *c) {
+  const rnn_shape shape = c->shape;
+  const int64_t B = shape.B, U = shape.U, columns = c->ops->gates * U;
+  const int sequences = (shape.flags & MG_RNN_RETURN_SEQUENCES) != 0;
   if (!shape.no_doutput) c->args.doutput = sequences ? sequence_tensor(c, 1, U) : random_tensor(c, 1, SHAPE(B, U));
   if (shape.dstate) c->args.dstate = random_tensor(c, 1, SHAPE(B, U));
   if (shape.dstate && shape.kind == LSTM) c->args.dcarry = random_tensor(c, 1, SHAPE(B, U));
@@ -136,6 +142,18 @@ static inline rnn_case new_case(rnn_shape shape, mg_dtype dtype) {
   if (shape.bias) c->args.dbias = random_tensor(c, 9, mg_tensor_ndim(c->args.bias), mg_tensor_shape(c->args.bias));
   c->args.dinitial_state = random_tensor(c, 9, SHAPE(B, U));
   if (shape.kind == LSTM) c->args.dinitial_carry = random_tensor(c, 9, SHAPE(B, U));
+}
+
+static inline rnn_case new_case(rnn_shape shape, mg_dtype dtype) {
+  rnn_case made = { .shape = shape, .dtype = dtype, .ops = &case_ops[shape.kind] }, *c = &made;
+  if (shape.kind != GRU) c->shape.flags &= ~(uint32_t)MG_GRU_RESET_AFTER;
+  case_random = shape.seed * 0x9e3779b97f4a7c15u + 88172645463325252u;
+  c->args.flags = c->shape.flags;
+  c->args.activation = shape.activation;
+  c->args.recurrent_activation = shape.recurrent_activation;
+  add_inputs(c);
+  add_outputs(c);
+  add_gradients(c);
   int64_t elements;
   check_must(c->ops->saved_size(&elements, &c->args));
   c->args.saved = random_tensor(c, 9, SHAPE(elements));

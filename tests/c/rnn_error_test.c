@@ -4,7 +4,8 @@
 static int plain_kind; /* the layer under test */
 static rnn_case plain_case(uint32_t flags) {
   rnn_shape shape = { .kind = plain_kind, .B = 2, .T = 3, .F = 2, .U = 4, .bias = 1, .initial = 1, .flags = flags,
-                      .mask = MASK_ANY, .dropout = 3, .recurrent_dropout = 1, .dstate = 1, .activation = act_tanh, .recurrent_activation = act_sigmoid, .seed = 4 };
+                      .mask = MASK_ANY, .dropout = 3, .recurrent_dropout = 1, .dstate = 1, .activation = act_tanh,
+                      .recurrent_activation = act_sigmoid, .seed = 4 };
   return new_case(shape, MG_FLOAT32);
 }
 
@@ -27,8 +28,8 @@ static void refused(int i, const mg_tensor *instead) {
   mg_rnn_args args = c.args;
   *field_of(&args, i) = (mg_tensor *)instead;
   mg_status status = i < FORWARD_FIELDS ? c.ops->forward(&args) : c.ops->backward(&args);
-  check_that(status < 0 && strstr(mg_error(), c.ops->name) != NULL, __FILE__, __LINE__, "%s, %s: %d \"%s\"", c.ops->name, tensors[i].name,
-             (int)status, mg_error());
+  check_that(status < 0 && strstr(mg_error(), c.ops->name) != NULL, __FILE__, __LINE__, "%s, %s: %d \"%s\"", c.ops->name,
+             tensors[i].name, (int)status, mg_error());
   free_case(&c);
 }
 

@@ -1,5 +1,5 @@
-/* rnn_fast_test.c: the float32 recurrent layers against the general ones in float64, for every instruction set, and the same bits for any number
- * of threads. */
+/* rnn_fast_test.c: the float32 recurrent layers against the general ones in float64, for every instruction set, and the same bits
+ * for any number of threads. */
 #include "rnn_case.h"
 #include "ops.h"
 
@@ -112,6 +112,41 @@ static void test_slope_missing_in_pads(void) {
   }
 }
 
+/* dx (1,1,7) of a backward where one gate's dropout mask is 1 and the others' are 0: that gate's share. */
+static void share_of(rnn_case *c, int gate, float *share) {
+  mg_rnn_args args = c->args;
+  for (int g = 0; g < 3; g++) {
+    mg_tensor *mask = new_tensor(MG_FLOAT32, SHAPE(1, 7));
+    check_must(mg_fill(mask, g == gate));
+    args.dropout_masks[g] = mask;
+  }
+  check_must(c->ops->forward(&c->args));
+  args.kernel_used = c->args.kernel_used;
+  check_must(c->ops->backward(&args));
+  for (int g = 0; g < 3; g++) mg_tensor_destroy((mg_tensor *)args.dropout_masks[g]);
+  memcpy(share, mg_tensor_read(args.dx), 7 * sizeof *share);
+}
+
+/* The gates' shares of dx are multiplied by their masks and added, n first, with every product rounded: the bits do not depend on
+ * whether the compiler can fuse the two. */
+static void test_dropout_is_rounded(void) {
+  for (unsigned number = 0; number < 8; number++) {
+    rnn_shape shape = { .kind = GRU, .B = 1, .T = 1, .F = 7, .U = 3, .flags = MG_GRU_RESET_AFTER, .initial = 1, .dropout = 3,
+                        .activation = act_tanh, .recurrent_activation = act_sigmoid, .seed = 900 + number };
+    rnn_case c = new_case(shape, MG_FLOAT32);
+    float shares[3][7];
+    for (int g = 0; g < 3; g++) share_of(&c, g, shares[g]);
+    run(&c);
+    for (int64_t f = 0; f < 7; f++) {
+      float products[3];
+      for (int g = 0; g < 3; g++) products[g] = shares[g][f] * (float)element(c.args.dropout_masks[g], f);
+      const float sum = products[2] + products[0];
+      CHECK_NEAR(element(c.args.dx, f), (double)(sum + products[1]), 0);
+    }
+    free_case(&c);
+  }
+}
+
 static void test_threads(void) {
   for (unsigned number = 0; number < 24; number++) {
     rnn_shape shape = shape_number(6000 + number / 3);
@@ -181,6 +216,7 @@ static int tests(void) {
   RUN(test_every_activation);
   RUN(test_slope_missing_in_pads);
   RUN(test_inference_and_packed);
+  RUN(test_dropout_is_rounded);
   RUN(test_threads);
   return finish();
 }

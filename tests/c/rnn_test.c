@@ -25,19 +25,8 @@ static void check_masked_steps(const mg_rnn_args *args, int64_t columns) {
 
 /* Steps that are masked are as if absent: a sequence with holes ends like the sequence without them. */
 static void mask_as_absence(int kind, mg_dtype dtype, uint32_t flags) {
-  rnn_shape shape = { .kind = kind,
-                      .B = 1,
-                      .T = 6,
-                      .F = 3,
-                      .U = 5,
-                      .flags = flags,
-                      .bias = 1,
-                      .initial = 1,
-                      .mask = MASK_ANY,
-                      .nan_when_masked = 1,
-                      .activation = act_tanh,
-                      .recurrent_activation = act_sigmoid,
-                      .seed = 11 };
+  rnn_shape shape = { .kind = kind, .B = 1, .T = 6, .F = 3, .U = 5, .flags = flags, .bias = 1, .initial = 1, .mask = MASK_ANY,
+                      .nan_when_masked = 1, .activation = act_tanh, .recurrent_activation = act_sigmoid, .seed = 11 };
   rnn_case c = new_case(shape, dtype);
   int64_t kept[6], count = 0;
   for (int64_t t = 0; t < 6; t++)
@@ -106,9 +95,9 @@ static void test_row_masked_throughout(void) {
 /* Weights that are not numbers reach nothing through masked steps. */
 static void test_masked_steps_use_no_weights(void) {
   for (uint32_t bits = 0; bits < 12; bits++) {
-    rnn_shape shape = { .kind = (int)bits / 4, .B = 1, .T = 3, .F = 2, .U = 3, .flags = MG_RNN_RETURN_SEQUENCES | (bits & 2 ? MG_GRU_RESET_AFTER : 0),
-                        .initial = 1, .mask = MASK_ROW, .dstate = 1, .activation = act_tanh, .recurrent_activation = act_sigmoid,
-                        .seed = 12 };
+    rnn_shape shape = { .kind = (int)bits / 4, .B = 1, .T = 3, .F = 2, .U = 3,
+                        .flags = MG_RNN_RETURN_SEQUENCES | (bits & 2 ? MG_GRU_RESET_AFTER : 0), .initial = 1, .mask = MASK_ROW,
+                        .dstate = 1, .activation = act_tanh, .recurrent_activation = act_sigmoid, .seed = 12 };
     rnn_case c = new_case(shape, both_dtypes[bits & 1]);
     for (int64_t i = 0; i < 6 * c.ops->gates; i++) set_element((mg_tensor *)c.args.kernel, i, NAN);
     for (int64_t i = 0; i < 9 * c.ops->gates; i++) set_element((mg_tensor *)c.args.recurrent_kernel, i, INFINITY);
@@ -122,8 +111,8 @@ static void test_masked_steps_use_no_weights(void) {
 }
 
 static void empty_sizes(int kind, int64_t B, int64_t T, uint32_t flags) {
-  rnn_shape shape = { .kind = kind, .B = B, .T = T, .F = 2, .U = 3, .flags = flags, .bias = 1, .initial = 1, .dstate = 1, .activation = act_tanh,
-                      .recurrent_activation = act_sigmoid, .seed = 5 };
+  rnn_shape shape = { .kind = kind, .B = B, .T = T, .F = 2, .U = 3, .flags = flags, .bias = 1, .initial = 1, .dstate = 1,
+                      .activation = act_tanh, .recurrent_activation = act_sigmoid, .seed = 5 };
   rnn_case c = new_case(shape, MG_FLOAT32);
   CHECK_INT(mg_tensor_size(c.args.saved), 0);
   for (int64_t i = 0; i < mg_tensor_size(c.args.output); i++) set_element(c.args.output, i, 7);
