@@ -89,6 +89,25 @@ function SeedGenerator:set_state(state)
   self.counter = check.integer("SeedGenerator.set_state", "state[2]", state[2], 0, 2 ^ 53)
 end
 
+--- The state among a layer's variables: float64, since int32 holds no seed of 2^31 and more; to assign to it sets the state
+---@return Variable (2)
+---@package
+function SeedGenerator:variable()
+  local own = rawget(self, "state_variable")
+  if not own then
+    local Variable = require "moongate.variable"
+    own = Variable({ 0, 0 }, { dtype = "float64", name = "seed_generator_state", trainable = false })
+    own.path = "seed_generator/" .. own.name
+    function own.assign(variable, value)
+      tensors.methods.assign(variable, value)
+      self:set_state(variable:to_flat_table())
+      return variable
+    end
+    self.state_variable = own
+  end
+  return tensors.methods.assign(own, self:get_state())
+end
+
 local function next_key(op, options, count)
   local seed = options.seed
   if options.key then return options.key end

@@ -160,3 +160,19 @@ describe("dropout masks", function()
     assert.are.same(a(x, { training = true }):to_table(), b(x, { training = true }):to_table())
   end)
 end)
+
+-- As in Keras 3: a variable, and no weight.
+describe("a layer with dropout", function()
+  it("has the seed state of its dropout among its variables", function()
+    local layer = mg.layers.GRU(3, { dropout = 0.5, seed = 7 })
+    layer:build { 2, 5, 4 }
+    assert.are.same({ 3, 4, 0, 1 }, { #layer.weights, #layer.variables, #layer.non_trainable_weights,
+      #layer.non_trainable_variables })
+    local state, x = layer.variables[4], mg.random.normal { 2, 5, 4 }
+    local first = layer(x, { training = true })
+    assert.are.equal(state, layer.variables[4])
+    assert.are.same({ 7, 1 }, state:to_table())
+    state:assign { 7, 0 }
+    assert.are.same(first:to_table(), layer(x, { training = true }):to_table())
+  end)
+end)

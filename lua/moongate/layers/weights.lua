@@ -16,9 +16,9 @@ local function append(list, more)
   return list
 end
 
--- The layer's own variables first, trainable ones before the others, then those of its children, as Keras orders them; a layer that
--- is there twice counts once.
-local function all_variables(layer, seen)
+-- The layer's own variables first, trainable ones before the others, then with `seeds` the state of its seed generator, which is no
+-- weight, then those of its children, as Keras orders them; a layer that is there twice counts once.
+local function all_variables(layer, seeds, seen)
   local list = {}
   seen = seen or {}
   if seen[layer] then return list end
@@ -28,7 +28,8 @@ local function all_variables(layer, seen)
       if v.weight_kind == wanted then list[#list + 1] = v end
     end
   end
-  for _, inner in ipairs(layer:inner_layers()) do append(list, all_variables(inner, seen)) end
+  if seeds and rawget(layer, "seed_generator") then list[#list + 1] = layer.seed_generator:variable() end
+  for _, inner in ipairs(layer:inner_layers()) do append(list, all_variables(inner, seeds, seen)) end
   return list
 end
 
@@ -120,13 +121,15 @@ function Weighted:inner_layers()
 end
 
 function Weighted.getters:weights() return all_variables(self) end
-function Weighted.getters:variables() return all_variables(self) end
+function Weighted.getters:variables() return all_variables(self, true) end
 function Weighted.getters:trainable_weights() return self.trainable and select_variables(all_variables(self), true) or {} end
 function Weighted.getters:trainable_variables() return self.trainable_weights end
 function Weighted.getters:non_trainable_weights()
   return self.trainable and select_variables(all_variables(self), false) or all_variables(self)
 end
-function Weighted.getters:non_trainable_variables() return self.non_trainable_weights end
+function Weighted.getters:non_trainable_variables()
+  return self.trainable and select_variables(self.variables, false) or self.variables
+end
 
 function Weighted.getters:trainable() return rawget(self, "is_trainable") ~= false end
 -- Freezing a layer freezes its variables and all layers in it; thawing brings back those that were made trainable.
