@@ -86,6 +86,27 @@ describe("functional models", function()
     assert.are.same({ { 15 } }, stack(mg.tensor { { 1 } }):to_table())
   end)
 
+  -- A file of Keras 2 names its layers and has no operations on masks; those of Concatenate are counted like layers.
+  it("count operations on masks past the names that layers were given", function()
+    local names_of = require "moongate.layers.names"
+    local a = mg.Input { shape = { 3, 1 }, name = "a" }
+    names_of.reset()
+    local masked = layers.Masking { name = "masking" } (a)
+    local both = layers.Concatenate { name = "concatenate" } { masked, masked }
+    local thrice = layers.Concatenate { name = "concatenate_2" } { both, masked }
+    local last = layers.GRU(2, { name = "gru" })(thrice)
+    local model = mg.Model { inputs = a, outputs = last }
+    local seen = {}
+    for _, name in ipairs(names(model.graph.layers)) do
+      assert.is_nil(seen[name], name)
+      seen[name] = true
+    end
+    assert.is_true(seen.concatenate and seen.concatenate_1 and seen.concatenate_2 and seen.concatenate_3)
+    assert.are.same({ "a", "masking", "concatenate", "concatenate_2", "gru" }, names(model.layers))
+    names_of.reset()
+    assert.are.equal(#model.weights, #mg.models.model_from_json(model:to_json("tf2")).weights)
+  end)
+
   it("say what does not fit", function()
     local x, y = mg.Input { shape = { 3 }, name = "x" }, mg.Input { shape = { 3 }, name = "y" }
     local out = layers.Dense(2, { name = "d" })(x)

@@ -84,7 +84,7 @@ MaskOperation.is_operation = true
 ---@param float? boolean whether numbers among the arguments are floats, 0.0 in a config
 function MaskOperation:init(kind, options, name, float)
   self.kind, self.options = check.type("MaskOperation", "kind", kind, "string"), options or {}
-  self.name = name or names.unique(kind)
+  self.name, self.is_counted = name or names.unique(kind), name == nil
   self.definition = KINDS[kind] or check.fail("MaskOperation: unknown kind %s", kind)
   self.inbound_nodes, self.built, self.float = {}, true, float == true
 end
@@ -92,6 +92,13 @@ end
 --- `NotEqual "not_equal"`: how messages call it.
 ---@package
 function MaskOperation:title() return ('%s "%s"'):format(self.kind, self.name) end
+
+--- Takes the next counted name that is not among `taken`; a name that was given stays.
+---@param taken table<string, any>
+---@package
+function MaskOperation:rename(taken)
+  while self.is_counted and taken[self.name] do self.name = names.unique(self.kind) end
+end
 
 --- The result for a list of arguments, tensors or symbolic ones.
 ---@param arguments any[]

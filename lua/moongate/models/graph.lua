@@ -74,13 +74,20 @@ local function check_connected(op, inputs, nodes)
   end
 end
 
+-- Layers have names of their own; a counted name of an operation makes room for them, as names in a file are not counted.
 local function check_names(op, layers)
-  local by_name = {}
+  local taken = {}
   for _, layer in ipairs(layers) do
-    if by_name[layer.name] then
-      check.fail("%s: two layers are called %q; give each its own name", op, layer.name)
+    if not layer.is_counted then
+      if taken[layer.name] then check.fail("%s: two layers are called %q; give each its own name", op, layer.name) end
+      taken[layer.name] = true
     end
-    by_name[layer.name] = true
+  end
+  for _, layer in ipairs(layers) do
+    if layer.is_counted then
+      layer:rename(taken)
+      taken[layer.name] = true
+    end
   end
 end
 
