@@ -56,6 +56,15 @@ describe("annotations", function()
     assert.equal("M.zeros", entries[3].name)
     assert.equal("(shape)", entries[3].arguments)
   end)
+
+  -- A line without a tag is text of the whole entry, wherever it stands.
+  it("keep what they say of a parameter on its line", function()
+    local root = require("where").root
+    local command_line = "grep -rhA1 --include='*.lua' -e '^ *---@param' -e '^ *---@return' '%s/lua/moongate'"
+    local pipe = assert(io.popen(command_line:format(root)))
+    for line in pipe:lines() do assert.is_nil(line:match("^%s*%-%-%-%s*[^@%s%-].*$"), line) end
+    pipe:close()
+  end)
 end)
 
 describe("help()", function()

@@ -78,9 +78,10 @@ local function only_tf2(name, value) return { name, constant = value, hidden = t
 
 --- Calls f(x, options) for its output; options holds `arguments`, mask and training. It has a config only when the function is
 --- registered by name, with mg.utils.register_keras_serializable. Weights that f uses are not the layer's: write a class for those.
+--- output_shape is without the batch, or a function of the input's shape (else f is tried on zeros); mask a function of inputs and
+--- mask.
 ---@param f function takes a tensor, or a list of them where the layer is called on a list
----@param options? table output_shape (without the batch, or a function of the input's shape; else f is tried on zeros), mask (a
----function of inputs and mask), arguments (a table), name, dtype
+---@param options? table output_shape, mask, arguments = {}, name, dtype
 ---@example local layer = mg.layers.Lambda(function(x) return x * 2 end)
 local Lambda = class("Lambda", Layer)
 Layer.declare(Lambda, {
