@@ -187,6 +187,12 @@ describe("an .npz file", function()
     return model
   end
 
+  it("refuses one tensor for a table of them", function()
+    local ok, reason = pcall(mg.save, path, mg.ones(2))
+    assert.is_false(ok)
+    assert.matches("argument arrays is tensor {2} float32, expected a table of tensors by name", reason, 1, true)
+  end)
+
   it("keeps a model's weights under the names of .weights.h5, or in order as np.savez has lists", function()
     local model, other = model_of(), model_of()
     model:save_weights(path)

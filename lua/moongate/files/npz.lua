@@ -114,6 +114,10 @@ end
 function npz.save(path, arrays, options)
   check.type("npz.save", "path", path, "string")
   check.type("npz.save", "arrays", arrays, "table")
+  if tensor.is(arrays) then
+    check.fail("npz.save: argument arrays is %s, expected a table of tensors by name; likely fix: { x = x }, or one tensor to .npy",
+      check.describe(arrays))
+  end
   options = check.options("npz.save", options, { "compressed" })
   local list = {}
   for name, value in pairs(arrays) do
