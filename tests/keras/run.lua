@@ -35,7 +35,7 @@ end
 local function clean_start(case)
   mg.set_floatx(case.dialect and "float32" or "float64")
   mg.set_random_seed(1)
-  require("moongate.layers.names").reset()
+  require("moongate.names").reset()
 end
 
 -- "passed", "failed" or "skipped", and why.

@@ -13,7 +13,7 @@ describe("a layer", function()
   before_each(function()
     mg.set_floatx("float32")
     mg.set_random_seed(1)
-    require("moongate.layers.names").reset()
+    require("moongate.names").reset()
   end)
 
   it("gets Keras's automatic names", function()

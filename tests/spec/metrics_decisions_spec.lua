@@ -53,7 +53,7 @@ describe("decisions at thresholds", function()
   end)
 
   it("are numbered by name as Keras does, unless named", function()
-    require("moongate.layers.names").reset()
+    require("moongate.names").reset()
     assert.same({ "precision", "precision_1", "p" },
       { metrics.Precision().name, metrics.Precision().name, metrics.Precision { name = "p" }.name })
   end)

@@ -3,7 +3,7 @@
 local assert = require "luassert"
 local defaults = require "moongate.compat.defaults"
 local mg = require "moongate"
-local names = require "moongate.layers.names"
+local names = require "moongate.names"
 
 local json, layers, null = mg.json, mg.layers, mg.null
 

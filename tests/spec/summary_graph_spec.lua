@@ -1,7 +1,7 @@
 -- Tables of graphs and of nested models, against Keras 3.15's own output for the same models.
 local assert = require "luassert"
 local mg = require "moongate"
-local names = require "moongate.layers.names"
+local names = require "moongate.names"
 
 local L = mg.layers
 

@@ -3,7 +3,7 @@ local check = require "moongate.check"
 local class = require "moongate.class"
 local memory = require "moongate.memory"
 local ops = require "moongate.ops"
-local structure = require "moongate.models.structure"
+local structure = require "moongate.structure"
 local tensor = require "moongate.tensor"
 
 --- Batches of rows for fit, made by mg.data.from_tensors, from_function and windows.

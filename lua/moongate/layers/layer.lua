@@ -8,7 +8,7 @@
 local check = require "moongate.check"
 local class = require "moongate.class"
 local fields = require "moongate.fields"
-local names = require "moongate.layers.names"
+local names = require "moongate.names"
 local null = require "moongate.null"
 local older = require "moongate.layers.older"
 local regularizers = require "moongate.regularizers"

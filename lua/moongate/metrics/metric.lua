@@ -4,7 +4,7 @@ local class = require "moongate.class"
 local create = require "moongate.tensor_create"
 local fields = require "moongate.fields"
 local json = require "moongate.json"
-local names = require "moongate.layers.names"
+local names = require "moongate.names"
 local null = require "moongate.null"
 local tensor = require "moongate.tensor"
 

@@ -7,7 +7,7 @@ local metrics = require "moongate.metrics"
 local null = require "moongate.null"
 local ops = require "moongate.ops"
 local optimizers = require "moongate.optimizers"
-local structure = require "moongate.models.structure"
+local structure = require "moongate.structure"
 local tensor = require "moongate.tensor"
 
 local OPTIONS = { "optimizer", "loss", "loss_weights", "metrics", "weighted_metrics" }

@@ -4,7 +4,7 @@ local losses = require "moongate.losses"
 local metrics = require "moongate.metrics"
 local null = require "moongate.null"
 local optimizers = require "moongate.optimizers"
-local structure = require "moongate.models.structure"
+local structure = require "moongate.structure"
 
 -- Names stay names, objects become configs, lists and tables keep their structure; numbers are floats.
 local function written(value, encode)

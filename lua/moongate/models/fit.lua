@@ -5,7 +5,7 @@ local Dataset = require "moongate.data.dataset"
 local History = require "moongate.callbacks.history"
 local random = require "moongate.random"
 local signal = require "moongate.ffi.signal"
-local structure = require "moongate.models.structure"
+local structure = require "moongate.structure"
 
 local FIT = {
   "batch_size", "epochs", "verbose", "callbacks", "validation_split", "validation_data", "shuffle", "class_weight", "sample_weight",

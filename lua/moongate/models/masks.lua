@@ -3,7 +3,7 @@
 local autograd = require "moongate.autograd"
 local Layer = require "moongate.layers.layer"
 local ops = require "moongate.ops"
-local structure = require "moongate.models.structure"
+local structure = require "moongate.structure"
 local tensor = require "moongate.tensor"
 
 local Masks = {}

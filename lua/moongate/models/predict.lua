@@ -4,7 +4,7 @@ local CallbackList = require "moongate.callbacks.list"
 local check = require "moongate.check"
 local Dataset = require "moongate.data.dataset"
 local ops = require "moongate.ops"
-local structure = require "moongate.models.structure"
+local structure = require "moongate.structure"
 
 local OPTIONS = { "batch_size", "verbose", "steps", "callbacks" }
 

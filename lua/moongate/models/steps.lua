@@ -4,7 +4,7 @@ local autograd = require "moongate.autograd"
 local check = require "moongate.check"
 local memory = require "moongate.memory"
 local ops = require "moongate.ops"
-local structure = require "moongate.models.structure"
+local structure = require "moongate.structure"
 local tensor = require "moongate.tensor"
 
 local OPTIONS = { "sample_weight", "class_weight", "return_dict" }

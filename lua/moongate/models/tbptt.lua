@@ -6,7 +6,7 @@ local carry = require "moongate.layers.rnn_carry"
 local check = require "moongate.check"
 local memory = require "moongate.memory"
 local ops = require "moongate.ops"
-local structure = require "moongate.models.structure"
+local structure = require "moongate.structure"
 local tensor = require "moongate.tensor"
 
 -- A layer that a functional model calls twice would carry the state of one call into the other.
