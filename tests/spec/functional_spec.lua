@@ -88,7 +88,7 @@ describe("functional models", function()
 
   -- A file of Keras 2 names its layers and has no operations on masks; those of Concatenate are counted like layers.
   it("count operations on masks past the names that layers were given", function()
-    local names_of = require "moongate.layers.names"
+    local names_of = require "moongate.names"
     local a = mg.Input { shape = { 3, 1 }, name = "a" }
     names_of.reset()
     local masked = layers.Masking { name = "masking" } (a)

@@ -7,6 +7,7 @@ local Layer = require "moongate.layers.layer"
 ---@param activation string|function Keras's name, an activation of mg.activations, or a function of a tensor
 ---@example local layer = mg.layers.Activation("relu")
 local Activation = class("Activation", Layer)
+Activation.rows_apart, Activation.built_at_once = true, true
 Layer.declare(Activation, { { "activation", required = true, codec = activations.codec } }, { "activation" })
 
 Activation.supports_masking = true

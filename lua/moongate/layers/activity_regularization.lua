@@ -9,6 +9,7 @@ local regularizers = require "moongate.regularizers"
 ---@param options? table l1 = 0, l2 = 0, name, dtype
 ---@example local layer = mg.layers.ActivityRegularization { l2 = 0.01 }
 local ActivityRegularization = class("ActivityRegularization", Layer)
+ActivityRegularization.rows_apart, ActivityRegularization.built_at_once = true, true
 Layer.declare(ActivityRegularization, {
   { "l1", default = 0, codec = fields.float },
   { "l2", default = 0, codec = fields.float },

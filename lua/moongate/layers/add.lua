@@ -6,6 +6,7 @@ local ops = require "moongate.ops"
 ---@param options? table name, dtype
 ---@example local y = mg.layers.Add()({ a, b })
 local Add = Merge.make("Add")
+Add.rows_apart = true
 
 --- The merged inputs, all with as many dimensions.
 ---@param inputs Tensor[]

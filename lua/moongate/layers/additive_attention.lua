@@ -11,6 +11,7 @@ local check = require "moongate.check"
 ---@param options? table use_scale = true, dropout = 0, seed, name, dtype, trainable
 ---@example local y = mg.layers.AdditiveAttention()({ query, value })
 local AdditiveAttention = class("AdditiveAttention", BaseAttention)
+AdditiveAttention.rows_apart = true
 Layer.declare(AdditiveAttention, {
   { "use_scale", default = true, codec = fields.boolean },
   { "dropout", default = 0, codec = fields.rate },

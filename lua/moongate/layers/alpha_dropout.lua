@@ -11,6 +11,7 @@ local ops = require "moongate.ops"
 ---@param options? table noise_shape (mg.null: the input's size), seed, name, dtype
 ---@example local y = mg.layers.AlphaDropout(0.1)(x, { training = true })
 local AlphaDropout = class("AlphaDropout", Dropout)
+AlphaDropout.rows_apart, AlphaDropout.built_at_once = true, true
 Layer.declare(AlphaDropout, {
   { "rate", required = true, codec = fields.rate },
   { "seed", codec = fields.seed },

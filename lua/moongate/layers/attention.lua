@@ -12,6 +12,7 @@ local windows = require "moongate.layers.windows"
 ---@param options? table use_scale = false, score_mode = "dot" | "concat", dropout = 0, seed, name, dtype, trainable
 ---@example local y = mg.layers.Attention()({ query, value })
 local Attention = class("Attention", BaseAttention)
+Attention.rows_apart = true
 Layer.declare(Attention, {
   { "use_scale", default = false, codec = fields.boolean },
   { "score_mode", default = "dot", codec = windows.word("dot", "concat") },

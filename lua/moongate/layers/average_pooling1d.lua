@@ -6,5 +6,6 @@ local Pooling = require "moongate.layers.pooling"
 ---@param options? table strides (default pool_size), padding = "valid" | "same", data_format = "channels_last", name, dtype
 ---@example local layer = mg.layers.AveragePooling1D(2, { padding = "same" })
 local AveragePooling1D = Pooling.make("AveragePooling1D", "average_pool")
+AveragePooling1D.rows_apart, AveragePooling1D.built_at_once = true, true
 
 return AveragePooling1D

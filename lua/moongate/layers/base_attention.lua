@@ -11,6 +11,7 @@ local random = require "moongate.random"
 local shapes = require "moongate.shape"
 
 local BaseAttention = class("BaseAttention", Layer)
+BaseAttention.records_training, BaseAttention.records_mask = true, true
 
 BaseAttention.takes_list, BaseAttention.supports_masking = true, true
 BaseAttention.call_options = { "mask", "training", "return_attention_scores", "use_causal_mask" }

@@ -26,6 +26,7 @@ local HIDDEN = { hidden = true }
 ---@param options? table
 ---@example local layer = mg.layers.BatchNormalization { momentum = 0.9 }
 local BatchNormalization = class("BatchNormalization", Layer)
+BatchNormalization.records_mask = true
 Layer.declare(BatchNormalization, {
   { "axis", default = -1, codec = fields.axes, tf2 = { show = axes.shown } },
   { "momentum", default = 0.99, codec = fields.float },
@@ -47,6 +48,12 @@ Layer.declare(BatchNormalization, {
 }, { "axis", "momentum", "epsilon", "center", "scale" })
 
 BatchNormalization.supports_masking = true
+
+--- Whether rows are normalized apart from each other: with the moving statistics.
+---@param training boolean
+---@return boolean
+---@package
+function BatchNormalization:rows_apart(training) return not (training and self.trainable) end
 
 --- Sets the fields and what follows from them.
 ---@param options table

@@ -31,6 +31,7 @@ end }
 ---@param options? table merge_mode = "concat", weights, backward_layer, name, dtype, trainable
 ---@example local layer = mg.layers.Bidirectional(mg.layers.GRU(4), { merge_mode = "sum" })
 local Bidirectional = class("Bidirectional", Layer)
+Bidirectional.rows_apart, Bidirectional.records_mask = "inner", true
 Layer.declare(Bidirectional, {
   { "merge_mode", default = "concat", codec = mode_codec, nullable = true },
   { "layer", required = true, codec = wrapped.codec, show = function(self) return self.forward_layer end,

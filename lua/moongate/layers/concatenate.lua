@@ -15,6 +15,7 @@ local ops = require "moongate.ops"
 ---@param options? table name, dtype
 ---@example local y = mg.layers.Concatenate { axis = 1 } ({ a, b })
 local Concatenate = Merge.make("Concatenate", { { "axis", default = -1, codec = fields.integer } }, { "axis" })
+Concatenate.rows_apart = true
 
 Concatenate.keeps_integers = true
 

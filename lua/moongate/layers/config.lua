@@ -5,13 +5,6 @@ local json = require "moongate.json"
 local Registry = require "moongate.registry"
 local shapes = require "moongate.shape"
 
--- Keras 3 takes these for built when they are made, and writes no build_config.
-local BUILT_AT_ONCE = {}
-for _, name in ipairs { "Activation", "ActivityRegularization", "AlphaDropout", "AveragePooling1D", "Dropout", "ELU",
-  "GaussianDropout", "GaussianNoise", "GlobalAveragePooling1D", "GlobalMaxPooling1D", "Identity", "InputLayer", "LeakyReLU",
-  "Masking", "MaxPooling1D", "ReLU", "Reshape", "Softmax", "SpatialDropout1D",
-  "UnitNormalization" } do BUILT_AT_ONCE[name] = true end
-
 -- A shape, or a list of them, as an array.
 local function shape_array(shape)
   local list = {}
@@ -23,7 +16,7 @@ end
 local function build_config(self, form)
   local C = getmetatable(self).class
   if not self.built or not self.build_shape or C.name == "InputLayer" then return nil end
-  if form == "keras3" and BUILT_AT_ONCE[C.name] then return nil end
+  if form == "keras3" and rawget(C, "built_at_once") then return nil end
   local shape, more = shape_array(self.build_shape), rawget(self, "build_options") or {}
   if #more == 0 then return json.object { { "input_shape", shape } } end
   if form == "tf2" then

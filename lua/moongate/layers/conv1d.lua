@@ -21,6 +21,7 @@ local windows = require "moongate.layers.windows"
 ---@param options? table
 ---@example local layer = mg.layers.Conv1D(32, 5, { padding = "causal", activation = "relu" })
 local Conv1D = class("Conv1D", Layer)
+Conv1D.rows_apart = true
 Layer.declare(Conv1D, {
   { "filters", required = true, codec = fields.positive_integer },
   { "kernel_size", required = true, codec = fields.tuple(1) },

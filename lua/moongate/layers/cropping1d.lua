@@ -12,6 +12,7 @@ local ops = require "moongate.ops"
 ---@param options? table name, dtype
 ---@example local layer = mg.layers.Cropping1D({ 1, 2 })
 local Cropping1D = class("Cropping1D", Layer)
+Cropping1D.rows_apart = true
 Layer.declare(Cropping1D, { { "cropping", default = 1, codec = fields.tuple(2, 0) } }, { "cropping" })
 
 Cropping1D.keeps_integers = true

@@ -16,6 +16,7 @@ local regularizers = require "moongate.regularizers"
 ---@param options? table
 ---@example local layer = mg.layers.Dense(10, { activation = "softmax" })
 local Dense = class("Dense", Layer)
+Dense.rows_apart = true
 Layer.declare(Dense, {
   { "units", required = true, codec = fields.positive_integer },
   { "activation", codec = activations.codec },

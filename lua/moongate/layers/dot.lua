@@ -17,6 +17,7 @@ local Dot = Merge.make("Dot", {
   { "axes", required = true, codec = fields.axes },
   { "normalize", default = false, codec = fields.boolean },
 }, { "axes", "normalize" })
+Dot.rows_apart = true
 
 Dot.input_count = 2
 

@@ -14,6 +14,7 @@ local random = require "moongate.random"
 ---@param options? table noise_shape (mg.null: the input's size), seed, name, dtype
 ---@example local y = mg.layers.Dropout(0.3)(x, { training = true })
 local Dropout = class("Dropout", Layer)
+Dropout.built_at_once, Dropout.records_training = true, true
 Layer.declare(Dropout, {
   { "rate", required = true, codec = fields.rate },
   { "seed", codec = fields.seed },
@@ -22,6 +23,11 @@ Layer.declare(Dropout, {
 }, { "rate", "noise_shape", "seed" })
 
 Dropout.supports_masking = true
+
+--- Whether rows are dropped apart from each other: unless noise_shape says what they share.
+---@return boolean
+---@package
+function Dropout:rows_apart() return self.noise_shape == nil end
 
 --- Sets the fields and what follows from them.
 ---@param options table

@@ -16,6 +16,7 @@ end
 ---@param options? table name, dtype
 ---@example local layer = mg.layers.ELU(0.5)
 local ELU = class("ELU", Layer)
+ELU.rows_apart, ELU.built_at_once = true, true
 Layer.declare(ELU, {
   { "alpha", default = 1, codec = fields.float, tf2 = { codec = fields.rounded } },
   order = { keras3 = keys },

@@ -24,6 +24,7 @@ end
 ---@param options? table
 ---@example local layer = mg.layers.Embedding(vocabulary.size, 64, { mask_zero = true })
 local Embedding = class("Embedding", Layer)
+Embedding.rows_apart = true
 Layer.declare(Embedding, {
   { "input_dim", required = true, codec = fields.positive_integer },
   { "output_dim", required = true, codec = fields.positive_integer },

@@ -9,6 +9,7 @@ local ops = require "moongate.ops"
 ---@param options? table data_format = "channels_last" | "channels_first", name
 ---@example local layer = mg.layers.Flatten()
 local Flatten = class("Flatten", Layer)
+Flatten.rows_apart = true
 Layer.declare(Flatten, {
   { "data_format", default = "channels_last", codec = fields.choice("channels_last", "channels_first") },
 }, { "data_format" })

@@ -13,6 +13,7 @@ local random = require "moongate.random"
 ---@param options? table seed, name, dtype
 ---@example local y = mg.layers.GaussianDropout(0.2)(x, { training = true })
 local GaussianDropout = class("GaussianDropout", Layer)
+GaussianDropout.rows_apart, GaussianDropout.built_at_once, GaussianDropout.records_training = true, true, true
 Layer.declare(GaussianDropout, {
   { "rate", required = true, codec = fields.rate },
   { "seed", codec = fields.seed },

@@ -12,6 +12,7 @@ local random = require "moongate.random"
 ---@param options? table seed, name, dtype
 ---@example local y = mg.layers.GaussianNoise(0.1)(x, { training = true })
 local GaussianNoise = class("GaussianNoise", Layer)
+GaussianNoise.rows_apart, GaussianNoise.built_at_once, GaussianNoise.records_training = true, true, true
 Layer.declare(GaussianNoise, {
   { "stddev", required = true, codec = fields.float },
   { "seed", codec = fields.seed },

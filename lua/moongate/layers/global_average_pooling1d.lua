@@ -9,6 +9,7 @@ local windows = require "moongate.layers.windows"
 ---@param options? table data_format = "channels_last", keepdims = false, name, dtype
 ---@example local layer = mg.layers.GlobalAveragePooling1D()
 local GlobalAveragePooling1D = GlobalPooling.make("GlobalAveragePooling1D")
+GlobalAveragePooling1D.rows_apart, GlobalAveragePooling1D.built_at_once, GlobalAveragePooling1D.records_mask = true, true, true
 
 GlobalAveragePooling1D.supports_masking = true
 

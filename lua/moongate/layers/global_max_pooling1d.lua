@@ -8,6 +8,7 @@ local windows = require "moongate.layers.windows"
 ---@param options? table data_format = "channels_last", keepdims = false, name, dtype
 ---@example local layer = mg.layers.GlobalMaxPooling1D()
 local GlobalMaxPooling1D = GlobalPooling.make("GlobalMaxPooling1D")
+GlobalMaxPooling1D.rows_apart, GlobalMaxPooling1D.built_at_once = true, true
 
 --- The layer's output.
 ---@param x Tensor

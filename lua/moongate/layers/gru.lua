@@ -37,6 +37,7 @@ end } }
 ---@param options? table
 ---@example local sequence, state = mg.layers.GRU(4, { return_sequences = true, return_state = true })(x)
 local GRU = class("GRU", RNN)
+GRU.rows_apart = true
 RNN.declare(GRU, list, { "units", "activation", "recurrent_activation", "use_bias", "kernel_initializer", "recurrent_initializer",
   "bias_initializer", "kernel_regularizer", "recurrent_regularizer", "bias_regularizer", "activity_regularizer",
   "kernel_constraint", "recurrent_constraint", "bias_constraint", "dropout", "recurrent_dropout", "seed", "return_sequences",

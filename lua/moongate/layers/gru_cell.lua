@@ -20,6 +20,7 @@ local tensor = require "moongate.tensor"
 ---@param options? table
 ---@example local output, state = mg.layers.GRUCell(4)(x, state)
 local GRUCell = class("GRUCell", Layer)
+GRUCell.rows_apart = true
 local list = rnn_cell.fields({
   { "units", required = true, codec = fields.positive_integer },
   { "activation", default = "tanh", codec = activations.codec },

@@ -24,6 +24,7 @@ local KEYS = { "batch_shape", "dtype", "sparse", "ragged", "name", "optional" }
 ---@param options table shape, batch_size, dtype, name, batch_shape
 ---@example local model = mg.Sequential { mg.layers.InputLayer { shape = { 28, 8 } }, mg.layers.GRU(4) }
 local InputLayer = class("InputLayer", Layer)
+InputLayer.rows_apart, InputLayer.built_at_once = true, true
 Layer.declare(InputLayer, {
   { "shape", codec = fields.shape, hidden = true },
   { "batch_size", codec = fields.positive_integer, hidden = true },

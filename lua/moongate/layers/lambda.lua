@@ -84,6 +84,7 @@ local function only_tf2(name, value) return { name, constant = value, hidden = t
 ---@param options? table output_shape, mask, arguments = {}, name, dtype
 ---@example local layer = mg.layers.Lambda(function(x) return x * 2 end)
 local Lambda = class("Lambda", Layer)
+Lambda.records_mask = true
 Layer.declare(Lambda, {
   { "function", required = true, codec = FUNCTION },
   only_tf2("function_type", "function"), only_tf2("module", "builtins"),

@@ -39,6 +39,14 @@ Layer.call_options = { "mask", "training", "initial_state" }
 Layer.supports_masking = false
 --- Whether integer inputs stay integers (ids) instead of being cast to the layer's dtype.
 Layer.keeps_integers = false
+--- Whether every row of a batch is treated by itself: true, "inner" (as the layers inside are), or a function(self, training).
+--- TimeDistributed then calls the layer once for all steps. A class says it for itself alone, not for those that extend it.
+Layer.rows_apart = false
+--- Whether Keras 3 takes a layer for built when it is made, and writes no build_config; of the class alone, too.
+Layer.built_at_once = false
+--- What Keras 3 writes into a config of a call when nothing but one tensor was given: `training`, where the class's call() has it
+--- as False, and the mask, where call() takes one. Source: the signatures of call() in keras/src/layers (3.15).
+Layer.records_training, Layer.records_mask = false, false
 
 --- Makes a layer from its options: leading positional values, then a table.
 ---@param ... any

@@ -16,6 +16,7 @@ local regularizers = require "moongate.regularizers"
 ---@param options? table
 ---@example local layer = mg.layers.LayerNormalization { epsilon = 1e-5 }
 local LayerNormalization = class("LayerNormalization", Layer)
+LayerNormalization.rows_apart = true
 Layer.declare(LayerNormalization, {
   { "axis", default = -1, codec = fields.axes, tf2 = { show = axes.shown } },
   { "epsilon", default = 1e-3, codec = fields.float },

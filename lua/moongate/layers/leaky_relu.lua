@@ -10,6 +10,7 @@ local ops = require "moongate.ops"
 ---@param options? table name, dtype
 ---@example local layer = mg.layers.LeakyReLU(0.1)
 local LeakyReLU = class("LeakyReLU", Layer)
+LeakyReLU.rows_apart, LeakyReLU.built_at_once = true, true
 Layer.declare(LeakyReLU, {
   { "negative_slope", default = 0.3, codec = fields.float, tf2 = { key = "alpha", codec = fields.rounded } },
   { "alpha", codec = fields.float, hidden = true, tf2 = { key = "negative_slope" } }, -- Keras 2's name for it

@@ -17,6 +17,7 @@ local through = require "moongate.layers.rnn_through"
 ---@param options? table
 ---@example local sequence, h, c = mg.layers.LSTM(4, { return_sequences = true, return_state = true })(x)
 local LSTM = class("LSTM", RNN)
+LSTM.rows_apart = true
 local list = through.fields(LSTMCell, { "units", "activation", "recurrent_activation", "use_bias", "kernel_initializer",
   "recurrent_initializer", "bias_initializer", "unit_forget_bias", "kernel_regularizer", "recurrent_regularizer",
   "bias_regularizer", "kernel_constraint", "recurrent_constraint", "bias_constraint", "dropout", "recurrent_dropout", "seed",

@@ -20,6 +20,7 @@ local rnn_cell = require "moongate.layers.rnn_cell"
 ---@param options? table
 ---@example local output, states = mg.layers.LSTMCell(4)(x, { h, c })
 local LSTMCell = class("LSTMCell", Layer)
+LSTMCell.rows_apart = true
 local list = rnn_cell.fields({
   { "units", required = true, codec = fields.positive_integer },
   { "activation", default = "tanh", codec = activations.codec },

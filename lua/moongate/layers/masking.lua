@@ -8,6 +8,7 @@ local ops = require "moongate.ops"
 ---@param mask_value? number default 0
 ---@example local layer = mg.layers.Masking { mask_value = -1 }
 local Masking = class("Masking", Layer)
+Masking.rows_apart, Masking.built_at_once = true, true
 Layer.declare(Masking, { { "mask_value", default = 0, codec = fields.float } }, { "mask_value" })
 
 Masking.supports_masking, Masking.makes_mask = true, true

@@ -7,6 +7,7 @@ local ops = require "moongate.ops"
 ---@param options? table name, dtype
 ---@example local y = mg.layers.Maximum()({ a, b })
 local Maximum = Merge.make("Maximum")
+Maximum.rows_apart = true
 
 --- The merged inputs, all with as many dimensions.
 ---@param inputs Tensor[]

@@ -7,6 +7,7 @@ local ops = require "moongate.ops"
 ---@param options? table name, dtype
 ---@example local y = mg.layers.Minimum()({ a, b })
 local Minimum = Merge.make("Minimum")
+Minimum.rows_apart = true
 
 --- The merged inputs, all with as many dimensions.
 ---@param inputs Tensor[]

@@ -8,6 +8,7 @@ local ops = require "moongate.ops"
 ---@param options? table name, dtype
 ---@example local y = mg.layers.Multiply()({ a, b })
 local Multiply = Merge.make("Multiply")
+Multiply.rows_apart = true
 
 --- The merged inputs, all with as many dimensions.
 ---@param inputs Tensor[]

@@ -10,6 +10,7 @@ local ops = require "moongate.ops"
 ---@param options? table name, dtype
 ---@example local layer = mg.layers.Permute({ 2, 1 })
 local Permute = class("Permute", Layer)
+Permute.rows_apart = true
 Layer.declare(Permute, { { "dims", required = true, codec = fields.shape } }, { "dims" })
 
 Permute.keeps_integers = true

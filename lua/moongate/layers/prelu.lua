@@ -14,6 +14,7 @@ local regularizers = require "moongate.regularizers"
 ---@param options? table alpha_initializer = "zeros", alpha_regularizer, alpha_constraint, shared_axes, name, dtype, trainable
 ---@example local layer = mg.layers.PReLU { shared_axes = { 1 } }
 local PReLU = class("PReLU", Layer)
+PReLU.rows_apart = true
 Layer.declare(PReLU, {
   { "alpha_initializer", default = "zeros", codec = initializers.codec },
   { "alpha_regularizer", codec = regularizers.codec },

@@ -11,6 +11,7 @@ local ROUNDED = { codec = fields.rounded }
 ---@param options? table max_value (default none), negative_slope = 0, threshold = 0, name, dtype
 ---@example local layer = mg.layers.ReLU { negative_slope = 0.1 }
 local ReLU = class("ReLU", Layer)
+ReLU.rows_apart, ReLU.built_at_once = true, true
 Layer.declare(ReLU, {
   { "max_value", codec = fields.float, tf2 = ROUNDED },
   { "negative_slope", default = 0, codec = fields.float, tf2 = ROUNDED },

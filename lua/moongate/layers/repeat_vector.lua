@@ -10,6 +10,7 @@ local ops = require "moongate.ops"
 ---@param options? table name, dtype
 ---@example local layer = mg.layers.RepeatVector(10)
 local RepeatVector = class("RepeatVector", Layer)
+RepeatVector.rows_apart = true
 Layer.declare(RepeatVector, { { "n", required = true, codec = fields.positive_integer } }, { "n" })
 
 RepeatVector.keeps_integers = true

@@ -32,6 +32,7 @@ end
 ---@param options? table name, dtype
 ---@example local layer = mg.layers.Rescaling(1 / 127.5, -1)
 local Rescaling = class("Rescaling", Layer)
+Rescaling.rows_apart = true
 Layer.declare(Rescaling, {
   { "scale", required = true, codec = numbers },
   { "offset", default = 0, codec = numbers },

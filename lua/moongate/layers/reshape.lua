@@ -10,6 +10,7 @@ local ops = require "moongate.ops"
 ---@param target_shape integer[]
 ---@example local layer = mg.layers.Reshape({ 2, -1 })
 local Reshape = class("Reshape", Layer)
+Reshape.rows_apart, Reshape.built_at_once = true, true
 Layer.declare(Reshape, { { "target_shape", required = true, codec = fields.shape } }, { "target_shape" })
 
 Reshape.keeps_integers = true

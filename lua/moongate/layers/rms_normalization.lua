@@ -10,6 +10,7 @@ local ops = require "moongate.ops"
 ---@param options? table axis = -1 (or a list), epsilon = 1e-6, name, dtype, trainable
 ---@example local layer = mg.layers.RMSNormalization()
 local RMSNormalization = class("RMSNormalization", Layer)
+RMSNormalization.rows_apart = true
 Layer.declare(RMSNormalization, {
   { "axis", default = -1, codec = fields.axes },
   { "epsilon", default = 1e-6, codec = fields.float },

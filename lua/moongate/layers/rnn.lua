@@ -24,6 +24,7 @@ local watch = require "moongate.watch"
 ---@param options? table
 ---@example local layer = mg.layers.RNN(mg.layers.GRUCell(4), { return_sequences = true })
 local RNN = class("RNN", Layer)
+RNN.records_training, RNN.records_mask = true, true
 Layer.declare(RNN, {
   { "return_sequences", default = false, codec = fields.boolean },
   { "return_state", default = false, codec = fields.boolean },

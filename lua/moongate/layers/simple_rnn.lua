@@ -16,6 +16,7 @@ local through = require "moongate.layers.rnn_through"
 ---@param options? table
 ---@example local sequence = mg.layers.SimpleRNN(4, { return_sequences = true })(x)
 local SimpleRNN = class("SimpleRNN", RNN)
+SimpleRNN.rows_apart = true
 -- Keras does not write the seed of this one.
 local list = through.fields(SimpleRNNCell, through.names(SimpleRNNCell), { seed = { hidden = true } })
 RNN.declare(SimpleRNN, list, { "units", "activation", "use_bias", "kernel_initializer", "recurrent_initializer",

@@ -16,6 +16,7 @@ local tensor = require "moongate.tensor"
 ---@param options? table
 ---@example local output, state = mg.layers.SimpleRNNCell(4)(x, state)
 local SimpleRNNCell = class("SimpleRNNCell", Layer)
+SimpleRNNCell.rows_apart = true
 local list = rnn_cell.fields({
   { "units", required = true, codec = fields.positive_integer },
   { "activation", default = "tanh", codec = activations.codec },

@@ -12,6 +12,7 @@ local ops = require "moongate.ops"
 ---@param options? table name, dtype
 ---@example local y = mg.layers.Softmax()(scores, { mask = mask })
 local Softmax = class("Softmax", Layer)
+Softmax.rows_apart, Softmax.built_at_once, Softmax.records_mask = true, true, true
 Layer.declare(Softmax, { { "axis", default = -1, codec = fields.axes } }, { "axis" })
 
 Softmax.supports_masking = true

@@ -13,6 +13,7 @@ local dtype = { "dtype", codec = policy, keras3 = { codec = { decode = policy.de
 ---@param options? table seed, name, dtype
 ---@example local y = mg.layers.SpatialDropout1D(0.3)(x, { training = true })
 local SpatialDropout1D = class("SpatialDropout1D", Dropout)
+SpatialDropout1D.rows_apart, SpatialDropout1D.built_at_once = true, true
 Layer.declare(SpatialDropout1D, {
   { "rate", required = true, codec = fields.rate },
   { "seed", codec = fields.seed },

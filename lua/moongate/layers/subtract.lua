@@ -6,6 +6,7 @@ local ops = require "moongate.ops"
 ---@param options? table name, dtype
 ---@example local y = mg.layers.Subtract()({ a, b })
 local Subtract = Merge.make("Subtract")
+Subtract.rows_apart = true
 
 Subtract.input_count = 2
 

@@ -4,7 +4,6 @@ local check = require "moongate.check"
 local inputs = require "moongate.layers.call_inputs"
 local masks = require "moongate.layers.call_masks"
 local null = require "moongate.null"
-local signature = require "moongate.layers.signatures"
 local symbolic = require "moongate.symbolic"
 local symbolic_masks = require "moongate.layers.symbolic_masks"
 
@@ -59,7 +58,7 @@ return function(Layer)
     node.automatic = is_automatic(self, x, options)
     -- Keras 3 drops the mask beside other tensors, so that a config has to name it.
     local beside = x.shape and options.mask == nil and symbolic.any(options)
-    node.mask = (node.automatic or beside) and select(2, signature(self)) and x.keras_mask or nil
+    node.mask = (node.automatic or beside) and self.records_mask and x.keras_mask or nil
     return unpack(outputs)
   end
 

@@ -15,6 +15,7 @@ local wrapped = require "moongate.layers.wrapped"
 ---@param options? table name, dtype, trainable
 ---@example local layer = mg.layers.TimeDistributed(mg.layers.Dense(3))
 local TimeDistributed = class("TimeDistributed", Layer)
+TimeDistributed.rows_apart, TimeDistributed.records_mask = "inner", true
 Layer.declare(TimeDistributed, { { "layer", required = true, codec = wrapped.codec } }, { "layer" })
 
 TimeDistributed.supports_masking = true

@@ -10,6 +10,7 @@ local ops = require "moongate.ops"
 ---@param options? table axis = -1 (or a list), name, dtype
 ---@example local layer = mg.layers.UnitNormalization()
 local UnitNormalization = class("UnitNormalization", Layer)
+UnitNormalization.rows_apart, UnitNormalization.built_at_once = true, true
 Layer.declare(UnitNormalization, { { "axis", default = -1, codec = fields.axes } }, { "axis" })
 
 UnitNormalization.supports_masking = true

@@ -11,6 +11,7 @@ local ops = require "moongate.ops"
 ---@param options? table name, dtype
 ---@example local layer = mg.layers.UpSampling1D(3)
 local UpSampling1D = class("UpSampling1D", Layer)
+UpSampling1D.rows_apart = true
 Layer.declare(UpSampling1D, { { "size", default = 2, codec = fields.positive_integer } }, { "size" })
 
 UpSampling1D.keeps_integers = true

@@ -12,6 +12,7 @@ local windows = require "moongate.layers.windows"
 ---@param options? table data_format = "channels_last", name, dtype
 ---@example local layer = mg.layers.ZeroPadding1D({ 1, 2 })
 local ZeroPadding1D = class("ZeroPadding1D", Layer)
+ZeroPadding1D.rows_apart = true
 Layer.declare(ZeroPadding1D, {
   { "padding", default = 1, codec = fields.tuple(2, 0) },
   windows.data_format,

@@ -9,7 +9,7 @@ local Registry = require "moongate.registry"
 local Model = class("Model", Layer)
 Layer.declare(Model)
 
-Model.supports_masking = true
+Model.supports_masking, Model.records_mask = true, true
 Model.call_options = { "mask", "training" }
 Model.stop_training = false
 

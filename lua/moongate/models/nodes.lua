@@ -4,7 +4,6 @@
 local check = require "moongate.check"
 local json = require "moongate.json"
 local null = require "moongate.null"
-local signature = require "moongate.layers.signatures"
 local symbolic = require "moongate.symbolic"
 local tensor = require "moongate.tensor"
 
@@ -77,7 +76,7 @@ end
 -- What Keras 3 adds to the arguments by itself.
 local function add_automatic(node, list)
   local layer, x = node.layer, node.inputs
-  local training, mask = signature(layer)
+  local training, mask = layer.records_training, layer.records_mask
   local class_name = layer.is_layer and getmetatable(layer).class.name
   if node.automatic and training then list[#list + 1] = { "training", false } end
   if mask and (node.automatic or node.mask) then list[#list + 1] = { "mask", node.mask or null } end

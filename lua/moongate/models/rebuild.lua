@@ -6,7 +6,6 @@ local json = require "moongate.json"
 local layers = require "moongate.layers"
 local MaskOperation = require "moongate.layers.mask_operation"
 local null = require "moongate.null"
-local signature = require "moongate.layers.signatures"
 local symbolic = require "moongate.symbolic"
 
 local at, fail = dialects.at, dialects.fail
@@ -125,7 +124,7 @@ end
 
 -- Whether the arguments are just what Keras 3 writes by itself, the mask being the one that rides on the input.
 local function is_automatic(layer, inputs, options, keys)
-  local training, mask = signature(layer)
+  local training, mask = layer.records_training, layer.records_mask
   if #keys ~= (training and 1 or 0) + (mask and 1 or 0) then return false end
   if training and options.training ~= false then return false end
   local given = options.mask

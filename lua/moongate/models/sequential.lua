@@ -14,6 +14,7 @@ local tensor = require "moongate.tensor"
 ---@param options? table { name =, trainable = true }
 ---@example local model = mg.Sequential { mg.layers.Embedding(96, 64), mg.layers.GRU(256), mg.layers.Dense(1) }
 local Sequential = class("Sequential", Model)
+Sequential.rows_apart = "inner"
 Layer.declare(Sequential, { { "layers", codec = fields.any, hidden = true } }, { "layers" })
 
 function Sequential:setup(options)
