@@ -1,5 +1,8 @@
 -- Classes: `class(name, parent)` gives C; `C(...)` makes an object and calls `C.init(self, ...)`; `obj:is(C)` asks. C.getters and
--- C.setters: functions by property name, inherited. C.to_text(self) is what tostring gives; C.__call(self, ...) calls an object.
+-- C.setters: functions by property name, inherited. C.to_text(self) is what tostring gives; C.__call(self, ...) calls an object;
+-- where there is none, C.call_fix says in the message what is meant.
+local check = require "moongate.check"
+
 local function is(self, other)
   local class = type(self) == "table" and (getmetatable(self) or self).class
   while class and class ~= other do class = class.parent end
@@ -20,7 +23,10 @@ return function(name, parent)
     if setter then setter(self, value) else rawset(self, key, value) end
   end
   function meta:__tostring() return C.to_text and C.to_text(self) or "<" .. name .. ">" end
-  function meta:__call(...) return C.__call(self, ...) end
+  function meta:__call(...)
+    if not C.__call then check.fail("%s: a %s is no function, and no iterator%s", name, name, C.call_fix or "") end
+    return C.__call(self, ...)
+  end
   local function construct(_, ...)
     local object = setmetatable({}, meta)
     if C.init then C.init(object, ...) end

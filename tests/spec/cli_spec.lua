@@ -78,6 +78,7 @@ outer()
       assert.equal(text:format(name, name), said(code))
     end
     assert.matches("fit before compile", said "m.fit(m, x, x)")
+    assert.matches("a Dataset is no function", said "for _ in mg.data.from_tensors(x) do end")
     local own = "local L = mg.layers.Layer.extend('Own') "
       .. "function L:init(o) mg.layers.Layer.init(self, o) end L { nam = 1 }"
     assert.matches('unknown option "nam"', said(own))

@@ -89,9 +89,10 @@ local function method_called()
     if ("%s:%d"):format(info.short_src, info.currentline) == place then break end
     last = { level = level, info = info }
   end
-  if not last or last.info.namewhat ~= "field" and last.info.namewhat ~= "local" then return nil end
+  local name = last and (last.info.namewhat == "field" or last.info.namewhat == "local") and last.info.name
+  if not name or not name:match("^[%a_][%w_]*$") then return nil end
   local first, value = debug.getlocal(last.level, 1)
-  return first == "self" and { name = last.info.name, self = value, f = last.info.func, place = place }
+  return first == "self" and { name = name, self = value, f = last.info.func, place = place }
 end
 
 -- Whether an object has f for a method, its own or one of a class that it extends.

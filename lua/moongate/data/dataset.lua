@@ -9,6 +9,7 @@ local tensor = require "moongate.tensor"
 --- Batches of rows for fit, made by mg.data.from_tensors, from_function and windows.
 ---@example local data = mg.data.from_tensors(x, y):shuffle(1):batch(32)
 local Dataset = class("Dataset")
+Dataset.call_fix = "; likely fix: for x, y in dataset:iterate() do"
 
 -- A source has `count` rows and rows(ids) or range(first, last), each giving x, y, w. Foreign batches come from `start(epoch)`.
 function Dataset:init(source, settings)
