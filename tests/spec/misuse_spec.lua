@@ -59,10 +59,29 @@ describe("a call of a layer", function()
     has("argument training is 1, expected true or false", function() return layers.Dropout(0.5)(h, { training = 1 }) end)
   end)
 
+  it("on symbolic tensors wants states and masks that fit, one tensor, and steps to build for", function()
+    local steps, states = mg.Input { 5, 3 }, "initial_state has shape (None, 5), expected (None, 4)"
+    has(states, function() return layers.GRU(4)(steps, { initial_state = mg.Input { 5 } }) end)
+    has("initial_state has 1 states, expected 2", function() return layers.LSTM(4) { steps, mg.Input { 4 } } end)
+    has("mask has shape (None, 6), expected (None, 5)", function() return layers.GRU(4)(steps, { mask = mg.Input { 6 } }) end)
+    assert.same({ mg.null, 4 }, layers.GRU(4)(steps, { initial_state = mg.ones { 2, 4 }, mask = mg.Input { mg.null } }).shape)
+    has("input is a list of 2 tensors, expected one tensor", function() return layers.Dense(2) { steps, steps } end)
+    has('GRU "built": input (3, 4) has 2 dimensions', function() layers.GRU(4, { name = "built" }):build { 3, 4 } end)
+  end)
+
   it("names return_sequences where a recurrent layer gets no steps", function()
     has("likely fix: return_sequences = true in a recurrent layer before", function()
       return mg.Sequential { layers.Input { 4, 3 }, layers.GRU(3), layers.GRU(3) }
     end)
+  end)
+end)
+
+describe("an object that is called", function()
+  it("says that its class has no such thing", function()
+    local data = mg.data.from_tensors(mg.ones { 3 }):batch(2)
+    has("Dataset: a Dataset is no function, and no iterator; likely fix: for x, y in dataset:iterate() do",
+      function() for _ in data do break end end) -- luacheck: ignore
+    has("Adam: a Adam is no function", function() mg.optimizers.Adam()(1) end)
   end)
 end)
 

@@ -71,6 +71,10 @@ return function(Layer)
       if type(x) ~= "table" and type(x) ~= "number" then
         check.fail("%s: input is %s, expected a tensor", self:title(), check.describe(x))
       end
+      if symbolic.any(x) then
+        check.fail("%s: input is a list of %d tensors, expected one tensor; likely fix: mg.layers.Concatenate first",
+          self:title(), #x)
+      end
       self:check_dtype()
       x = create.tensor(x, { dtype = self.keeps_integers and "int32" or self.dtype })
     end

@@ -69,6 +69,7 @@ end
 function RNN:build(shape)
   check.type(self:title() .. ": build", "shape", shape, "table")
   shape = first_shape(shape)
+  if #shape < 3 then self:check_input(shape) end
   local spec = getmetatable(self).class.input_spec
   local F, step = self:known_features(shape), { self:batch_of(shape) }
   for i = 3, #shape do step[i - 1] = shape[i] end
@@ -94,10 +95,12 @@ function RNN:state_dtype() return rnn_cell.dtype(self.cell) or self.dtype end
 
 --- (B, T, U) or (B, U), and with return_state (B, size) for every state.
 ---@param shape integer[]
+---@param options? table of a call on symbolic tensors, whose initial_state and mask have to fit
 ---@return integer[]
-function RNN:compute_output_shape(shape)
+function RNN:compute_output_shape(shape, options)
   check.type(self:title() .. ".compute_output_shape", "shape", shape, "table")
   shape = first_shape(shape)
+  if options ~= nil then states_of.check_symbolic(self, shape, options) end
   local batch, units = self:batch_of(shape), self:output_size()
   local output = self.return_sequences and { shape[1], shape[2], units } or { batch, units }
   if not self.return_state then return output end

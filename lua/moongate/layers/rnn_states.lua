@@ -2,6 +2,7 @@
 -- stack of cells). Outside, states are one flat list of tensors (B, size); a cell is called with them in the form of state_size.
 local check = require "moongate.check"
 local create = require "moongate.tensor_create"
+local null = require "moongate.null"
 local ops = require "moongate.ops"
 local tensor = require "moongate.tensor"
 
@@ -105,6 +106,33 @@ function states.checked(layer, what, given, batch)
     out[i] = ops.cast(state, dtype)
   end
   return out, batch
+end
+
+local function fits(size, wanted) return size == null or wanted == null or size == wanted end
+
+local function expect_shape(layer, what, s, wanted)
+  if #s ~= 2 or not fits(s[1], wanted[1]) or not fits(s[2], wanted[2]) then
+    check.fail("%s: %s has shape %s, expected %s", layer:title(), what, layer.shape_text(s), layer.shape_text(wanted))
+  end
+end
+
+--- Checks the states and the mask of a call on symbolic tensors as far as sizes are known.
+---@param layer table
+---@param shape integer[] of the input
+---@param options table initial_state, mask
+function states.check_symbolic(layer, shape, options)
+  local given, mask, sizes = options.initial_state, options.mask, states.sizes(layer.cell.state_size)
+  if type(given) == "table" and given ~= null then
+    local flat = states.flat(given)
+    if #flat ~= #sizes then check.fail("%s: initial_state has %d states, expected %d", layer:title(), #flat, #sizes) end
+    for i, size in ipairs(sizes) do
+      local s = type(flat[i]) == "table" and flat[i].shape
+      local what = #sizes > 1 and ("initial_state[%d]"):format(i) or "initial_state"
+      if s then expect_shape(layer, what, s, { layer:batch_of(shape), size }) end
+    end
+  end
+  local s = type(mask) == "table" and mask.shape
+  if s and #s < 3 then expect_shape(layer, "mask", s, { shape[1], shape[2] }) end
 end
 
 return states
