@@ -80,9 +80,9 @@ end
 
 -- Constructing ---------------------------------------------------------------------------------------------------------------
 
--- Options, unless the class takes such a table for a value (a cell).
+-- Options, unless the table is the config of an object, or the class takes such a table for a value (a cell).
 local function is_options(C, value)
-  return check.is_options(value) and not (C.takes_value and C.takes_value(value))
+  return check.is_options(value) and value.class_name == nil and not (C.takes_value and C.takes_value(value))
 end
 
 --- One table of options from a constructor's arguments: leading positional values, then an options table.

@@ -42,7 +42,6 @@ Layer.declare(Bidirectional, {
 }, { "layer", "merge_mode", "weights", "backward_layer" })
 
 Bidirectional.supports_masking, Bidirectional.takes_states = true, true
-function Bidirectional.takes_value(value) return value.class_name ~= nil end
 
 -- The attributes that both directions must have alike.
 local COMMON = { "stateful", "return_sequences", "return_state" }

@@ -33,9 +33,6 @@ Layer.declare(Dense, {
 }, { "units", "activation", "use_bias", "kernel_initializer", "bias_initializer", "kernel_regularizer", "bias_regularizer",
   "activity_regularizer", "kernel_constraint", "bias_constraint" })
 
--- A config in a positional place is a value, not the options.
-function Dense.takes_value(value) return value.class_name ~= nil end
-
 Dense.supports_masking = true
 
 --- Makes the weights.

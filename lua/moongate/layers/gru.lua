@@ -1,30 +1,13 @@
 -- GRU over whole sequences: one operation forward, one back. Source: Cho et al. 2014; keras.layers.GRU.
 local check = require "moongate.check"
 local class = require "moongate.class"
-local explain = require "moongate.layers.gru_explain"
-local fields = require "moongate.fields"
 local gates = require "moongate.layers.gru_gates"
 local GRUCell = require "moongate.layers.gru_cell"
 local null = require "moongate.null"
 local older = require "moongate.layers.older"
 local ops = require "moongate.ops"
-local regularizers = require "moongate.regularizers"
 local RNN = require "moongate.layers.rnn"
-local tensor = require "moongate.tensor"
-
--- The cell's fields, kept by the cell; activity_regularizer stands where Keras writes it when it is null.
-local list = {}
-for _, field in ipairs(GRUCell.field_list) do
-  local through = { of = "cell" }
-  for key, value in pairs(field) do through[key] = value end
-  list[#list + 1] = through
-  if field[1] == "bias_regularizer" then list[#list + 1] = { "activity_regularizer", codec = regularizers.codec } end
-end
-list.older = older.recurrent
-list[#list + 1] = { "use_cudnn", default = "auto", hidden = true, codec = { decode = function(value, where)
-  if type(value) == "boolean" then return value end
-  return check.one_of(where.op, where.name, value, { "auto", true, false })
-end } }
+local through = require "moongate.layers.rnn_through"
 
 --- Gated recurrent unit over (B, T, F): the last output (B, units) or with return_sequences all (B, T, units).
 --- Calls take mask (B, T) (true: use the step), training, initial_state (B, units).
@@ -38,36 +21,15 @@ end } }
 ---@example local sequence, state = mg.layers.GRU(4, { return_sequences = true, return_state = true })(x)
 local GRU = class("GRU", RNN)
 GRU.rows_apart = true
+local list = through.fields(GRUCell, through.names(GRUCell))
+list.older, list[#list + 1] = older.recurrent, through.use_cudnn
 RNN.declare(GRU, list, { "units", "activation", "recurrent_activation", "use_bias", "kernel_initializer", "recurrent_initializer",
   "bias_initializer", "kernel_regularizer", "recurrent_regularizer", "bias_regularizer", "activity_regularizer",
   "kernel_constraint", "recurrent_constraint", "bias_constraint", "dropout", "recurrent_dropout", "seed", "return_sequences",
   "return_state", "go_backwards", "stateful", "unroll", "reset_after", "use_cudnn" })
 
--- A config in a positional place is a value, not the options.
-function GRU.takes_value(value) return value.class_name ~= nil end
-
 GRU.input_spec = { ndim = 3, what = "(batch, time, features)" }
---- The class of the cell that a layer makes.
-GRU.cell_class = GRUCell
-
---- Sets the fields and what follows from them.
----@param options table
----@package
-function GRU:setup(options)
-  local C = getmetatable(self).class
-  local inner = fields.of(C, options, "cell")
-  inner.name, inner.dtype, inner.trainable = "gru_cell", options.dtype, options.trainable
-  self.cell = C.cell_class(inner)
-  RNN.setup(self, options)
-end
-
---- Makes the weights.
----@param shape integer[]
-function GRU:build(shape)
-  RNN.build(self, shape)
-  self.kernel, self.recurrent_kernel, self.bias = self.cell.kernel, self.cell.recurrent_kernel, self.cell.bias
-  self.packed = ops.gru_packed()
-end
+through.own_cell(GRU, GRUCell, "gru_cell", ops.gru_packed)
 
 --- The arguments of ops.gru for an input, state and mask.
 ---@param x Tensor
@@ -77,11 +39,9 @@ end
 ---@return table
 ---@package
 function GRU:operation(x, states, mask, training)
-  local input_masks, recurrent_masks = self.cell:step_masks(self:batch_of(x.shape), x.shape[3], x.dtype, training)
-  local arguments = self.cell:fused_arguments(input_masks, recurrent_masks)
-  arguments.x, arguments.initial_state, arguments.mask = x, states and states[1], mask
-  arguments.go_backwards, arguments.return_sequences = self.go_backwards, self.return_sequences
-  arguments.zero_output_for_mask, arguments.time_major, arguments.packed = self.zero_output_for_mask, self.time_major, self.packed
+  local arguments, cell = through.operation(self, x, mask, training), self.cell
+  arguments.initial_state, arguments.reset_after = states and states[1], cell.reset_after
+  arguments.recurrent_activation = cell.recurrent_activation.spec
   return arguments
 end
 
@@ -92,7 +52,7 @@ end
 ---@param training boolean
 ---@package
 function GRU:run(x, states, mask, training)
-  explain.refuse_cudnn(self, x, mask)
+  through.refuse_cudnn(self, x, mask)
   if not self.cell:is_fused() then return RNN.run(self, x, states, mask, training) end
   local output, state = ops.gru(self:operation(x, states, mask, training))
   return output, { state }
@@ -124,11 +84,6 @@ end
 ---@param x? Tensor (B, T, F)
 ---@param mask? Tensor (B, T)
 ---@return table
-function GRU:explain(x, mask)
-  if x ~= nil then tensor.expect(self:title() .. ".explain", "x", x) end
-  if mask ~= nil then tensor.expect(self:title() .. ".explain", "mask", mask) end
-  if x ~= nil then self:check_input(x.shape) end
-  return explain.call(self, x, mask)
-end
+function GRU:explain(x, mask) return through.explain(self, ops.gru_explain, x, mask) end
 
 return GRU

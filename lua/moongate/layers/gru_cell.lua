@@ -37,9 +37,6 @@ Layer.declare(GRUCell, list, { "units", "activation", "recurrent_activation", "u
   "recurrent_initializer", "bias_initializer", "kernel_regularizer", "recurrent_regularizer", "bias_regularizer",
   "kernel_constraint", "recurrent_constraint", "bias_constraint", "dropout", "recurrent_dropout", "reset_after", "seed" })
 
--- A config in a positional place is a value, not the options.
-function GRUCell.takes_value(value) return value.class_name ~= nil end
-
 dropout_mask.mixin(GRUCell)
 GRUCell.input_spec = { ndim = 2, what = "(batch, features)" }
 

@@ -27,26 +27,10 @@ RNN.declare(LSTM, list, { "units", "activation", "recurrent_activation", "use_bi
   "recurrent_initializer", "bias_initializer", "unit_forget_bias", "kernel_regularizer", "recurrent_regularizer",
   "bias_regularizer", "activity_regularizer", "kernel_constraint", "recurrent_constraint", "bias_constraint", "dropout",
   "recurrent_dropout", "seed", "return_sequences", "return_state", "go_backwards", "stateful", "unroll", "use_cudnn" })
--- A config in a positional place is a value, not the options.
-function LSTM.takes_value(value) return value.class_name ~= nil end
 
 LSTM.input_spec = { ndim = 3, what = "(batch, time, features)" }
 
---- Sets the fields and what follows from them.
----@param options table
----@package
-function LSTM:setup(options)
-  self.cell = through.cell(getmetatable(self).class, LSTMCell, "lstm_cell", options)
-  RNN.setup(self, options)
-end
-
---- Makes the weights.
----@param shape integer[]
-function LSTM:build(shape)
-  RNN.build(self, shape)
-  self.kernel, self.recurrent_kernel, self.bias = self.cell.kernel, self.cell.recurrent_kernel, self.cell.bias
-  self.packed = ops.lstm_packed()
-end
+through.own_cell(LSTM, LSTMCell, "lstm_cell", ops.lstm_packed)
 
 --- The arguments of ops.lstm for an input, states and mask.
 ---@param x Tensor

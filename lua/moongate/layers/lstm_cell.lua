@@ -40,9 +40,6 @@ Layer.declare(LSTMCell, list, { "units", "activation", "recurrent_activation", "
   "recurrent_initializer", "bias_initializer", "unit_forget_bias", "kernel_regularizer", "recurrent_regularizer",
   "bias_regularizer", "kernel_constraint", "recurrent_constraint", "bias_constraint", "dropout", "recurrent_dropout", "seed" })
 
--- A config in a positional place is a value, not the options.
-function LSTMCell.takes_value(value) return value.class_name ~= nil end
-
 dropout_mask.mixin(LSTMCell)
 LSTMCell.input_spec = { ndim = 2, what = "(batch, features)" }
 

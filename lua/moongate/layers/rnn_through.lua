@@ -1,6 +1,6 @@
--- What recurrent layers that own a cell share (LSTM, SimpleRNN): the cell's fields read through, the weights, the road of a call.
+-- What recurrent layers that own a cell share (GRU, LSTM, SimpleRNN): the cell's fields read through, weights, the road of a call.
 local check = require "moongate.check"
-local explain = require "moongate.layers.gru_explain"
+local explain = require "moongate.layers.rnn_explain"
 local fields = require "moongate.fields"
 local regularizers = require "moongate.regularizers"
 local tensor = require "moongate.tensor"
@@ -46,21 +46,38 @@ through.use_cudnn = { "use_cudnn", default = "auto", hidden = true, codec = { de
   return check.one_of(where.op, where.name, value, { "auto", true, false })
 end } }
 
---- A cell for a layer's options.
----@param C table the layer's class
+--- Gives a class of layers a cell of its own, made of its options, and the cell's weights.
+---@param C table
 ---@param Cell table
----@param name string
----@param options table
----@return table
-function through.cell(C, Cell, name, options)
-  local inner = fields.of(C, options, "cell")
-  inner.name, inner.dtype, inner.trainable = name, options.dtype, options.trainable
-  return Cell(inner)
+---@param name string the cell's
+---@param packed function of ops: the handle of packed weights
+function through.own_cell(C, Cell, name, packed)
+  --- The class of the cell that a layer makes.
+  C.cell_class = Cell
+
+  --- Sets the fields and what follows from them.
+  ---@param options table
+  ---@package
+  function C:setup(options)
+    local own = getmetatable(self).class
+    local inner = fields.of(own, options, "cell")
+    inner.name, inner.dtype, inner.trainable = name, options.dtype, options.trainable
+    self.cell = own.cell_class(inner)
+    C.parent.setup(self, options)
+  end
+
+  --- Makes the weights.
+  ---@param shape integer[]
+  function C:build(shape)
+    C.parent.build(self, shape)
+    self.kernel, self.recurrent_kernel, self.bias = self.cell.kernel, self.cell.recurrent_kernel, self.cell.bias
+    self.packed = packed()
+  end
 end
 
 -- Whole-sequence operations ----------------------------------------------------------------------------------------------------
 
---- What ops.lstm and ops.simple_rnn take alike, for a layer and its input.
+--- What ops.gru, ops.lstm and ops.simple_rnn take alike, for a layer and its input.
 ---@param layer table
 ---@param x Tensor
 ---@param mask Tensor|nil

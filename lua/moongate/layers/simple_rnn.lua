@@ -23,26 +23,10 @@ RNN.declare(SimpleRNN, list, { "units", "activation", "use_bias", "kernel_initia
   "bias_initializer", "kernel_regularizer", "recurrent_regularizer", "bias_regularizer", "activity_regularizer",
   "kernel_constraint", "recurrent_constraint", "bias_constraint", "dropout", "recurrent_dropout", "return_sequences",
   "return_state", "go_backwards", "stateful", "unroll", "seed" })
--- A config in a positional place is a value, not the options.
-function SimpleRNN.takes_value(value) return value.class_name ~= nil end
 
 SimpleRNN.input_spec = { ndim = 3, what = "(batch, time, features)" }
 
---- Sets the fields and what follows from them.
----@param options table
----@package
-function SimpleRNN:setup(options)
-  self.cell = through.cell(getmetatable(self).class, SimpleRNNCell, "simple_rnn_cell", options)
-  RNN.setup(self, options)
-end
-
---- Makes the weights.
----@param shape integer[]
-function SimpleRNN:build(shape)
-  RNN.build(self, shape)
-  self.kernel, self.recurrent_kernel, self.bias = self.cell.kernel, self.cell.recurrent_kernel, self.cell.bias
-  self.packed = ops.simple_rnn_packed()
-end
+through.own_cell(SimpleRNN, SimpleRNNCell, "simple_rnn_cell", ops.simple_rnn_packed)
 
 --- The arguments of ops.simple_rnn for an input, states and mask.
 ---@param x Tensor

@@ -28,9 +28,6 @@ Layer.declare(SimpleRNNCell, list, { "units", "activation", "use_bias", "kernel_
   "bias_initializer", "kernel_regularizer", "recurrent_regularizer", "bias_regularizer", "kernel_constraint",
   "recurrent_constraint", "bias_constraint", "dropout", "recurrent_dropout", "seed" })
 
--- A config in a positional place is a value, not the options.
-function SimpleRNNCell.takes_value(value) return value.class_name ~= nil end
-
 dropout_mask.mixin(SimpleRNNCell)
 SimpleRNNCell.input_spec = { ndim = 2, what = "(batch, features)" }
 

@@ -23,7 +23,6 @@ TimeDistributed.supports_masking = true
 TimeDistributed.restarts_inner = true
 TimeDistributed.applies_to_steps = true
 TimeDistributed.input_spec = { min_ndim = 3, what = "(batch, time, ...)" }
-function TimeDistributed.takes_value(value) return value.class_name ~= nil end
 
 --- Sets the fields and what follows from them.
 ---@param options table

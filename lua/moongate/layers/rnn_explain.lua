@@ -78,14 +78,14 @@ local explain = {}
 ---@param layer table
 ---@param x Tensor|nil
 ---@param mask Tensor|nil
----@param plan_of? function of ops, default ops.gru_explain
+---@param plan_of function of ops
 ---@return table
 function explain.call(layer, x, mask, plan_of)
   if mask == nil and x then mask = x.keras_mask end
   if mask then mask = layer:time_mask(layer:convert_mask(mask), x and x.shape) end
   local result = setmetatable({ requirements = requirements(layer, mask) }, Explanation)
   if result.requirements[1] then result.missing = missing(result.requirements, x and x.device or "cpu") end
-  plan(layer, x, mask, result, plan_of or ops.gru_explain)
+  plan(layer, x, mask, result, plan_of)
   return result
 end
 
