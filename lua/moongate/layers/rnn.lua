@@ -69,9 +69,9 @@ end
 function RNN:build(shape)
   check.type(self:title() .. ": build", "shape", shape, "table")
   shape = first_shape(shape)
-  if #shape < 3 then self:check_input(shape) end
   local spec = getmetatable(self).class.input_spec
   local F, step = self:known_features(shape), { self:batch_of(shape) }
+  if #shape < 3 then self:check_input(shape) end
   for i = 3, #shape do step[i - 1] = shape[i] end
   if self.cell.ensure_built then self.cell:ensure_built(step) end
   self.input_spec = { ndim = spec.ndim, min_ndim = spec.min_ndim, last = F, what = spec.what }
