@@ -108,4 +108,18 @@ each: weights the loss]], table.concat(found, "\n"))
       assert.are.equal("passed on", each:masks({ x, start })[2].action)
     end
   end)
+
+  it("is not written into tf.keras's form where that would join the masks otherwise", function()
+    local tokens, facts = mg.Input { shape = { 3 }, dtype = "int32" }, mg.Input { shape = { 3, 2 } }
+    local words = L.Embedding(5, 2, { mask_zero = true })(tokens)
+    for _, class in ipairs { L.Add, L.Concatenate } do
+      local mixed = mg.Model { inputs = { tokens, facts }, outputs = class { name = "both" } { words, facts } }
+      local ok, message = pcall(mixed.to_json, mixed, "tf2")
+      assert.is_false(ok)
+      assert.matches('"both": its inputs have different masks', message, 1, true)
+      local once = class() { words, L.Dense(2)(words) }
+      local alike = mg.Model { inputs = tokens, outputs = class() { L.Dense(2)(once), words } }
+      assert.matches(class.name, alike:to_json "tf2", 1, true)
+    end
+  end)
 end)

@@ -3,6 +3,7 @@
 -- Source: keras/src/models/functional.py, serialize_node; tf_keras/src/engine/node.py.
 local check = require "moongate.check"
 local json = require "moongate.json"
+local MaskOperation = require "moongate.layers.mask_operation"
 local null = require "moongate.null"
 local symbolic = require "moongate.symbolic"
 local tensor = require "moongate.tensor"
@@ -102,8 +103,37 @@ local function tf2_index(graph, t)
   return nodes.index(graph, t) + (t.history.layer.result_names and 1 or 0)
 end
 
+local function is_merge(node) return node.layer.as_tf2 == false and not symbolic.is(node.inputs) end
+
+local function alike(one, two) return one == two or (one and two and MaskOperation.same(one, two)) end
+
+-- The mask of a tensor where it was made: layers pass it on, and merged with itself it stays what it is.
+local made = setmetatable({}, { __mode = "k" })
+local function made_mask(t)
+  if made[t] then return made[t][1] end
+  local node, mask = symbolic.node(t), t.keras_mask
+  local first = mask and is_merge(node) and made_mask(node.inputs[1]) or nil
+  for _, each in ipairs(mask and not node.is_input and node.input_tensors or {}) do
+    if first and not alike(first, made_mask(each)) then first = nil end
+    if each.keras_mask == mask then mask = made_mask(each) end
+  end
+  made[t] = { first or mask }
+  return made[t][1]
+end
+
+-- Layers of Keras 3 that merge inputs whose masks differ join them with or, those of tf.keras with and.
+local function refuse_other_masks(layer, list)
+  for i = 2, #list do
+    if not alike(made_mask(list[1]), made_mask(list[i])) then
+      check.fail("%s: its inputs have different masks, which tf.keras joins in another way than Keras 3; likely fix: "
+        .. "Keras 3's form, model:save(\"x.keras\")", layer:title())
+    end
+  end
+end
+
 local function tf2_node(graph, node)
   local x, list = arguments_of(node)
+  if is_merge(node) then refuse_other_masks(node.layer, x) end
   local kwargs = json.object()
   local function short(t) return json.array { t.history.layer.name, tf2_index(graph, t), t.history.tensor_index } end
   local inputs = symbolic.is(x) and { x } or x
