@@ -124,7 +124,9 @@ function check.options(op, given, known)
   end
   for name in pairs(given) do
     if not has(known, name) then
-      check.fail("%s: unknown option %s%s; known options: %s", op, check.describe(name), check.hint(name, known),
+      local fix = require("moongate.foreign_names")[name]
+      check.fail("%s: unknown option %s%s; known options: %s", op, check.describe(name),
+        fix and "; likely fix: " .. fix or check.hint(name, known),
         #known > 0 and table.concat(known, ", ") or "none")
     end
   end

@@ -6,11 +6,19 @@ local raw = require "moongate.ops.raw"
 
 local M = {}
 
+-- A table with nil among its entries has no length to rely on.
+local function refuse_hole(value, depth)
+  local i = 1
+  while value[i] ~= nil do i = i + 1 end
+  check.fail("tensor: entry%s[%d] is nil and entries follow it, expected none missing", ("[1]"):rep(depth - 1), i)
+end
+
 -- The shape of a nested table by its first entries.
 local function shape_of(value)
   local shape = {}
   while type(value) == "table" and not tensors.is(value) do
     shape[#shape + 1] = #value
+    if table.maxn(value) ~= #value then refuse_hole(value, #shape) end
     if #shape > 8 then check.fail("tensor: the tables are nested more than 8 deep, which is the most dimensions a tensor has") end
     value = value[1]
   end

@@ -43,6 +43,11 @@ describe("a tensor whose fields were assigned", function()
 end)
 
 describe("creation", function()
+  it("refuses tables with missing entries", function()
+    has("tensor: entry[2] is nil and entries follow it", function() return mg.tensor { 1, nil, 3 } end)
+    has("tensor: entry[1][2] is nil and entries follow it", function() return mg.tensor { { 1, nil, 3 }, { 3, 4, 5 } } end)
+  end)
+
   it("takes the dtype alone for the options", function()
     assert.equal("int32", mg.zeros({ 2 }, "int32").dtype)
     assert.equal("float64", mg.ones(2, 3, "float64").dtype)
@@ -82,6 +87,15 @@ describe("an object that is called", function()
     has("Dataset: a Dataset is no function, and no iterator; likely fix: for x, y in dataset:iterate() do",
       function() for _ in data do break end end) -- luacheck: ignore
     has("Adam: a Adam is no function", function() mg.optimizers.Adam()(1) end)
+  end)
+end)
+
+describe("an option of Keras 2 or PyTorch", function()
+  it("is answered with what there is instead", function()
+    has('unknown option "input_shape"; likely fix: mg.layers.Input { steps, features } as the first layer of the model; known',
+      function() return layers.GRU(4, { input_shape = { 5, 3 } }) end)
+    has('unknown option "lr"; likely fix: learning_rate', function() return mg.optimizers.Adam { lr = 0.1 } end)
+    has('unknown option "hidden_size"; likely fix: units', function() return layers.GRU { hidden_size = 4 } end)
   end)
 end)
 
