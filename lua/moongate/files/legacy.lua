@@ -5,6 +5,7 @@ local arrays = require "moongate.files.arrays"
 local create = require "moongate.tensor_create"
 local shapes = require "moongate.shape"
 local tree = require "moongate.files.tree"
+local variables = require "moongate.files.variables"
 
 local legacy = {}
 
@@ -74,18 +75,9 @@ local function stored_layers(file, root)
   return list
 end
 
--- Which object each variable of a layer belongs to.
-local function owners_of(layer)
-  local owners = {}
-  tree.walk(layer, "", function(object)
-    for _, variable in ipairs(object.own_variables and object:own_variables() or {}) do owners[variable] = object end
-  end)
-  return owners
-end
-
 -- A layer's variables as the file has them, trainable ones first, in runs of one owner: { owner =, variables = }.
 local function runs_of(layer)
-  local owners, runs = owners_of(layer), {}
+  local owners, runs = variables.owners(layer), {}
   for _, list in ipairs { layer.trainable_weights, layer.non_trainable_weights } do
     for _, variable in ipairs(list) do
       local run = runs[#runs]

@@ -5,16 +5,9 @@ local compile_config = require "moongate.models.compile_config"
 local create = require "moongate.tensor_create"
 local hdf5 = require "moongate.ffi.hdf5"
 local json = require "moongate.json"
-local tensor = require "moongate.tensor"
-local tree = require "moongate.files.tree"
+local variables = require "moongate.files.variables"
 
 local VERSION = "2.21.0"
-
-local function write_array(file, path, variable)
-  if variable.dtype == "int32" then return file:write_numbers(path, "int64", variable.shape, variable:to_flat_table()) end
-  local dense = variable:is_contiguous() and variable or variable:copy()
-  return file:write(path, variable.dtype, variable.shape, tensor.read(dense))
-end
 
 -- A group of arrays, { name, variable } each, whose names are its weight_names.
 local function write_group(file, group, list)
@@ -22,7 +15,7 @@ local function write_group(file, group, list)
   local names = {}
   for i, item in ipairs(list) do
     names[i] = item[1]
-    if done then done, message = write_array(file, group .. "/" .. item[1], item[2]) end
+    if done then done, message = variables.write(file, group .. "/" .. item[1], item[2]) end
   end
   if done then done, message = file:set_texts(group, "weight_names", names) end
   return done, message
@@ -30,12 +23,9 @@ end
 
 -- LAYER/CELL/kernel:0, made unique.
 local function named_weights(layer)
-  local owners, used, list = {}, {}, {}
-  tree.walk(layer, "", function(object)
-    for _, variable in ipairs(object.own_variables and object:own_variables() or {}) do owners[variable] = object end
-  end)
-  for _, variables in ipairs { layer.trainable_weights, layer.non_trainable_weights } do
-    for _, variable in ipairs(variables) do
+  local owners, used, list = variables.owners(layer), {}, {}
+  for _, weights in ipairs { layer.trainable_weights, layer.non_trainable_weights } do
+    for _, variable in ipairs(weights) do
       local owner = owners[variable]
       local path = layer.name .. (owner and owner ~= layer and "/" .. owner.name or "") .. "/" .. variable.name
       used[path] = (used[path] or 0) + 1

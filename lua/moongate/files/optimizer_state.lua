@@ -7,8 +7,8 @@
 local create = require "moongate.tensor_create"
 local legacy = require "moongate.files.legacy"
 local shapes = require "moongate.shape"
-local tensor = require "moongate.tensor"
 local tree = require "moongate.files.tree"
+local variables = require "moongate.files.variables"
 
 local optimizer_state = {}
 
@@ -17,12 +17,6 @@ local OLD_SLOTS = { m = true, v = true, vhat = true, rms = true, momentum = true
   accum_grad = true, accum_var = true }
 
 -- Writing ------------------------------------------------------------------------------------------------------------------------
-
-local function write_variable(file, path, variable)
-  if variable.dtype == "int32" then return file:write_numbers(path, "int64", variable.shape, variable:to_flat_table()) end
-  local dense = variable:is_contiguous() and variable or variable:copy()
-  return file:write(path, variable.dtype, variable.shape, tensor.read(dense))
-end
 
 -- Each object that has variables, and where they are.
 local function holders(optimizer)
@@ -43,7 +37,7 @@ function optimizer_state.write(file, optimizer)
     local name = rawget(holder.object, "name")
     if done and type(name) == "string" then done, message = file:set_attribute(holder.path, "name", name) end
     for i, variable in ipairs(done and holder.object:own_variables() or {}) do
-      done, message = write_variable(file, ("%s/%d"):format(holder.path, i - 1), variable)
+      done, message = variables.write(file, ("%s/%d"):format(holder.path, i - 1), variable)
       if not done then break end
     end
     if not done then return nil, message end
@@ -117,9 +111,9 @@ local function joined(a, b)
   return list
 end
 
-local function fits(variables, stored)
-  if #variables ~= #stored then return false end
-  for i, variable in ipairs(variables) do
+local function fits(own, stored)
+  if #own ~= #stored then return false end
+  for i, variable in ipairs(own) do
     if not shapes.equal(variable.shape, stored[i].shape) then return false end
   end
   return true

@@ -12,19 +12,6 @@ local training = {}
 
 local DEEPEST = 8
 
--- tf.keras wraps functions as metrics; the wrapper's name is the metric's, and the class is that of the function.
-local function modern_metric(object)
-  local config = type(object.config) == "table" and object.config
-  if object.class_name ~= "MeanMetricWrapper" or not config or config.fn == nil then return object end
-  local fn = config.fn
-  if type(fn) == "table" then fn = fn.config end
-  local own = {}
-  for key, value in pairs(config) do own[key] = value end
-  own.fn = nil
-  local C = metrics.registry.entries[fn]
-  return { class_name = C and C.name or fn, config = own }
-end
-
 -- One identifier, or lists and tables of them by output.
 local function decoded(value, module, where, depth)
   if value == nil or value == null then return nil end
@@ -35,7 +22,6 @@ local function decoded(value, module, where, depth)
   if type(value) ~= "table" then return value end
   if depth > DEEPEST then check.fail("%s: %s is nested too deep", where.op, where.path) end
   if value.class_name ~= nil then
-    if module == metrics then value = modern_metric(value) end
     return module.deserialize(value, { dialect = where.dialect, custom_objects = where.custom_objects, path = where.path })
   end
   local out = {}
@@ -48,27 +34,14 @@ local function decoded(value, module, where, depth)
   return out
 end
 
--- Optimizers as tf.keras of before 2.11 and Keras 2 wrote them: a prefix, lr for learning_rate, and a decay of the learning rate
--- by 1 / (1 + decay * iterations), which is a schedule today.
-local function modern_optimizer(object, where)
-  if type(object) ~= "table" or type(object.class_name) ~= "string" or type(object.config) ~= "table" then return object end
-  local config, copy = {}, {}
-  for key, value in pairs(object) do copy[key] = value end
-  for key, value in pairs(object.config) do config[key] = value end
-  copy.class_name, copy.config = object.class_name:gsub("^Custom>", ""), config
-  if config.learning_rate == nil then config.learning_rate = config.lr end
-  local decay = config.decay
-  if copy.class_name == "Nadam" and decay ~= nil then
+-- The optimizer of a file of tf.keras or Keras 2.
+local function check_optimizer(object, where)
+  local config = type(object) == "table" and object ~= null and object.config
+  local is_nadam = config and type(object.class_name) == "string" and object.class_name:match("Nadam$")
+  if is_nadam and type(config) == "table" and config.decay ~= nil then
     check.fail("%s: %s.optimizer_config is the Nadam of before TensorFlow 2.11, whose momentum follows another schedule; "
       .. "likely fix: mg.load_model(path, { compile = false }) and a new optimizer", where.op, where.path)
   end
-  config.lr, config.decay = nil, nil
-  if type(decay) == "number" and decay ~= 0 then
-    config.learning_rate = { class_name = "InverseTimeDecay", config = {
-      initial_learning_rate = config.learning_rate, decay_steps = 1, decay_rate = decay,
-    } }
-  end
-  return copy
 end
 
 local function plain(value)
@@ -108,11 +81,8 @@ function training.options(config, where, outputs)
   local older = dialects.form(where.dialect) == "tf2"
   if type(config) ~= "table" or config == null then return nil end
   if older then
-    local copy = {}
-    for key, value in (json.is_object(config) and json.pairs or pairs)(config) do copy[key] = value end
-    copy.optimizer = modern_optimizer(copy.optimizer, where)
-    copy.optimizer_config = modern_optimizer(copy.optimizer_config, where)
-    config = copy
+    check_optimizer(config.optimizer, where)
+    check_optimizer(config.optimizer_config, where)
   end
   local function part(name, module)
     local inner = {
