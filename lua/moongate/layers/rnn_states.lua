@@ -121,6 +121,7 @@ end
 ---@param shape integer[] of the input
 ---@param options table initial_state, mask
 function states.check_symbolic(layer, shape, options)
+  check.type(layer:title(), "options", options, "table")
   local given, mask, sizes = options.initial_state, options.mask, states.sizes(layer.cell.state_size)
   if type(given) == "table" and given ~= null then
     local flat = states.flat(given)
