@@ -99,6 +99,15 @@ describe("an option of Keras 2 or PyTorch", function()
   end)
 end)
 
+describe("a class of one's own and a list of one layer", function()
+  it("are made as the classes want it", function()
+    has("Callback:extend (with a colon): argument parent is \"Log\"", function() mg.callbacks.Callback.extend("Log") end)
+    has("Layer.extend (with a dot): argument name is class Layer", function() layers.Layer:extend("Scale") end)
+    has("argument layers is <GRU name=one, built=false>, expected a list; likely fix: mg.Sequential { layer, ... }",
+      function() return mg.Sequential(layers.GRU(3, { name = "one" })) end)
+  end)
+end)
+
 describe("a class instead of an object", function()
   it("is no layer and no callback", function()
     has("argument layer is class Dense, expected a layer", function() return mg.Sequential { layers.Dense } end)

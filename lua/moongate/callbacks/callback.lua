@@ -1,5 +1,6 @@
 -- The base of callbacks. Names and order of the hooks: keras.callbacks.Callback.
 -- Epochs and batches count from 0 in hooks, as in Keras.
+local check = require "moongate.check"
 local class = require "moongate.class"
 
 local HOOKS = {
@@ -28,7 +29,11 @@ end
 --- A subclass of this class.
 ---@param name string
 ---@return table
-function Callback.extend(parent, name) return class(name, parent) end
+function Callback.extend(parent, name)
+  check.type("Callback:extend (with a colon)", "parent", parent, "table")
+  check.type("Callback:extend", "name", name, "string")
+  return class(name, parent)
+end
 
 --- The model that is trained, kept in `self.model`.
 ---@param model Sequential

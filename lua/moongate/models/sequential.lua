@@ -25,6 +25,10 @@ function Sequential:setup(options)
   Layer.setup(self, own)
   self.layers = {}
   if given ~= nil then check.type("Sequential", "layers", given, "table") end
+  if given and (getmetatable(given) or given.is_layer) then
+    check.fail("Sequential: argument layers is %s, expected a list; likely fix: mg.Sequential { layer, ... }",
+      check.describe(given))
+  end
   for i = 1, #(given or {}) do self:add(given[i]) end
 end
 
