@@ -56,6 +56,19 @@ describe("configs of older versions", function()
     assert.are.equal("[null, 7]", text(dense:get_config("tf2").batch_input_shape))
   end)
 
+  -- keras/layers/recurrent.py of 1.2 and 2.0: LSTM and SimpleRNN have the words of GRU.
+  it("of Keras 1 and 2.0 have LSTM and SimpleRNN too", function()
+    local lstm = mg.layers.deserialize((KERAS1_GRU:gsub("GRU", "LSTM"):gsub('"consume_less"', '"forget_bias_init": "one", %0')))
+    assert.are.same({ 3, 0.25, true, 1 }, { lstm.units, lstm.dropout, lstm.unit_forget_bias, lstm.implementation })
+    assert.are.equal(mg.activations.keras2_hard_sigmoid, lstm.recurrent_activation)
+    local simple = mg.layers.deserialize((KERAS1_GRU:gsub("GRU", "SimpleRNN"):gsub('"inner_activation": "hard_sigmoid",', "")))
+    assert.are.same({ 3, 0.5 }, { simple.units, simple.recurrent_dropout })
+    assert.are.equal(0.1, simple.kernel_regularizer.l2)
+    local newer = { units = 3, implementation = 0, name = "simple" }
+    assert.are.equal(3, mg.layers.SimpleRNN.from_config(newer, { dialect = "tf2" }).units)
+    assert.matches("config.implementation", message_of(mg.layers.SimpleRNN.from_config, newer, { dialect = "keras3" }), 1, true)
+  end)
+
   it("take the dialect that is given before what their form says", function()
     local config = { units = 2, recurrent_activation = "hard_sigmoid", reset_after = true }
     assert.are.equal(mg.activations.hard_sigmoid, mg.layers.GRU.from_config(config).recurrent_activation)

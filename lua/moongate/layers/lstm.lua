@@ -1,6 +1,7 @@
 -- LSTM over whole sequences. Source: Hochreiter and Schmidhuber 1997; keras.layers.LSTM.
 local class = require "moongate.class"
 local LSTMCell = require "moongate.layers.lstm_cell"
+local older = require "moongate.layers.older"
 local ops = require "moongate.ops"
 local RNN = require "moongate.layers.rnn"
 local through = require "moongate.layers.rnn_through"
@@ -22,7 +23,7 @@ local list = through.fields(LSTMCell, { "units", "activation", "recurrent_activa
   "recurrent_initializer", "bias_initializer", "unit_forget_bias", "kernel_regularizer", "recurrent_regularizer",
   "bias_regularizer", "kernel_constraint", "recurrent_constraint", "bias_constraint", "dropout", "recurrent_dropout", "seed",
   "implementation" })
-list[#list + 1] = through.use_cudnn
+list.older, list[#list + 1] = older.recurrent, through.use_cudnn
 RNN.declare(LSTM, list, { "units", "activation", "recurrent_activation", "use_bias", "kernel_initializer",
   "recurrent_initializer", "bias_initializer", "unit_forget_bias", "kernel_regularizer", "recurrent_regularizer",
   "bias_regularizer", "activity_regularizer", "kernel_constraint", "recurrent_constraint", "bias_constraint", "dropout",

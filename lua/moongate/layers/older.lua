@@ -84,6 +84,13 @@ function older.recurrent(config)
   end
 end
 
+--- SimpleRNN of before Keras 2.1 had an implementation too; there is one since.
+---@param config table
+function older.simple_rnn(config)
+  older.recurrent(config)
+  config.implementation = nil
+end
+
 --- Embedding of Keras 1; its dropout of whole words is gone since.
 ---@param config table
 function older.embedding(config)

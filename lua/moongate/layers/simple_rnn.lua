@@ -1,5 +1,6 @@
 -- A plain recurrent network over whole sequences: h' = a(x K + b + h R). Source: Elman 1990; keras.layers.SimpleRNN.
 local class = require "moongate.class"
+local older = require "moongate.layers.older"
 local ops = require "moongate.ops"
 local RNN = require "moongate.layers.rnn"
 local SimpleRNNCell = require "moongate.layers.simple_rnn_cell"
@@ -19,6 +20,7 @@ local SimpleRNN = class("SimpleRNN", RNN)
 SimpleRNN.rows_apart = true
 -- Keras does not write the seed of this one.
 local list = through.fields(SimpleRNNCell, through.names(SimpleRNNCell), { seed = { hidden = true } })
+list.older = older.simple_rnn
 RNN.declare(SimpleRNN, list, { "units", "activation", "use_bias", "kernel_initializer", "recurrent_initializer",
   "bias_initializer", "kernel_regularizer", "recurrent_regularizer", "bias_regularizer", "activity_regularizer",
   "kernel_constraint", "recurrent_constraint", "bias_constraint", "dropout", "recurrent_dropout", "return_sequences",
