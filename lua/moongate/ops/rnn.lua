@@ -45,8 +45,10 @@ local function set_inputs(kind, args, o)
   for _, name in ipairs(INPUTS) do args[name] = o[name] and tensors.expect(op, name, o[name]).handle or nil end
   args.mask = o.mask and tensors.expect(op, "mask", o.mask, { "uint8" }).handle or nil
   for _, name in ipairs(MASKS) do
-    local masks = o[name] or {}
-    for i = 1, 4 do args[name][i - 1] = masks[i] and tensors.expect(op, name .. "[" .. i .. "]", masks[i]).handle or nil end
+    local masks = o[name]
+    for i = 1, masks and 4 or 0 do
+      if masks[i] then args[name][i - 1] = tensors.expect(op, name .. "[" .. i .. "]", masks[i]).handle end
+    end
   end
 end
 
