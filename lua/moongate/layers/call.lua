@@ -4,6 +4,7 @@ local check = require "moongate.check"
 local create = require "moongate.tensor_create"
 local inputs = require "moongate.layers.call_inputs"
 local masks = require "moongate.layers.call_masks"
+local null = require "moongate.null"
 local ops = require "moongate.ops"
 local symbolic = require "moongate.symbolic"
 local tensor = require "moongate.tensor"
@@ -19,7 +20,7 @@ local function regularize(self, output)
 end
 
 local function regularized(self, output, ...)
-  if self.activity_regularizer then
+  if rawget(self, "activity_regularizer") then
     for _, each in ipairs { output, ... } do regularize(self, each) end
   end
   return output, ...
@@ -91,7 +92,7 @@ return function(Layer)
   ---@return Tensor|Tensor[]
   ---@package
   function Layer:convert_inputs(x)
-    if not self.takes_list or not inputs.is_plain_list(x) then return self:convert(x) end
+    if not inputs.is_plain_list(x) or not self.takes_list then return self:convert(x) end
     local list = {}
     for i = 1, #x do list[i] = self:convert(x[i]) end
     return list
@@ -111,18 +112,25 @@ return function(Layer)
     return mask.dtype == "uint8" and mask or ops.ne(mask, 0)
   end
 
-  -- Inputs and options of a call as `call` gets them, and the mask that its outputs get one from.
+  -- A class's own options. In the call itself a loop would end up in a trace of its own.
+  local function add_own(call, names, options)
+    for i = 1, #names do
+      local name = names[i]
+      if call[name] == nil and name ~= "mask" then call[name] = options[name] end
+    end
+  end
+
+  -- Inputs and options of a call as `call` gets them, and the mask that its outputs get one from. What is looked up here counts: a
+  -- layer's whole call has to fit into one trace of the compiler.
   local function prepared(self, x, options)
-    options = inputs.options(self, options)
-    x, options = inputs.split_states(self, x, options)
+    if options == nil then options = {} else options = inputs.options(self, options) end
+    if not tensor.is(x) then x, options = inputs.split_states(self, x, options) end
     x = self:convert_inputs(x)
-    inputs.ensure_built(self, inputs.shapes_of(x), options)
+    inputs.ensure_built(self, x.shape or inputs.shapes_of(x), options)
     local call = { mask = masks.given(self, x, options.mask), training = options.training == true,
       initial_state = options.initial_state }
-    for name, value in pairs(options) do
-      if call[name] == nil and name ~= "mask" then call[name] = value end
-    end
-    return x, call, call.mask or masks.unseen(x, options)
+    if self.call_options ~= Layer.call_options then add_own(call, self.call_options, options) end
+    return x, call, call.mask or options.mask == null and masks.unseen(x, options) or nil
   end
 
   --- Calls the layer: builds it for the first input, checks the shape, takes the mask that rides on the input unless one is given,
