@@ -15,7 +15,7 @@ end
 -- The shapes that a layer was built for: of its input; with states Keras 3 names them, TensorFlow 2 has them in one list.
 local function build_config(self, form)
   local C = getmetatable(self).class
-  if not self.built or not self.build_shape or C.name == "InputLayer" then return nil end
+  if not self.built or not self.build_shape or self.is_input then return nil end
   if form == "keras3" and rawget(C, "built_at_once") then return nil end
   local shape, more = shape_array(self.build_shape), rawget(self, "build_options") or {}
   if #more == 0 then return json.object { { "input_shape", shape } } end

@@ -38,6 +38,8 @@ Layer.declare(InputLayer, {
 }, { "shape" })
 
 InputLayer.supports_masking = true
+--- Tells it from all other layers.
+InputLayer.is_input = true
 
 -- input_layer, input_layer_1, ...; in TensorFlow 2 input_1, input_2, ...
 local function automatic_name(given)

@@ -19,7 +19,7 @@ local tensor = require "moongate.tensor"
 ---  local x = mg.Input { shape = { mg.null, 8 } }
 ---  local model = mg.Model { inputs = x, outputs = mg.layers.Dense(1)(mg.layers.GRU(4)(x)) }
 local Functional = class("Functional", Model)
-Functional.rows_apart = "inner"
+Functional.rows_apart, Functional.is_functional = "inner", true
 Layer.declare(Functional, {
   { "inputs", codec = fields.any, hidden = true }, { "outputs", codec = fields.any, hidden = true },
 }, { "inputs", "outputs" })

@@ -78,10 +78,9 @@ end
 local function add_automatic(node, list)
   local layer, x = node.layer, node.inputs
   local training, mask = layer.records_training, layer.records_mask
-  local class_name = layer.is_layer and getmetatable(layer).class.name
   if node.automatic and training then list[#list + 1] = { "training", false } end
   if mask and (node.automatic or node.mask) then list[#list + 1] = { "mask", node.mask or null } end
-  if class_name == "Functional" and not symbolic.is(x) and #list == 0 then list[1] = { "mask", without_values(x) } end
+  if layer.is_functional and not symbolic.is(x) and #list == 0 then list[1] = { "mask", without_values(x) } end
 end
 
 local function keras3_node(graph, node)
@@ -174,7 +173,7 @@ end
 function nodes.ends(graph, given, form, order)
   local function f(t)
     local layer = t.history.layer
-    local first = form == "tf2" and layer.result_names and 1 or getmetatable(layer).class.name == "Functional" and 1 or 0
+    local first = form == "tf2" and layer.result_names and 1 or layer.is_functional and 1 or 0
     return json.array { layer.name, nodes.index(graph, t) + first, t.history.tensor_index }
   end
   if form == "tf2" and symbolic.is(given) then given = { given } end

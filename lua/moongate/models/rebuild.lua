@@ -52,8 +52,7 @@ local function tensor_at(state, ref, where, is_end)
   local layer = state.by_name[name]
   if not layer then fail(where, "refers to the layer %s, which is not in the model", check.describe(name)) end
   if type(call) ~= "number" or type(output) ~= "number" then fail(where, "is not [layer, call, output]") end
-  local is_functional = layer.is_layer and getmetatable(layer).class.name == "Functional"
-  if layer.result_names and (state.form == "tf2" or (is_end and is_functional)) then call = math.max(call - 1, 0) end
+  if layer.result_names and (state.form == "tf2" or (is_end and layer.is_functional)) then call = math.max(call - 1, 0) end
   local node = layer.inbound_nodes[state.first[layer] + call + 1]
   if not node then return LATER end
   return node.outputs[output + 1] or fail(where, "refers to output %d of %q, which has %d", output, tostring(name), #node.outputs)
@@ -209,7 +208,7 @@ return function(config, where)
   local list, by_name = make_layers(config, where)
   local state = { by_name = by_name, form = dialects.form(where.dialect), first = {} }
   for _, entry in ipairs(list) do
-    state.first[entry.layer] = getmetatable(entry.layer).class.name == "InputLayer" and 0 or #entry.layer.inbound_nodes
+    state.first[entry.layer] = entry.layer.is_input and 0 or #entry.layer.inbound_nodes
   end
   run(state, list)
   return ends(state, config.input_layers, at(where, "input_layers")), ends(state, config.output_layers, at(where, "output_layers"))

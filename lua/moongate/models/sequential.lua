@@ -50,7 +50,7 @@ end
 local function layer_of(value)
   if not symbolic.is(value) then return value end
   local layer = value.history.layer
-  return getmetatable(layer).class.name == "InputLayer" and layer or value
+  return layer.is_input and layer or value
 end
 
 --- Adds a layer at the end.
@@ -67,7 +67,7 @@ function Sequential:add(layer)
       check.fail("%s: add: there is a layer %q already; give each its own name", self:title(), layer.name)
     end
   end
-  if getmetatable(layer).class.name == "InputLayer" then
+  if layer.is_input then
     take_input(self, layer)
     return self
   end

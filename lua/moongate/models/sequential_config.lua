@@ -12,7 +12,7 @@ local Registry = require "moongate.registry"
 -- A layer of a file of TensorFlow 2 may say the shape of the model's input itself.
 local function input_of(layer, dtype)
   local shape = rawget(layer, "batch_input_shape")
-  if not shape or shape == null or layer.is_input then return nil end
+  if not shape or shape == null then return nil end
   return InputLayer { batch_shape = { unpack(shape) }, dtype = dtype, name = layer.name .. "_input" }
 end
 

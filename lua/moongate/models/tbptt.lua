@@ -29,7 +29,7 @@ end
 -- Inputs that were declared for all steps refuse pieces.
 local function check_declared(self, op, T, k)
   for _, layer in ipairs(k < T and { rawget(self, "input_layer") or self.layers[1], unpack(self.layers) } or {}) do
-    local shape = getmetatable(layer).class.name == "InputLayer" and layer.batch_shape
+    local shape = layer.is_input and layer.batch_shape
     if shape and #shape > 2 and shape[2] == T then
       check.fail("%s: tbptt = %d cuts %d steps, and %s takes exactly %d; likely fix: mg.null for the steps in its shape", op, k, T,
         layer:title(), T)
