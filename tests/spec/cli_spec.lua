@@ -74,6 +74,7 @@ outer()
     for name, code in pairs {
       compile = "m.compile { loss = 'mse' }", fit = "m.fit(x, x)", summary = "m.summary()", item = "x.item()",
       get_weights = "m.layers[1].get_weights()", result = "mg.metrics.AUC().result()",
+      save = "m.save('a.keras')", save_weights = "m.save_weights('a.npz')", load_weights = "m.load_weights('a.npz')",
     } do
       assert.equal(text:format(name, name), said(code))
     end

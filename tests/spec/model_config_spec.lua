@@ -189,6 +189,22 @@ describe("models as JSON", function()
       message('"layers": .*"input_layers"', '"layers": null, "input_layers"'))
   end)
 
+  -- keras.models.model_from_json (3.15): deserialize_keras_object compiles by the compile_config and builds the optimizer.
+  it("compile what says how it was compiled", function()
+    local model = mg.Sequential { layers.Input { 3 }, layers.Dense(2) }
+    assert.is_nil(mg.models.model_from_json(model:to_json()).compiled_with)
+    model:compile { optimizer = mg.optimizers.SGD(0.25), loss = "mse", metrics = { "mae" } }
+    local again = mg.models.model_from_json(model:to_json())
+    assert.equal(0.25, again.optimizer.learning_rate)
+    assert.is_true(again.optimizer.built)
+    assert.same({ "mae" }, again.compiled_with.metrics)
+    assert.equal("number", type((again:evaluate(mg.ones { 4, 3 }, mg.ones { 4, 2 }, { verbose = 0 }))))
+    assert.is_nil(mg.models.model_from_json(model:to_json "tf2").compiled_with)
+    local changed = model:to_json():gsub('"mae"', '"mea"')
+    assert.matches("model_from_json: what the model was compiled with: .*mea.*custom_objects",
+      select(2, pcall(mg.models.model_from_json, changed)))
+  end)
+
   it("read the forms of Keras 1 and 2", function()
     local graph = mg.models.model_from_json [=[{"class_name": "Model", "keras_version": "2.2.4",
       "config": {"name": "model_1", "layers": [

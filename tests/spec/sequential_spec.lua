@@ -109,6 +109,13 @@ last (GRU)          (2, 3): 3 of 6 used   used, ends           -]], tostring(mas
     assert.not_same(before[3]:to_table(), after[3]:to_table())
   end)
 
+  it("tells the shapes of its input and output, as model.input_shape of Keras does", function()
+    local model = mg.Sequential { mg.Input { 5, 3 }, mg.layers.GRU(4, { return_sequences = true }), mg.layers.Dense(2) }
+    assert.same({ mg.null, 5, 3 }, model.input_shape)
+    assert.same({ mg.null, 5, 2 }, model.output_shape)
+    assert.matches("output_shape: the model is not built", select(2, pcall(function() return mg.Sequential().output_shape end)))
+  end)
+
   it("says what is missing", function()
     local model = dense_model()
     local ok, message = pcall(model.fit, model, mg.zeros(2, 3), mg.zeros(2, 1))

@@ -111,16 +111,10 @@ local function read_keras(path)
     dialect = dialect_of(found.metadata.keras_version) }
 end
 
+local FIX = "mg.load_model(path, { custom_objects = { name = f } }) or compile = false"
+
 local function compile(model, found, where)
-  local options = training.options(found.training, where, #(rawget(model, "outputs") or { 1 }))
-  if not options then return nil end
-  local done, message = pcall(model.compile, model, options)
-  if not done then
-    check.fail("load_model: what the model was compiled with: %s; likely fix: mg.load_model(path, { custom_objects = "
-      .. "{ name = f } }) or compile = false", (tostring(message):gsub("^.-:%d+: ", "")))
-  end
-  if not model.built then return nil end
-  model.optimizer:build(model.trainable_weights)
+  if not training.compile(model, found.training, where, FIX) or not model.built then return nil end
   local values, problem = optimizer_state.read(found.file, model.optimizer, found.dialect)
   if not values then return { problem .. "; likely fix: mg.load_model(path, { compile = false }) and a new optimizer" } end
   weights.take(values)

@@ -99,4 +99,21 @@ function training.options(config, where, outputs)
   }
 end
 
+--- Compiles a model with what a config holds; whether it holds anything
+---@param model table
+---@param config table|nil
+---@param where table { op =, path =, dialect =, custom_objects = }
+---@param fix string what else may be done
+---@return boolean
+function training.compile(model, config, where, fix)
+  local options = training.options(config, where, #(rawget(model, "outputs") or { 1 }))
+  if not options then return false end
+  local done, message = pcall(model.compile, model, options)
+  if not done then
+    check.fail("%s: what the model was compiled with: %s; likely fix: %s", where.op, (tostring(message):gsub("^.-:%d+: ", "")), fix)
+  end
+  if model.built then model.optimizer:build(model.trainable_weights) end
+  return true
+end
+
 return training

@@ -104,6 +104,14 @@ function Lambda:setup(options)
   self.supports_masking = self.mask ~= nil
 end
 
+-- What the function gave, unless it forgot to.
+local function results_of(self, first, ...)
+  if first == nil then
+    check.fail("%s: the function gave nothing, expected a tensor; likely fix: function(x) return ... end", self:title())
+  end
+  return first, ...
+end
+
 --- The function's result.
 ---@param inputs Tensor|Tensor[]
 ---@param options? table mask, training
@@ -112,7 +120,7 @@ function Lambda:call(inputs, options)
   options = checked.options(self, options)
   local own = { mask = options.mask, training = options.training == true }
   for name, value in pairs(self.arguments) do own[name] = value end
-  return self["function"](inputs, own)
+  return results_of(self, self["function"](inputs, own))
 end
 
 --- The mask that the option `mask` makes.

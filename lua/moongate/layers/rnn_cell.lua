@@ -136,6 +136,7 @@ end
 ---@param bias_initializer any
 ---@param bias_shape? integer[]
 function rnn_cell.add_weights(cell, features, width, bias_initializer, bias_shape)
+  cell:expect_room { { "kernel", { features, width } }, { "recurrent_kernel", { cell.units, width } } }
   cell.kernel = cell:add_weight { name = "kernel", shape = { features, width }, initializer = cell.kernel_initializer,
     regularizer = cell.kernel_regularizer, constraint = cell.kernel_constraint }
   cell.recurrent_kernel = cell:add_weight { name = "recurrent_kernel", shape = { cell.units, width },

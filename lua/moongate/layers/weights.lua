@@ -41,14 +41,32 @@ local function select_variables(list, trainable)
   return chosen
 end
 
+-- Weights below SMALL bytes are not weighed against the machine's memory, of which MOST is what addresses can reach.
+local SMALL, MOST = 2 ^ 28, 2 ^ 47
+
+-- Bytes of memory and swap, as Linux tells them; elsewhere what addresses can reach.
+local function machine_memory()
+  local file = io.open "/proc/meminfo"
+  local text = file and file:read "*a" or ""
+  if file then file:close() end
+  local memory, swap = text:match "MemTotal:%s*(%d+) kB", text:match "SwapTotal:%s*(%d+) kB"
+  return memory and (tonumber(memory) + tonumber(swap or 0)) * 1024 or MOST
+end
+
 -- While a file is read: how many bytes of variables it can have values for; nil else.
 local allowance
 
-local function first_value(layer, options, shape, dtype)
-  local initializer = initializers.get(options.initializer) or initializers.get "glorot_uniform"
-  if not allowance then return initializer(shape, dtype) end
+local function bytes_of(shape, dtype)
   local bytes = dtype == "float64" and 8 or 4
   for i = 1, #shape do bytes = bytes * shape[i] end
+  return bytes
+end
+
+local function first_value(layer, options, shape, dtype)
+  local initializer = initializers.get(options.initializer) or initializers.get "glorot_uniform"
+  layer:expect_room({ { options.name or "variable", shape } }, dtype)
+  if not allowance then return initializer(shape, dtype) end
+  local bytes = bytes_of(shape, dtype)
   allowance = allowance - bytes
   if allowance < 0 then
     check.fail("%s: %s has shape %s, for which the file holds too little", layer:title(), options.name or "variable",
@@ -59,6 +77,25 @@ end
 
 local Weighted = class "Weighted"
 Weighted.is_layer = true
+
+--- Refuses weights, { name, shape } each, that the machine's memory cannot hold together, before any is filled.
+---@param list table[]
+---@param dtype? string
+---@package
+function Weighted:expect_room(list, dtype)
+  if allowance then return end
+  local total, largest, most = 0, nil, -1
+  for i, weight in ipairs(check.type(self:title(), "list", list, "table")) do
+    check.type(self:title(), ("list[%d]"):format(i), weight, "table")
+    local bytes = bytes_of(self:known_shape(weight[2]), dtype or self.dtype)
+    total = total + bytes
+    if bytes > most then largest, most = weight, bytes end
+  end
+  if total <= SMALL or total <= machine_memory() then return end
+  check.fail("%s: weight %s %s takes %.0f bytes%s, more than the machine's memory of %.0f; likely fix: smaller sizes", self:title(),
+    largest[1], self.shape_text(largest[2]), most, total > most and (", %.0f with the other weights"):format(total) or "",
+    machine_memory())
+end
 
 --- Makes a variable of the layer. Called from build.
 ---@param options table name, shape, initializer (default glorot_uniform), regularizer, constraint, trainable, dtype

@@ -18,8 +18,8 @@ function models.load_model(path, options) return require("moongate.files.model")
 ---@param path string ending in .keras
 function models.save_model(model, path) return require("moongate.files.model").save(model, path) end
 
---- A new model with fresh weights from JSON text: what model:to_json() or Python's wrote, of Keras 3 or of TensorFlow 2. Compile
---- arguments in the text are left to the files that hold weights.
+--- A new model with fresh weights from JSON text: what model:to_json() or Python's wrote, of Keras 3 or of TensorFlow 2. It is
+--- compiled where the text says with what: Keras 3's of a compiled model.
 ---@param text string
 ---@param options? table dialect (else told from the text), custom_objects = { Scale = Scale }
 ---@return Model
@@ -44,6 +44,8 @@ function models.from_config(config, options)
   if not model.result_names then
     check.fail("%s: %s.class_name is %q, expected a model: Sequential or Functional", where.op, where.path, config.class_name)
   end
+  require("moongate.files.training").compile(model, config.compile_config, dialects.at(where, "compile_config"),
+    "custom_objects = { name = f }")
   return model
 end
 

@@ -1,4 +1,5 @@
--- Models, weights and the state of a run in files; the formats are in files/.
+-- Models, weights and the state of a run in files; the formats are in files/. Where nothing is returned, the calls are no tail
+-- calls: a message about a method that was called with a dot looks for its frame.
 return function(Model)
   --- Writes the model as Keras 3 does: config, weights, compile arguments and the optimizer's state. mg.load_model reads it, and
   --- so does Python's keras.models.load_model. With as = "tf2" it is the .h5 file of tf.keras 2, which says what Keras 3's cannot:
@@ -6,17 +7,17 @@ return function(Model)
   ---@param path string ending in .keras, or in .h5 with as = "tf2"
   ---@param options? table { as = "keras3" }
   ---@example model:save "model.keras"
-  function Model:save(path, options) return require("moongate.files.model").save(self, path, options) end
+  function Model:save(path, options) require("moongate.files.model").save(self, path, options) end
 
   --- Writes the weights in Keras 3's format, or as arrays for NumPy.
   ---@param path string ending in .weights.h5, or in .npz
   ---@example model:save_weights "best.weights.h5"
-  function Model:save_weights(path) return require("moongate.files.weights").save(self, path) end
+  function Model:save_weights(path) require("moongate.files.weights").save(self, path) end
 
   --- Reads weights that save_weights, Keras 3 or tf.keras wrote, or those of a whole model; the model has to be built.
   ---@param path string ending in .h5, .keras or .npz
   ---@param options? table { skip_mismatch = false }
-  function Model:load_weights(path, options) return require("moongate.files.weights").load(self, path, options) end
+  function Model:load_weights(path, options) require("moongate.files.weights").load(self, path, options) end
 
   --- Writes what weights leave out of a training run: optimizer, step count, shuffle order, random streams, epochs and
   --- batches done.

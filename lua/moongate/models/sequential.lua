@@ -96,11 +96,14 @@ function Sequential:build(shape)
   Layer.build(self, shape)
 end
 
+local function expect_built(self, what)
+  if self.built and #self.layers > 0 then return end
+  check.fail("%s: %s: the model is not built; likely fix: an mg.Input as its first element", self:title(), what)
+end
+
 -- The symbolic input and output of a built model; the layers' own, which are those of their first call, come into being here.
 local function ends(self)
-  if not self.built or #self.layers == 0 then
-    check.fail("%s: input and output: the model is not built; likely fix: an mg.Input as its first element", self:title())
-  end
+  expect_built(self, "input and output")
   if not self.input_layer then self.input_layer = InputLayer { batch_shape = self.build_shape } end
   local path = self.symbolic_path or { self.input_layer.output }
   for i = #path, #self.layers do path[i + 1] = self.layers[i](path[i]) end
@@ -116,6 +119,14 @@ function Sequential.getters:inputs() return { ends(self)[1] } end
 function Sequential.getters:outputs() return { ends(self)[#self.layers + 1] } end
 function Sequential.getters:input() return self.inputs[1] end
 function Sequential.getters:output() return self.outputs[1] end
+function Sequential.getters:input_shape()
+  expect_built(self, "input_shape")
+  return { unpack(self.build_shape) }
+end
+function Sequential.getters:output_shape()
+  expect_built(self, "output_shape")
+  return last_shape(self)
+end
 
 --- Builds for batches like `x`, of any number of rows.
 ---@param x Tensor (B, ...)

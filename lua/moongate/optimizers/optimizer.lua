@@ -135,6 +135,10 @@ function Optimizer.setters:learning_rate(value)
   self.rate:assign(value)
 end
 
+--- Keras 2's name of learning_rate.
+function Optimizer.getters:lr() return self.learning_rate end
+function Optimizer.setters:lr(value) self.learning_rate = value end
+
 --- Updates done so far.
 function Optimizer.getters:iterations()
   return math.floor(self.iteration:item() / (self.gradient_accumulation_steps or 1))
