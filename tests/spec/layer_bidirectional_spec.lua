@@ -140,4 +140,16 @@ describe("Bidirectional", function()
     layer.trainable = true
     assert.are.equal(6, #layer.trainable_weights)
   end)
+
+  it("checks the states of a symbolic call", function()
+    local x = mg.Input { 5, 3 }
+    local function message(...)
+      local layer, states = mg.layers.Bidirectional(mg.layers.GRU(4)), { ... }
+      return select(2, pcall(layer, x, { initial_state = states }))
+    end
+    assert.matches("initial_state has shape %(None, 5%), expected %(None, 4%)", message(mg.Input { 5 }, mg.Input { 4 }))
+    assert.matches("initial_state has shape %(None, 6%), expected %(None, 4%)", message(mg.Input { 4 }, mg.Input { 6 }))
+    assert.matches("initial_state has 1 states, expected 2", message(mg.Input { 4 }))
+    assert.same({ mg.null, 8 }, message(mg.Input { 4 }, mg.Input { 4 }).shape)
+  end)
 end)

@@ -52,4 +52,14 @@ describe("rows by index", function()
     assert.is_false(ok)
     assert.truthy(message:find("changed in place", 1, true), message)
   end)
+
+  it("takes whole numbers of any dtype for ids, and refuses NaN, of which a cast makes 0", function()
+    assert.same({ { 5, 6 }, { 1, 2 } }, ops.gather(source, mg.tensor { 2, 0 }):to_table())
+    assert.same({ { 3, 4 } }, ops.gather(source, mg.tensor { 1.5 }):to_table()) -- Keras casts too
+    for _, dtype in ipairs { "float32", "float64" } do
+      local bad = mg.tensor({ { 1, 0 / 0 } }, { dtype = dtype })
+      assert.matches("gather: ids hold NaN", select(2, pcall(ops.gather, source, bad)))
+      assert.matches("ids hold NaN", select(2, pcall(mg.layers.Embedding(3, 2, { dtype = dtype }), bad)))
+    end
+  end)
 end)

@@ -116,6 +116,14 @@ last (GRU)          (2, 3): 3 of 6 used   used, ends           -]], tostring(mas
     assert.matches("output_shape: the model is not built", select(2, pcall(function() return mg.Sequential().output_shape end)))
   end)
 
+  -- tf_keras 2.21: Sequential([GRU(3, batch_input_shape=(None, 5, 2))]).built
+  it("takes the shape of its input from a first layer that says it", function()
+    local model = mg.Sequential { mg.layers.GRU(3, { name = "g", batch_input_shape = { mg.null, 5, 2 } }), mg.layers.Dense(1) }
+    assert.is_true(model.built)
+    assert.same({ "g_input" }, model.input_names)
+    assert.same({ mg.null, 5, 2 }, model.input_shape)
+  end)
+
   it("says what is missing", function()
     local model = dense_model()
     local ok, message = pcall(model.fit, model, mg.zeros(2, 3), mg.zeros(2, 1))

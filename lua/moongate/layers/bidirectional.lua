@@ -133,41 +133,6 @@ end
 
 -- Shapes, masks --------------------------------------------------------------------------------------------------------------
 
--- The list without its first item, appended to `into`.
-local function append_rest(into, list)
-  for i = 2, #list do into[#into + 1] = list[i] end
-  return into
-end
-
---- The shapes of the merged output (two with merge_mode mg.null) and of the states.
----@param shape integer[]
----@return integer[]
-function Bidirectional:compute_output_shape(shape)
-  check.type(self:title() .. ".compute_output_shape", "shape", shape, "table")
-  if shapes.is_list(shape) then shape = shape[1] end
-  local forward = { self.forward_layer:compute_output_shape(shape) }
-  local backward = { self.backward_layer:compute_output_shape(shape) }
-  local list = { forward[1], self.merge_mode == nil and backward[1] or nil }
-  if self.merge_mode ~= nil then
-    local n = #forward[1]
-    local a, b = forward[1][n], backward[1][n]
-    list[1] = shapes.with(forward[1], n, self.merge_mode == "concat" and a + b or math.max(a, b))
-  end
-  return unpack(append_rest(append_rest(list, forward), backward))
-end
-
---- The mask goes on, to both outputs with merge_mode mg.null, when they are sequences.
----@param x Tensor
----@param mask Tensor|nil
----@return Tensor|nil
-function Bidirectional:compute_mask(x, mask)
-  local own = self.forward_layer:compute_mask(x, mask)
-  if self.merge_mode == nil then return own, own end
-  return own
-end
-
--- States ---------------------------------------------------------------------------------------------------------------------
-
 -- The first half of a list, and the second.
 local function halves(list)
   local first, second, half = {}, {}, #list / 2
@@ -193,6 +158,44 @@ local function split_states(self, what, states)
   end
   return halves(flat)
 end
+
+-- The list without its first item, appended to `into`.
+local function append_rest(into, list)
+  for i = 2, #list do into[#into + 1] = list[i] end
+  return into
+end
+
+--- The shapes of the merged output (two with merge_mode mg.null) and of the states.
+---@param shape integer[]
+---@param options? table of a call on symbolic tensors, whose initial_state and mask have to fit
+---@return integer[]
+function Bidirectional:compute_output_shape(shape, options)
+  check.type(self:title() .. ".compute_output_shape", "shape", shape, "table")
+  if shapes.is_list(shape) then shape = shape[1] end
+  if options ~= nil then check.type(self:title(), "options", options, "table") end
+  local first, second = split_states(self, "initial_state", options and options.initial_state)
+  local forward = { self.forward_layer:compute_output_shape(shape, options and { initial_state = first, mask = options.mask }) }
+  local backward = { self.backward_layer:compute_output_shape(shape, options and { initial_state = second, mask = options.mask }) }
+  local list = { forward[1], self.merge_mode == nil and backward[1] or nil }
+  if self.merge_mode ~= nil then
+    local n = #forward[1]
+    local a, b = forward[1][n], backward[1][n]
+    list[1] = shapes.with(forward[1], n, self.merge_mode == "concat" and a + b or math.max(a, b))
+  end
+  return unpack(append_rest(append_rest(list, forward), backward))
+end
+
+--- The mask goes on, to both outputs with merge_mode mg.null, when they are sequences.
+---@param x Tensor
+---@param mask Tensor|nil
+---@return Tensor|nil
+function Bidirectional:compute_mask(x, mask)
+  local own = self.forward_layer:compute_mask(x, mask)
+  if self.merge_mode == nil then return own, own end
+  return own
+end
+
+-- States ---------------------------------------------------------------------------------------------------------------------
 
 function Bidirectional.getters:states()
   local forward, backward = rawget(self.forward_layer, "states"), rawget(self.backward_layer, "states")

@@ -46,6 +46,13 @@ local function take_input(self, layer)
   Layer.build(self, layer.batch_shape)
 end
 
+-- The input that a first layer may say itself, as tf.keras's do.
+local function input_of(layer)
+  local shape = rawget(layer, "batch_input_shape")
+  if not shape or shape == null then return nil end
+  return InputLayer { batch_shape = { unpack(shape) }, dtype = layer.dtype, name = layer.name .. "_input" }
+end
+
 -- The layer of an element: itself, or the InputLayer of an mg.Input.
 local function layer_of(value)
   if not symbolic.is(value) then return value end
@@ -71,6 +78,8 @@ function Sequential:add(layer)
     take_input(self, layer)
     return self
   end
+  local input = #self.layers == 0 and not self.input_layer and input_of(layer)
+  if input then take_input(self, input) end
   if self.built then layer:ensure_built(last_shape(self)) end
   self.layers[#self.layers + 1] = layer
   return self

@@ -3,18 +3,10 @@ local check = require "moongate.check"
 local compile_config = require "moongate.models.compile_config"
 local dialects = require "moongate.dialects"
 local fields = require "moongate.fields"
-local InputLayer = require "moongate.layers.input"
 local json = require "moongate.json"
 local layers = require "moongate.layers"
 local null = require "moongate.null"
 local Registry = require "moongate.registry"
-
--- A layer of a file of TensorFlow 2 may say the shape of the model's input itself.
-local function input_of(layer, dtype)
-  local shape = rawget(layer, "batch_input_shape")
-  if not shape or shape == null then return nil end
-  return InputLayer { batch_shape = { unpack(shape) }, dtype = dtype, name = layer.name .. "_input" }
-end
 
 local function read_layers(config, where)
   local list, given = {}, config.layers or {}
@@ -22,9 +14,7 @@ local function read_layers(config, where)
     dialects.fail(dialects.at(where, "layers"), "is %s, expected a list of layers", check.describe(given))
   end
   for i, each in ipairs(given) do
-    local layer = layers.deserialize(each, dialects.at(dialects.at(where, "layers"), i))
-    if i == 1 and layer.batch_shape == nil then list[1] = input_of(layer, layer.dtype) end
-    list[#list + 1] = layer
+    list[i] = layers.deserialize(each, dialects.at(dialects.at(where, "layers"), i))
   end
   return list
 end

@@ -12,8 +12,13 @@ local state, accumulate = autograd.state, autograd.accumulate
 local M = {}
 
 local function as_ids(op, ids)
-  tensors.expect(op, "ids", ids)
-  return ids.dtype == "int32" and ids or raw.cast(ids, "int32")
+  local dtype = tensors.expect(op, "ids", ids).dtype
+  if dtype == "int32" then return ids end
+  if dtype ~= "uint8" then -- a cast would make 0 of NaN
+    local sum = raw.reduce(C.MG_REDUCE_SUM, ids, 2 ^ #ids.shape - 1):item()
+    if sum ~= sum then check.fail("%s: ids hold NaN, expected whole numbers from 0", op) end
+  end
+  return raw.cast(ids, "int32")
 end
 
 local function rows_shape(op, table_shape, ids_shape)
