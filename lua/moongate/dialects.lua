@@ -52,6 +52,7 @@ local function vote(config, votes, nested)
   end
   local dtype = rawget(config, "dtype")
   if is_policy(dtype, "DTypePolicy") then votes.keras3 = true end
+  if rawget(config, "class_name") == "__numpy__" then votes.keras3 = true end
   if is_policy(dtype, "Policy") then votes.tf2 = true end
   if type(dtype) == "string" and rawget(config, "trainable") ~= nil then votes.weak = true end
   if rawget(config, "seed") ~= nil and rawget(config, "units") ~= nil then votes.keras3 = true end

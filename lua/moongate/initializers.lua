@@ -1,6 +1,7 @@
 -- Initializers with Keras's names, options and distributions. An initializer is called with a shape and a dtype and returns a
 -- tensor; one object always draws the same numbers, as in Keras. Source: keras.src.initializers.random_initializers (3.15).
 local check = require "moongate.check"
+local constant_value = require "moongate.constant_value"
 local create = require "moongate.tensor_create"
 local fields = require "moongate.fields"
 local null = require "moongate.null"
@@ -38,10 +39,13 @@ end)
 define("Ones", {}, nil, function(_, shape, dtype)
   return create.ones(shape, { dtype = dtype })
 end)
---- All `value`.
+--- All `value`, or the numbers of a tensor or of nested tables, of this shape or one that broadcasts to it.
 ---@example mg.initializers.Constant(0.5)({ 2, 3 })
-define("Constant", { { "value", default = 0, codec = fields.float } }, { "value" }, function(self, shape, dtype)
-  return create.full(shape, fields.float32(self.value), { dtype = dtype })
+define("Constant", { { "value", default = 0, codec = constant_value } }, { "value" }, function(self, shape, dtype)
+  local value = self.value
+  if type(value) == "number" then return create.full(shape, fields.float32(value), { dtype = dtype }) end
+  value = ops.cast(create.as_tensor(value, dtype), dtype):detach()
+  return ops.mul(value, create.ones(shape, { dtype = dtype }))
 end)
 
 -- Keras does not write the gain; a round trip has to keep it, so it is written when it is not 1.

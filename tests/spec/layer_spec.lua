@@ -205,6 +205,22 @@ describe("Flatten and Reshape", function()
   end)
 end)
 
+describe("Embedding", function()
+  -- keras.layers.Embedding(weights = array or [array]); its config does not have them (3.15, tf_keras 2.21).
+  it("begins with the weights given", function()
+    local rows = { { 1, 2 }, { 3, 4 } }
+    for _, weights in ipairs { rows, { rows }, mg.tensor(rows), { mg.tensor(rows) } } do
+      local layer = layers.Embedding(2, 2, { weights = weights })
+      assert.are.same({ { 3, 4 } }, layer(mg.tensor({ 1 }, { dtype = "int32" })):to_table())
+      assert.is_nil(tostring(layer:get_config()):find("weights", 1, true))
+    end
+    local bad = layers.Embedding(3, 2, { weights = rows })
+    for _ = 1, 2 do
+      assert.matches("argument weights has shape %(2, 2%), expected %(3, 2%)", select(2, pcall(bad.build, bad, { 1 })))
+    end
+  end)
+end)
+
 describe("Input", function()
   it("holds a batch shape and checks what goes in", function()
     local input = layers.InputLayer { shape = { 3, 2 }, dtype = "int32", name = "ids" }

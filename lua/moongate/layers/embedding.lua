@@ -1,6 +1,8 @@
 -- Embedding: rows of a table by id. Source: keras.layers.Embedding.
+local check = require "moongate.check"
 local class = require "moongate.class"
 local constraints = require "moongate.constraints"
+local create = require "moongate.tensor_create"
 local fields = require "moongate.fields"
 local initializers = require "moongate.initializers"
 local Layer = require "moongate.layers.layer"
@@ -18,7 +20,7 @@ end
 
 --- Turns ids 0..input_dim-1 into vectors: (...) -> (..., output_dim). With mask_zero id 0 means "no step".
 --- Options: embeddings_initializer = "uniform", embeddings_regularizer, embeddings_constraint, mask_zero = false,
---- activity_regularizer, name, dtype, trainable.
+--- weights (the first ones: a tensor, or a list of one), activity_regularizer, name, dtype, trainable.
 ---@param input_dim integer number of ids
 ---@param output_dim integer size of a vector
 ---@param options? table
@@ -33,6 +35,7 @@ Layer.declare(Embedding, {
   { "activity_regularizer", codec = regularizers.codec },
   { "embeddings_constraint", codec = constraints.codec },
   { "mask_zero", default = false, codec = fields.boolean },
+  { "weights", codec = fields.any, hidden = true, once = true },
   { "quantization_config", codec = fields.unused, tf2 = { hidden = true } },
   { "input_length", codec = fields.any, hidden = true, tf2 = { hidden = false } },
   { "batch_input_shape", codec = fields.shape, hidden = true, tf2 = { hidden = false, show = input_shape } },
@@ -48,8 +51,24 @@ Embedding.makes_mask = true
 ---@param options table
 ---@package
 function Embedding:setup(options)
-  Layer.setup(self, options)
+  local own = {}
+  for name, value in pairs(options) do own[name] = value end
+  self.first_weights, own.weights = options.weights, nil
+  Layer.setup(self, own)
   self.supports_masking = self.mask_zero
+end
+
+-- An initializer that gives the option `weights`: one array, or a list of it alone.
+local function first_values(self)
+  local weights = rawget(self, "first_weights")
+  if weights == nil or weights == null then return nil end
+  if type(weights) == "table" and getmetatable(weights) == nil and #weights == 1 then weights = weights[1] end
+  return function(shape, dtype)
+    local value = ops.cast(create.as_tensor(weights, dtype), dtype):detach():copy()
+    if self.shape_text(value.shape) == self.shape_text(shape) then return value end
+    return check.fail("%s: argument weights has shape %s, expected %s", self:title(), self.shape_text(value.shape),
+      self.shape_text(shape))
+  end
 end
 
 --- Makes the weights.
@@ -57,7 +76,8 @@ end
 function Embedding:build(shape)
   self:checked_shape(shape)
   self.embeddings = self:add_weight { name = "embeddings", shape = { self.input_dim, self.output_dim },
-    initializer = self.embeddings_initializer, regularizer = self.embeddings_regularizer, constraint = self.embeddings_constraint }
+    initializer = first_values(self) or self.embeddings_initializer, regularizer = self.embeddings_regularizer,
+    constraint = self.embeddings_constraint }
   Layer.build(self, shape)
 end
 
