@@ -1,6 +1,7 @@
 -- model:masks: where masks are made, used, passed on, joined and ended, in nested models and functional ones.
 local assert = require "luassert"
 local mg = require "moongate"
+local terminal = require "moongate.terminal"
 
 local L = mg.layers
 
@@ -19,6 +20,10 @@ local function build()
 end
 
 describe("model:masks", function()
+  local columns = terminal.columns
+  before_each(function() terminal.columns = function() return nil end end) -- whatever terminal the specs run in
+  after_each(function() terminal.columns = columns end)
+
   it("tells what becomes of each mask", function()
     local found, list = {}, build():masks { { 1, 2, 0 }, { 3, 4, 5 } }
     for i, entry in ipairs(list) do
@@ -45,6 +50,25 @@ each: weights the loss]], table.concat(found, "\n"))
     assert.are.equal(2, #list[5].mask_in)
     assert.is_nil(list[#list - 1].mask)
     assert.matches("\nmean %(GlobalAveragePooling1D%)   %(2, 3%): 5 of 6 used +used, ends +%-\n", tostring(list))
+  end)
+
+  it("prints lines that fit, without cutting words", function()
+    local list = build():masks { { 1, 2, 0 }, { 3, 4, 5 } }
+    local function words_at(width)
+      terminal.columns = function() return width end
+      local text, longest, words = tostring(list), 0, {}
+      for line in text:gmatch "[^\n]+" do longest = math.max(longest, #line) end
+      for word in text:gmatch "%S+" do words[#words + 1] = word end
+      table.sort(words)
+      return longest, table.concat(words, " ")
+    end
+    local widest, all = words_at(1000)
+    assert.is_true(widest > 100)
+    for _, width in ipairs { 100, 80, 72 } do
+      local longest, words = words_at(width)
+      assert.is_true(longest <= width)
+      assert.are.equal(all, words)
+    end
   end)
 
   it("sees a layer of one's own that does not look at its mask, and one without support", function()

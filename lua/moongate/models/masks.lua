@@ -4,9 +4,12 @@ local autograd = require "moongate.autograd"
 local Layer = require "moongate.layers.layer"
 local ops = require "moongate.ops"
 local structure = require "moongate.structure"
+local table_box = require "moongate.models.table_box"
 local tensor = require "moongate.tensor"
+local terminal = require "moongate.terminal"
 
 local Masks = {}
+local GAP = 3 -- blanks between columns
 
 -- Text ----------------------------------------------------------------------------------------------------------------------------
 
@@ -28,18 +31,53 @@ local function name_of(entry)
   return ("%s%s (%s)"):format(("  "):rep(entry.level), entry.layer.name, getmetatable(entry.layer).class.name)
 end
 
+-- The widths of the columns: what their texts take, and where lines are longer than the terminal less in the widest columns, as far
+-- as words are not cut.
+local function widths_of(rows)
+  local widths, words, total = {}, {}, 3 * GAP
+  for k = 1, 4 do
+    widths[k], words[k] = 0, 0
+    for _, row in ipairs(rows) do
+      widths[k] = math.max(widths[k], #row[k])
+      local indent = #row[k]:match "^ *"
+      for word in row[k]:gmatch "%S+" do words[k] = math.max(words[k], indent + #word) end
+    end
+    total = total + widths[k]
+  end
+  for _ = 1, total - (terminal.columns() or total) do
+    local widest
+    for k = 1, 4 do
+      if widths[k] > words[k] and (not widest or widths[k] > widths[widest]) then widest = k end
+    end
+    if not widest then break end
+    widths[widest] = widths[widest] - 1
+  end
+  return widths
+end
+
+local function add_row(lines, row, widths)
+  local cells, most = {}, 1
+  for k, text in ipairs(row) do
+    cells[k] = table_box.wrap(text, widths[k], "")
+    most = math.max(most, #cells[k])
+  end
+  for i = 1, most do
+    local parts = {}
+    for k, cell in ipairs(cells) do
+      local text = cell[i] or ""
+      parts[k] = text .. (" "):rep(widths[k] - #text + GAP)
+    end
+    lines[#lines + 1] = (table.concat(parts):gsub("%s+$", ""))
+  end
+end
+
 function Masks.__tostring(list)
-  local rows, widths, lines = { { "layer", "mask in", "what becomes of it", "mask out" } }, {}, {}
+  local rows, lines = { { "layer", "mask in", "what becomes of it", "mask out" } }, {}
   for _, entry in ipairs(list) do
     rows[#rows + 1] = { name_of(entry), mask_text(entry.mask_in), entry.action, mask_text(entry.masks or entry.mask) }
   end
-  for _, row in ipairs(rows) do
-    for k, text in ipairs(row) do widths[k] = math.max(widths[k] or 0, #text) end
-  end
-  for i, row in ipairs(rows) do
-    for k = 1, 3 do row[k] = row[k] .. (" "):rep(widths[k] - #row[k] + 3) end
-    lines[i] = table.concat(row):gsub("%s+$", "")
-  end
+  local widths = widths_of(rows)
+  for _, row in ipairs(rows) do add_row(lines, row, widths) end
   return table.concat(lines, "\n")
 end
 

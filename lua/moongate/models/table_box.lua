@@ -45,8 +45,12 @@ local function leading(text, n)
   return text:sub(1, at - 1)
 end
 
--- Lines of at most `width` characters, broken at blanks; a longer word is cut. Blanks at the beginning stay.
-local function wrap(text, width, ellipsis)
+--- Lines of at most `width` characters, broken at blanks; a longer word is cut. Blanks at the beginning stay.
+---@param text string
+---@param width integer
+---@param ellipsis string
+---@return string[]
+function table_box.wrap(text, width, ellipsis)
   local lines, current = {}, text:match "^ *"
   local empty = true
   for word in text:gmatch "%S+" do
@@ -72,7 +76,7 @@ end
 local function row(style, kind, columns, cells)
   local wrapped, most, out = {}, 0, {}
   for i, column in ipairs(columns) do
-    wrapped[i] = wrap(cells[i], column.width, style.ellipsis)
+    wrapped[i] = table_box.wrap(cells[i], column.width, style.ellipsis)
     most = math.max(most, #wrapped[i])
   end
   for k = 1, most do
