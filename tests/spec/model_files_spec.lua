@@ -158,4 +158,16 @@ describe("a model file", function()
     assert.matches("hard_sigmoid", message, 1, true)
     assert.is_nil(io.open(path))
   end)
+
+  -- Keras writes its own functions by their names, as model.compile(loss=keras.losses.mean_squared_error) shows.
+  it("of a model compiled with functions of ours names them", function()
+    local model = mg.Sequential { mg.layers.Input { 5, 3 }, mg.layers.GRU(2) }
+    model:compile { loss = mg.losses.mean_squared_error, metrics = { mg.metrics.mean_absolute_error, mg.metrics.binary_accuracy } }
+    local expected = { model:evaluate(x, y, { verbose = 0 }) }
+    model:save(path)
+    local again = mg.load_model(path)
+    assert.equal("mean_squared_error", again.compiled_with.loss)
+    assert.same({ "mean_absolute_error", "binary_accuracy" }, again.compiled_with.metrics)
+    assert.same(expected, { again:evaluate(x, y, { verbose = 0 }) })
+  end)
 end)

@@ -258,6 +258,9 @@ function losses.serialize(loss, dialect) return registry:serialize(type(loss) ==
 ---@return Loss
 function losses.deserialize(config, options) return registry:deserialize(config, options) end
 
-for name, form in pairs(require "moongate.losses.forms") do losses[name] = form end
+for name, form in pairs(require "moongate.losses.forms") do
+  losses[name] = form
+  if registry.entries[name] then registry.function_names[form] = name end -- what configs call it
+end
 
 return losses

@@ -27,7 +27,10 @@ end
 table.sort(class_names)
 for _, name in ipairs(class_names) do registry:add(metrics[name], metrics[name].default_name, unpack(SHORT[name] or {})) end
 
-for name, form in pairs(require "moongate.metrics.forms") do metrics[name] = form end
+for name, form in pairs(require "moongate.metrics.forms") do
+  metrics[name] = form
+  if registry.entries[name] then registry.function_names[form] = name end -- what configs call it
+end
 
 -- "accuracy" and "crossentropy" mean the binary, the sparse or the one-hot kind, as the shapes tell.
 function metrics.kind_by_shape(y_true, y_pred)
