@@ -1,16 +1,11 @@
 -- mg.compat: signatures, defaults and calls of the older classes, and mg.compat.use.
 local contract = require "layer_contract"
+local message_of = require "message_of"
 local mg = require "moongate"
 local near = require "near"
 local tools = require "documents_tools"
 
 local v1, v2 = mg.compat.v1.layers, mg.compat.v2.layers
-
-local function message_of(f, ...)
-  local ok, message = pcall(f, ...)
-  assert.is_false(ok)
-  return message
-end
 
 local function normal(...) return mg.random.normal({ ... }, 0, 1, { dtype = "float64" }) end
 

@@ -1,12 +1,7 @@
 -- Configs in Keras's dialects: what is written, what is read, what is refused. Texts: get_config of keras 3.15, tf_keras 2.21 and
 -- files written by Keras 1.2, 2.1.3 and 2.2.4.
+local message_of = require "message_of"
 local mg = require "moongate"
-
-local function message_of(f, ...)
-  local ok, message = pcall(f, ...)
-  assert.is_false(ok)
-  return message
-end
 
 local function text(value) return mg.json.encode(value) end
 

@@ -1,13 +1,8 @@
 -- Declared fields: constructor, properties, config and back.
+local message_of = require "message_of"
 local mg = require "moongate"
 local class = require "moongate.class"
 local fields = require "moongate.fields"
-
-local function message_of(f, ...)
-  local ok, message = pcall(f, ...)
-  assert.is_false(ok)
-  return message
-end
 
 describe("fields", function()
   local Shelf = class "Shelf"

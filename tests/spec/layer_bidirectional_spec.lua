@@ -1,14 +1,9 @@
 -- Bidirectional: directions, merging, masks, states, the checks of a backward layer, configs.
 local contract = require "layer_contract"
+local message_of = require "message_of"
 local mg = require "moongate"
 local near = require "near"
 local layers = mg.layers
-
-local function message_of(f, ...)
-  local ok, message = pcall(f, ...)
-  assert.is_false(ok)
-  return message
-end
 
 local function normal(...) return mg.random.normal({ ... }, 0, 1, { dtype = "float64" }) end
 

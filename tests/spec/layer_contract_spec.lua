@@ -1,23 +1,11 @@
 -- Every layer against the contract.
 local contract = require "layer_contract"
+local makers = require "layer_makers"
 local mg = require "moongate"
 local layers = mg.layers
+local with = makers.with
 
-local function with(name, own)
-  return function(options)
-    local all = {}
-    for key, value in pairs(own) do all[key] = value end
-    for key, value in pairs(options or {}) do all[key] = value end
-    return layers[name](all)
-  end
-end
-
-local function values(...)
-  local shape, list, n = { ... }, {}, 1
-  for _, size in ipairs(shape) do n = n * size end
-  for i = 1, n do list[i] = math.sin(1.7 * i) end
-  return mg.tensor(list, { dtype = "float64" }):reshape(shape)
-end
+local function values(...) return makers.waves(1.7, ...) end
 
 local function gru_weights(F, U, bias)
   return { { "kernel", { F, 3 * U } }, { "recurrent_kernel", { U, 3 * U } }, bias and { "bias", bias } or nil }

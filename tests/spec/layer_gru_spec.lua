@@ -1,13 +1,8 @@
 -- GRU, GRUCell and RNN beyond the reference cases: states, empty input, slow paths against the fused one, explain, messages.
+local message_of = require "message_of"
 local mg = require "moongate"
 local near = require "near"
 local layers = mg.layers
-
-local function message_of(f, ...)
-  local ok, message = pcall(f, ...)
-  assert.is_false(ok)
-  return message
-end
 
 local function normal(...) return mg.random.normal({ ... }, 0, 1, { dtype = "float64" }) end
 

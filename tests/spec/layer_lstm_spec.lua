@@ -1,15 +1,10 @@
 -- LSTM, SimpleRNN and their cells: the contract of layers, a step by hand, states, masks, dropout.
 local contract = require "layer_contract"
+local message_of = require "message_of"
 local mg = require "moongate"
 local near = require "near"
 local tools = require "documents_tools"
 local layers = mg.layers
-
-local function message_of(f, ...)
-  local ok, message = pcall(f, ...)
-  assert.is_false(ok)
-  return message
-end
 
 local function normal(...) return mg.random.normal({ ... }, 0, 1, { dtype = "float64" }) end
 

@@ -1,13 +1,8 @@
 -- The base of layers: names, dtype, shapes, masks, weights, losses, messages; and the small layers' own rules.
+local message_of = require "message_of"
 local mg = require "moongate"
 local near = require "near"
 local layers = mg.layers
-
-local function message_of(f, ...)
-  local ok, message = pcall(f, ...)
-  assert.is_false(ok)
-  return message
-end
 
 describe("a layer", function()
   before_each(function()

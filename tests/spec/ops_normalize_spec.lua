@@ -1,13 +1,9 @@
 -- normalize: the numbers of its formula, its gradients, its errors.
+local makers = require "layer_makers"
 local mg = require "moongate"
 local ops = mg.ops
 
-local function values(...)
-  local shape, list, n = { ... }, {}, 1
-  for _, size in ipairs(shape) do n = n * size end
-  for i = 1, n do list[i] = math.sin(1.3 * i) end
-  return mg.tensor(list, { dtype = "float64" }):reshape(shape)
-end
+local function values(...) return makers.waves(1.3, ...) end
 
 describe("normalize", function()
   it("gives mean 0 and variance 1, and what it took off and divided by", function()
