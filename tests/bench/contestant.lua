@@ -1,25 +1,28 @@
 -- A contestant of the side-by-side benchmark: moongate contestant.lua [highest|high|medium]. Reads `run {...}` lines, answers one
--- JSON line each: median and least time of a public layer's call ("layer": GRU, LSTM or SimpleRNN; GRU if absent), batch-major.
--- `train` is forward and the four gradients.
+-- JSON line each: median and least time of a public layer's call ("layer": GRU, LSTM or SimpleRNN; GRU if absent).
+-- Arrays are time-major, as the harness makes them (BENCH_LAYOUT=batch: batch-major, to compare). Between calls nothing is kept
+-- but the layer's packed weights; in `train` not even these: each call first raises the weights' versions, as an optimizer does.
 local ffi = require "ffi"
 local json = require "moongate.json"
 local mg = require "moongate"
 local terminal = require "moongate.terminal"
 
 local autograd, ops = mg.autograd, mg.ops
+local MAJOR = os.getenv("BENCH_LAYOUT") ~= "batch"
 
--- Stream k of the shared generator: n numbers of [-scale, scale), the same in every language.
-local function stream(k, n, scale)
-  local s, list = k * 2654435769 % 2 ^ 32, {}
-  for i = 1, n do
+-- Stream k of the shared generator: a tensor of numbers in [-scale, scale), the same in every language.
+local function stream(k, shape, scale)
+  local t = mg.zeros(shape)
+  local s, p = k * 2654435769 % 2 ^ 32, t:data()
+  for i = 0, t:numel() - 1 do
     s = (1664525 * s + 1013904223) % 2 ^ 32
-    list[i] = (math.floor(s / 256) - 2 ^ 23) * scale / 2 ^ 23
+    p[i] = (math.floor(s / 256) - 2 ^ 23) * scale / 2 ^ 23
   end
-  return mg.tensor(list)
+  return t
 end
 
--- (T, B, n) as (B, T, n), in memory of its own.
-local function batch_major(t) return ops.copy(t:permute { 2, 1, 3 }):keep() end
+-- (T, B, n) in the layer's layout and memory of its own.
+local function laid_out(t) return MAJOR and t or ops.copy(t:permute { 2, 1, 3 }):keep() end
 
 -- Columns of the weights in units of H.
 local GATES = { GRU = 3, LSTM = 4, SimpleRNN = 1 }
@@ -28,37 +31,39 @@ local function make(q)
   local T, B, I, H, class = q.T, q.B, q.I, q.H, q.layer or "GRU"
   local scale = 2 ^ -math.ceil(math.log(math.sqrt(H)) / math.log(2) - 1e-9)
   local N, after = GATES[class] * H, class == "GRU" and q.reset_after ~= false
-  local bias = stream(4, 2 * N, scale):reshape { 2, N }
-  local options = { return_sequences = true, return_state = q.mode == "stream" }
+  local bias = stream(4, { 2, N }, scale)
+  local options = { return_sequences = true, return_state = q.mode == "stream", time_major = MAJOR }
   if class == "GRU" then options.reset_after = after end
   local layer = mg.layers[class](H, options)
   layer:build { mg.null, mg.null, I }
-  layer:set_weights { stream(2, I * N, scale):reshape { I, N }, stream(3, H * N, scale):reshape { H, N },
-    after and bias or bias[1] }
-  return layer, batch_major(stream(1, T * B * I, 1):reshape { T, B, I }), batch_major(stream(5, T * B * H, 1):reshape { T, B, H })
+  layer:set_weights { stream(2, { I, N }, scale), stream(3, { H, N }, scale), after and bias or bias[1] }
+  return layer, laid_out(stream(1, { T, B, I }, 1)), laid_out(stream(5, { T, B, H }, 1))
 end
 
 -- Each mode: a function to time; what it returns is dumped as y [T, B, H] and the gradients.
 local modes = {}
 
 function modes.infer(layer, x)
-  return function()
-    return autograd.no_grad(function() return layer(x) end)
-  end
+  local function forward() return layer(x) end
+  return function() return autograd.no_grad(forward) end
 end
 
 function modes.train(layer, x, g)
-  x:requires_grad_()
-  local inputs = { x, unpack(layer.trainable_weights) }
+  local weights = layer.trainable_weights
+  local inputs = { x:requires_grad_(), unpack(weights) }
+  local training, seed = { training = true }, { gradient = g }
   return function()
-    local y = layer(x, { training = true })
-    return y, unpack(autograd.gradients(y, inputs, { gradient = g }))
+    -- data() is for writing: the version that packed weights are checked by grows
+    for i = 1, #weights do weights[i]:data() end
+    local y = layer(x, training)
+    return y, unpack(autograd.gradients(y, inputs, seed))
   end
 end
 
 function modes.stream(layer, x)
-  local steps, T = {}, x.shape[2]
-  for t = 1, T do steps[t] = ops.copy(x:slice(2, t, t)):keep() end
+  local axis = MAJOR and 1 or 2
+  local steps, T = {}, x.shape[axis]
+  for t = 1, T do steps[t] = ops.copy(x:slice(axis, t, t)):keep() end
   return function()
     return autograd.no_grad(function()
       local outputs, states = {}, nil
@@ -66,7 +71,7 @@ function modes.stream(layer, x)
         states = { layer(steps[t], { initial_state = states }) }
         outputs[t] = table.remove(states, 1)
       end
-      return ops.concat(outputs, 2)
+      return ops.concat(outputs, axis)
     end)
   end
 end
@@ -74,7 +79,7 @@ end
 local function write(path, results)
   local file = assert(io.open(path, "wb"))
   for i, t in ipairs(results) do
-    if i <= 2 and #t.shape == 3 then t = t:permute { 2, 1, 3 } end
+    if i <= 2 and not MAJOR then t = t:permute { 2, 1, 3 } end
     t = ops.copy(t)
     file:write(ffi.string(t:data(), t:nbytes()))
   end
@@ -84,10 +89,11 @@ end
 -- Times `call` for `least` seconds and at least `count` calls; results of the last one are kept.
 local function repeated(call, least, count)
   local times, results = {}, nil
+  local function run() return { call() } end
   local began, cpu = terminal.now(), os.clock()
   while #times < count or terminal.now() - began < least do
     local from = terminal.now()
-    results = mg.scope(function() return { call() } end)
+    results = mg.scope(run)
     times[#times + 1] = (terminal.now() - from) * 1e3
   end
   return times, results, (os.clock() - cpu) / (terminal.now() - began)
