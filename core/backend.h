@@ -93,6 +93,7 @@ typedef struct mg_rnn_kernel {
 } mg_rnn_kernel;
 
 /* Packed weights, of any layer kind. The key names the caller's tensors, before any contiguous copy of them. */
+enum { MG_PACKED_PARTS = 4 };
 struct mg_packed {
   const void *kernel;                                /* the kernel that laid it out; compared only. NULL: empty */
   int64_t buffer[3], offset[3], version[3];          /* kernel, recurrent_kernel, bias (buffer 0: none) */
@@ -100,9 +101,9 @@ struct mg_packed {
   int64_t units, features, precision;
   const struct mg_rnn_kind *kind;
   uint32_t variant;                                  /* flags that change the layout */
-  uint32_t parts;                                    /* 1: forward's panels are there, 2: backward's */
-  void *data[2];                                     /* the two parts, from memory_alloc of `backend` */
-  int64_t bytes[2];
+  uint32_t parts;                                    /* bits of the parts that are there */
+  void *data[MG_PACKED_PARTS];                       /* from memory_alloc of `backend` */
+  int64_t bytes[MG_PACKED_PARTS];
   const mg_backend *backend;
 };
 

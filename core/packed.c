@@ -18,10 +18,13 @@ static void drop_part(mg_packed *packed, int part) {
   packed->bytes[part] = 0;
 }
 
+static void drop_parts(mg_packed *packed) {
+  for (int part = 0; part < MG_PACKED_PARTS; part++) drop_part(packed, part);
+}
+
 void mg_packed_destroy(mg_packed *packed) {
   if (packed == NULL) return;
-  drop_part(packed, 0);
-  drop_part(packed, 1);
+  drop_parts(packed);
   free(packed);
 }
 
@@ -57,11 +60,8 @@ void mg_packed_match(mg_packed *packed, const mg_rnn_kind *kind, const mg_rnn_ar
   set_source(&key, 1, args->recurrent_kernel);
   set_source(&key, 2, args->bias);
   if (same_key(packed, &key)) return;
-  if (packed->backend != key.backend) {
-    drop_part(packed, 0);
-    drop_part(packed, 1);
-  }
-  for (int part = 0; part < 2; part++) {
+  if (packed->backend != key.backend) drop_parts(packed);
+  for (int part = 0; part < MG_PACKED_PARTS; part++) {
     key.data[part] = packed->data[part];
     key.bytes[part] = packed->bytes[part];
   }
@@ -71,6 +71,7 @@ void mg_packed_match(mg_packed *packed, const mg_rnn_kind *kind, const mg_rnn_ar
 mg_status mg_packed_part(mg_packed *packed, const mg_backend *backend, int part, int64_t bytes) {
   if (packed->data[part] != NULL && packed->bytes[part] == bytes) return MG_OK;
   drop_part(packed, part);
+  packed->parts &= ~(1u << part);
   MG_TRY(backend->memory_alloc(&packed->data[part], bytes));
   packed->bytes[part] = bytes;
   return MG_OK;

@@ -88,7 +88,7 @@ void mg_rnn_views_close(mg_rnn_views *own);
 /* packed.c */
 void mg_packed_match(mg_packed *packed, const mg_rnn_kind *kind, const mg_rnn_args *args,
                      const void *kernel); /* drops the parts when their key differs */
-mg_status mg_packed_part(mg_packed *packed, const mg_backend *backend, int part /*0, 1*/,
-                         int64_t bytes); /* memory for it; not yet there */
+mg_status mg_packed_part(mg_packed *packed, const mg_backend *backend, int part /*below MG_PACKED_PARTS*/,
+                         int64_t bytes); /* memory for it; what is new is not there yet */
 
 #endif

@@ -132,11 +132,19 @@ void rnn_fast_plan(rnn_fast *f /*[out]*/, const mg_rnn_kind *kind, const mg_rnn_
 mg_status rnn_fast_pack_forward(rnn_fast *f); /* panels and bias: in args->packed, or the caller's workspace */
 mg_status rnn_fast_pack_backward(rnn_fast *f);
 
+/* Memory for a packed part. *ready: what lies there is current. Groups by gate (dropout masks apart) are not kept in the handle. */
+enum { RNN_PART_FORWARD = 0, RNN_PART_BACKWARD, RNN_PART_FORWARD_PIECES, RNN_PART_BACKWARD_PIECES };
+mg_status rnn_part_memory(const rnn_fast *f, int part, int64_t floats, float **data, int *ready);
+void rnn_part_done(const rnn_fast *f, int part);
+
 /* rnn_fast_forward.c */
 mg_status rnn_fast_saved_size(int64_t *elements, const mg_rnn_kind *kind, const mg_rnn_args *args);
 mg_status rnn_fast_forward(const mg_rnn_kind *kind, const mg_rnn_args *args);
 void rnn_fast_places(rnn_fast *f); /* states, carries and, unless they are not kept, gates in args->saved */
 mg_status rnn_fast_run(rnn_fast *f, int outputs); /* all blocks; without outputs only states and gates are written */
+
+/* Every matrix product of a layer: by the precision that was asked for. */
+static inline void rnn_multiply(const rnn_fast *f, const rnn_product *p) { f->table->multiply(p); }
 
 /* rnn_fast_backward.c, rnn_fast_weights.c */
 mg_status rnn_fast_backward(const mg_rnn_kind *kind, const mg_rnn_args *args);

@@ -97,7 +97,7 @@ static void state_gradient(const block *k, const rnn_group *group, const float *
     p.c = k->product;
     p.accumulate = 0;
   }
-  f->table->multiply(&p);
+  rnn_multiply(f, &p);
   if (k->masks == NULL) return;
   const float *mask = k->masks + rnn_state_mask(f, rnn_gate_of_slot(f, group->first)) * n;
   add_scaled(f, k->dh, k->product, mask, n);
@@ -107,14 +107,14 @@ static void state_gradient(const block *k, const rnn_group *group, const float *
 static void reset_gradient(const block *k, rnn_cell *cell) {
   const rnn_fast *f = k->f;
   const int64_t n = k->rows * f->P;
-  f->table->multiply(&(rnn_product){ .c = k->product,
-                                     .ldc = f->P,
-                                     .M = k->rows,
-                                     .K = f->P,
-                                     .a = cell->gates,
-                                     .row = f->width,
-                                     .step = 1,
-                                     .b = f->recurrent_back });
+  rnn_multiply(f, &(rnn_product){ .c = k->product,
+                                  .ldc = f->P,
+                                  .M = k->rows,
+                                  .K = f->P,
+                                  .a = cell->gates,
+                                  .row = f->width,
+                                  .step = 1,
+                                  .b = f->recurrent_back });
   cell->du = k->product;
   cell->h_n = cell->h;
   if (k->masks != NULL) {
@@ -199,9 +199,9 @@ static void input_gradient(const block *k, int64_t first_step, int64_t steps, co
   const rnn_fast *f = k->f;
   for (int i = 0; i < f->inputs; i++) {
     const rnn_group *group = &f->input[i];
-    f->table->multiply(&(rnn_product){ .c = k->dx, .ldc = f->FP, .M = steps * k->rows, .K = group->slots * f->P,
-                                       .a = gates + group->first * f->P, .row = f->width, .step = 1, .b = f->input_back,
-                                       .first_k = group->first * f->P });
+    rnn_multiply(f, &(rnn_product){ .c = k->dx, .ldc = f->FP, .M = steps * k->rows, .K = group->slots * f->P,
+                                    .a = gates + group->first * f->P, .row = f->width, .step = 1, .b = f->input_back,
+                                    .first_k = group->first * f->P });
     write_dx(k, first_step, steps, i);
   }
 }

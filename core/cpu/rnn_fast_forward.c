@@ -77,14 +77,14 @@ static void input_products(const block *k, int64_t first_step, int64_t steps, fl
   const rnn_fast *f = k->f;
   for (int i = 0; i < f->inputs; i++) {
     input_rows(k, first_step, steps, rnn_gate_of_slot(f, f->input[i].first));
-    f->table->multiply(&(rnn_product){ .c = gates + f->input[i].first * f->P,
-                                       .ldc = f->width,
-                                       .M = steps * k->rows,
-                                       .K = f->d.F,
-                                       .a = k->x,
-                                       .row = f->d.F,
-                                       .step = 1,
-                                       .b = f->input[i].panels });
+    rnn_multiply(f, &(rnn_product){ .c = gates + f->input[i].first * f->P,
+                                    .ldc = f->width,
+                                    .M = steps * k->rows,
+                                    .K = f->d.F,
+                                    .a = k->x,
+                                    .row = f->d.F,
+                                    .step = 1,
+                                    .b = f->input[i].panels });
   }
 }
 
@@ -100,15 +100,15 @@ static const float *dropped_state(const block *k, const float *h, int gate) {
 static void recurrent_product(const block *k, const rnn_group *group, const float *a, int64_t row, float *gates) {
   const rnn_fast *f = k->f;
   const int add = f->d.kind->cell != MG_CELL_GRU;
-  f->table->multiply(&(rnn_product){ .c = (add ? gates : k->sums) + group->first * f->P,
-                                     .ldc = f->width,
-                                     .M = k->rows,
-                                     .K = f->d.U,
-                                     .a = a,
-                                     .row = row,
-                                     .step = 1,
-                                     .b = group->panels,
-                                     .accumulate = add });
+  rnn_multiply(f, &(rnn_product){ .c = (add ? gates : k->sums) + group->first * f->P,
+                                  .ldc = f->width,
+                                  .M = k->rows,
+                                  .K = f->d.U,
+                                  .a = a,
+                                  .row = row,
+                                  .step = 1,
+                                  .b = group->panels,
+                                  .accumulate = add });
 }
 
 static void step(const block *k, int64_t s, float *gates) {

@@ -133,22 +133,21 @@ static void pack_bias(const rnn_fast *f, float *bias) {
   for (int slot = SLOT_Z; slot <= SLOT_Q; slot++) add_bias(f, bias + slot * f->P, 1, rnn_gate_of_slot(f, slot));
 }
 
-/* Memory for a packed part. *ready: what lies there is current. Groups by gate (dropout masks apart) are not kept in the handle. */
-static mg_status part_memory(const rnn_fast *f, int part, int64_t floats, float **data, int *ready) {
+mg_status rnn_part_memory(const rnn_fast *f, int part, int64_t floats, float **data, int *ready) {
   mg_packed *packed = f->args->packed;
   *ready = 0;
   if (packed == NULL || f->inputs > 1 || f->state_masks > 1) {
     *data = mg_workspace_take((size_t)floats * sizeof **data);
   } else {
-    *ready = (packed->parts & (1u << part)) != 0;
     MG_TRY(mg_packed_part(packed, f->args->x->buffer->backend, part, floats * (int64_t)sizeof **data));
+    *ready = (packed->parts & (1u << part)) != 0;
     *data = packed->data[part];
   }
   return *data != NULL ? MG_OK : mg_fail(MG_ENOMEM, "%s: no memory to pack weights of %lld units", f->d.kind->layer,
                                             (long long)f->d.U);
 }
 
-static void part_done(const rnn_fast *f, int part) {
+void rnn_part_done(const rnn_fast *f, int part) {
   mg_packed *packed = f->args->packed;
   if (packed != NULL && packed->data[part] != NULL && f->inputs == 1 && f->state_masks <= 1)
     packed->parts |= 1u << part;
@@ -164,13 +163,13 @@ static float *place_group(const rnn_fast *f, rnn_group *group, const mg_tensor *
 mg_status rnn_fast_pack_forward(rnn_fast *f) {
   float *data;
   int ready;
-  MG_TRY(part_memory(f, 0, f->width + f->d.G * f->P * (f->d.F + f->d.U), &data, &ready));
+  MG_TRY(rnn_part_memory(f, RNN_PART_FORWARD, f->width + f->d.G * f->P * (f->d.F + f->d.U), &data, &ready));
   if (!ready) pack_bias(f, data);
   f->bias = data;
   data += f->width;
   for (int i = 0; i < f->inputs; i++) data = place_group(f, &f->input[i], f->args->kernel, f->d.F, data, ready);
   for (int i = 0; i < f->recurrents; i++) data = place_group(f, &f->recurrent[i], f->args->recurrent_kernel, f->d.U, data, ready);
-  part_done(f, 0);
+  rnn_part_done(f, RNN_PART_FORWARD);
   return MG_OK;
 }
 
@@ -178,7 +177,7 @@ mg_status rnn_fast_pack_backward(rnn_fast *f) {
   const int64_t K = f->d.G * f->P, recurrent_size = K * f->P;
   float *data;
   int ready;
-  MG_TRY(part_memory(f, 1, recurrent_size + K * f->FP, &data, &ready));
+  MG_TRY(rnn_part_memory(f, RNN_PART_BACKWARD, recurrent_size + K * f->FP, &data, &ready));
   if (ready) {
     f->recurrent_back = (rnn_panels){ .data = data, .K = K, .vectors = f->P / f->V };
     f->input_back = (rnn_panels){ .data = data + recurrent_size, .K = K, .vectors = f->FP / f->V };
@@ -186,6 +185,6 @@ mg_status rnn_fast_pack_backward(rnn_fast *f) {
   }
   f->recurrent_back = pack_transposed(f, mg_elements(f->args->recurrent_kernel), f->d.U, f->back_first, data);
   f->input_back = pack_transposed(f, mg_elements(f->args->kernel), f->d.F, 0, data + recurrent_size);
-  part_done(f, 1);
+  rnn_part_done(f, RNN_PART_BACKWARD);
   return MG_OK;
 }

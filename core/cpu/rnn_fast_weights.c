@@ -76,15 +76,15 @@ static void add_chunk(const piece *p, int64_t block, int64_t first, int64_t rows
   f->table->pack_sum(p->b, gradients, f->width, rows, p->vectors, p->bias ? p->sums : NULL);
   if (!wanted) return;
   copy_values(p, block, first, rows);
-  f->table->multiply(&(rnn_product){ .c = p->c,
-                                     .ldc = p->vectors * f->V,
-                                     .M = p->values,
-                                     .K = rows,
-                                     .a = p->a,
-                                     .row = 1,
-                                     .step = MOST_VALUES + PAD,
-                                     .b = { .data = p->b, .K = rows, .vectors = p->vectors },
-                                     .accumulate = 1 });
+  rnn_multiply(f, &(rnn_product){ .c = p->c,
+                                  .ldc = p->vectors * f->V,
+                                  .M = p->values,
+                                  .K = rows,
+                                  .a = p->a,
+                                  .row = 1,
+                                  .step = MOST_VALUES + PAD,
+                                  .b = { .data = p->b, .K = rows, .vectors = p->vectors },
+                                  .accumulate = 1 });
 }
 
 /* Column of a vector's first float in Keras's layout, and how many of its floats are not padding. */
