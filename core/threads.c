@@ -30,6 +30,7 @@ static struct {
   long long last;
   /* the job */
   mg_task task;
+  mg_task_together together; /* instead of task: each thread runs one */
   void *context;
   int64_t count;
   atomic_llong next;
@@ -46,12 +47,6 @@ static int64_t now_ns(void) {
   struct timespec t;
   clock_gettime(CLOCK_MONOTONIC, &t);
   return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
-static void pause_briefly(void) {
-#if defined(__x86_64__)
-  __builtin_ia32_pause();
-#endif
 }
 
 int32_t mg_processors(void) {
@@ -111,6 +106,18 @@ static void work(void) {
   in_task = 0;
 }
 
+/* All pieces that are left, or one that must run beside the others. */
+static void take_part(void) {
+  if (pool.together == NULL) {
+    work();
+    return;
+  }
+  const int64_t i = atomic_fetch_add(&pool.next, 1);
+  in_task = 1;
+  if (i < pool.count) pool.together(pool.context, i);
+  in_task = 0;
+}
+
 static void leave(void) {
   if (atomic_fetch_sub(&pool.inside, 1) > 1 || !atomic_load(&pool.caller_sleeps)) return;
   pthread_mutex_lock(&pool.lock);
@@ -130,7 +137,7 @@ static void wait_for_job(long long seen, int may_spin) {
   while (may_spin && now_ns() < until)
     for (int i = 0; i < 32; i++) {
       if (something_new(seen)) return;
-      pause_briefly();
+      mg_pause();
     }
   pthread_mutex_lock(&pool.lock);
   atomic_fetch_add(&pool.sleepers, 1);
@@ -149,7 +156,7 @@ static void *worker(void *unused) {
     long long open = atomic_load(&pool.open);
     if (open != 0 && open != seen) {
       seen = open;
-      work();
+      take_part();
     }
     leave();
   }
@@ -188,7 +195,7 @@ static void wait_until_alone(void) {
   while (now_ns() < until)
     for (int i = 0; i < 32; i++) {
       if (atomic_load(&pool.inside) == 0) return;
-      pause_briefly();
+      mg_pause();
     }
   pthread_mutex_lock(&pool.lock);
   atomic_store(&pool.caller_sleeps, 1);
@@ -197,16 +204,24 @@ static void wait_until_alone(void) {
   pthread_mutex_unlock(&pool.lock);
 }
 
-static mg_status run_with_workers(int64_t count, mg_task task, void *context) {
+static void run_job(int64_t count, mg_task task, mg_task_together together, void *context) {
   pool.task = task;
+  pool.together = together;
   pool.context = context;
   pool.count = pool.failed = count;
   atomic_store(&pool.next, 0);
   atomic_store(&pool.open, ++pool.last);
   wake_workers();
-  work();
+  take_part();
+  if (together != NULL) { /* every task has a worker that is on its way */
+    while (atomic_load(&pool.next) < count) sched_yield();
+  }
   atomic_store(&pool.open, 0);
   wait_until_alone();
+}
+
+static mg_status run_with_workers(int64_t count, mg_task task, void *context) {
+  run_job(count, task, NULL, context);
   if (pool.failed == count) return MG_OK;
   return mg_fail(pool.status, "%s", pool.text);
 }
@@ -224,6 +239,17 @@ mg_status mg_parallel(int64_t count, mg_task task, void *context) {
   mg_status status = pool.started ? run_with_workers(count, task, context) : run_alone(count, task, context);
   pthread_mutex_unlock(&pool.owner);
   return status;
+}
+
+int mg_parallel_together(int64_t count, mg_task_together task, void *context) {
+  const int threads = mg_get_threads();
+  if (count > threads || count > MG_MOST_TOGETHER || in_task || count > mg_processors()) return 0;
+  if (pthread_mutex_trylock(&pool.owner) != 0) return 0;
+  if (pool.started < threads - 1) start_workers(threads - 1);
+  const int enough = pool.started >= count - 1;
+  if (enough) run_job(count, NULL, task, context);
+  pthread_mutex_unlock(&pool.owner);
+  return enough;
 }
 
 mg_status mg_set_threads(int32_t threads) {

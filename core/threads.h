@@ -11,6 +11,29 @@
 typedef mg_status (*mg_task)(void *context, int64_t index);
 mg_status mg_parallel(int64_t count, mg_task task, void *context);
 
+/* Runs task(context, i) for every i in 0..count-1, all of them at once, each on a thread of its own, so that they may wait for one
+ * another (mg_meet), and returns 1 when all are done. Returns 0, and has run nothing, where that cannot be: fewer threads or
+ * processors than tasks, a nested call, or a pool that serves another caller. The caller then does the same work alone. */
+enum { MG_MOST_TOGETHER = 16 };
+typedef void (*mg_task_together)(void *context, int64_t index);
+int mg_parallel_together(int64_t count, mg_task_together task, void *context);
+
+/* Where the tasks of one mg_parallel_together meet, any number of times. Zeros at first, but for the count. */
+typedef struct mg_meeting {
+  int64_t count;
+  struct {
+    _Alignas(64) int64_t turn; /* how often this one has come; a cache line of its own */
+  } at[MG_MOST_TOGETHER];
+} mg_meeting;
+void mg_meet(mg_meeting *m, int64_t index); /* returns when all have come as often as this one; what they wrote before is seen */
+
+/* Tells the processor that this is a loop that waits. */
+static inline void mg_pause(void) {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#endif
+}
+
 int32_t mg_processors(void);       /* that this process may run on, at most 256 */
 mg_status mg_threads_status(void); /* fails when MOONGATE_THREADS holds something else than 1..256 */
 

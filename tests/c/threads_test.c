@@ -83,6 +83,76 @@ static void test_callers_at_once(void) {
   CHECK(each_visited(MANY, 600));
 }
 
+enum { TURNS = 2000 };
+typedef struct together {
+  mg_meeting meeting;
+  int64_t seen[MG_MOST_TOGETHER]; /* turn that each one is at; plain memory: meeting orders it */
+  int wrong[MG_MOST_TOGETHER], sleepy;
+} together;
+
+/* Every turn all write, meet, read what the others wrote, and meet again. */
+static void meet_often(void *context, int64_t index) {
+  together *t = context;
+  for (int64_t turn = 1; turn <= TURNS; turn++) {
+    if (t->sleepy && turn % 500 == 0 && index == turn / 500 % 2) usleep(300);
+    t->seen[index] = turn;
+    mg_meet(&t->meeting, index);
+    for (int64_t i = 0; i < t->meeting.count; i++)
+      if (t->seen[i] != turn) t->wrong[index]++;
+    mg_meet(&t->meeting, index);
+  }
+}
+
+static int together_is_right(int64_t count, int sleepy) {
+  together t = { .meeting = { .count = count }, .sleepy = sleepy };
+  const int ran = mg_parallel_together(count, meet_often, &t);
+  for (int64_t i = 0; i < count; i++)
+    if (ran && (t.wrong[i] != 0 || t.seen[i] != TURNS)) return -1;
+  return ran;
+}
+
+static void test_together(void) {
+  const int processors = mg_processors();
+  CHECK_OK(mg_set_threads(1));
+  CHECK_INT(together_is_right(1, 0), 1);
+  CHECK_INT(together_is_right(2, 0), 0);
+  for (int threads = 2; threads <= 4; threads++) {
+    CHECK_OK(mg_set_threads(threads));
+    for (int count = 1; count <= 5; count++)
+      CHECK_INT(together_is_right(count, count == 2), count <= threads && count <= processors);
+  }
+  CHECK_INT(together_is_right(MG_MOST_TOGETHER + 1 > processors ? processors + 1 : MG_MOST_TOGETHER, 0),
+            processors >= MG_MOST_TOGETHER && mg_get_threads() >= MG_MOST_TOGETHER);
+}
+
+static mg_status together_within(void *context, int64_t i) {
+  (void)i;
+  if (together_is_right(1, 0) != 0) __atomic_add_fetch((int *)context, 1, __ATOMIC_RELAXED);
+  return MG_OK;
+}
+
+static void test_together_nested(void) {
+  int wrong = 0;
+  CHECK_OK(mg_set_threads(2));
+  CHECK_OK(mg_parallel(20, together_within, &wrong));
+  CHECK_INT(wrong, 0);
+}
+
+static void *together_caller(void *wrong) {
+  for (int i = 0; i < 5; i++)
+    if (together_is_right(2, 0) < 0) __atomic_add_fetch((int *)wrong, 1, __ATOMIC_RELAXED);
+  return NULL;
+}
+
+static void test_together_callers_at_once(void) {
+  pthread_t threads[3];
+  int wrong = 0;
+  for (int i = 0; i < 3; i++) pthread_create(&threads[i], NULL, together_caller, &wrong);
+  for (int i = 0; i < 8; i++) CHECK_OK(mg_set_threads(1 + i % 3));
+  for (int i = 0; i < 3; i++) pthread_join(threads[i], NULL);
+  CHECK_INT(wrong, 0);
+}
+
 static mg_status slow_then_wake(void *context, int64_t i) {
   (void)context;
   (void)i;
@@ -160,6 +230,9 @@ int main(void) {
   RUN(test_lowest_failure_wins);
   RUN(test_nested);
   RUN(test_callers_at_once);
+  RUN(test_together);
+  RUN(test_together_nested);
+  RUN(test_together_callers_at_once);
   RUN(test_sleep_and_wake);
   RUN(test_fork);
   RUN(test_workspace);
