@@ -4,7 +4,7 @@
 #include "../threads.h"
 #include "cpu.h"
 
-enum { PIECE_BYTES = 65536, COLUMNS = 64, IDS_PIECE = 65536 };
+enum { PIECE_BYTES = 65536, COLUMNS = 16, LEAST_SHARED = 16384, AHEAD = 4, IDS_PIECE = 65536 };
 
 /* ---- check_ids ------------------------------------------------------------------------------------------------------------- */
 
@@ -80,13 +80,14 @@ mg_status mg_cpu_one_hot(mg_tensor *out, const mg_tensor *ids) {
   return mg_parallel(mg_pieces(r.count, r.per_piece), one_hot_piece, &r);
 }
 
-/* ---- scatter_add: a piece is a slice of columns, for which it goes through all ids in order -------------------------------- */
+/* ---- scatter_add: a piece is a slice of columns, for which it goes through all ids in order: the width of the slices, which
+ * follows the number of threads so that one thread walks whole rows, changes no sum ---------------------------------------- */
 
 typedef struct scatter {
   void *table;
   const void *rows;
   const int32_t *ids;
-  int64_t count, columns;
+  int64_t count, columns, slice;
   mg_dtype dtype;
 } scatter;
 
@@ -100,11 +101,15 @@ static void add_float64(double *restrict to, const double *restrict from, int64_
 
 static mg_status scatter_piece(void *context, int64_t index) {
   const scatter *s = context;
-  int64_t column = index * COLUMNS, n = s->columns - column < COLUMNS ? s->columns - column : COLUMNS;
+  int64_t column = index * s->slice, n = s->columns - column < s->slice ? s->columns - column : s->slice;
   for (int64_t i = 0; i < s->count; i++) {
     int64_t to = s->ids[i] * s->columns + column, from = i * s->columns + column;
-    if (s->dtype == MG_FLOAT32) add_float32((float *)s->table + to, (const float *)s->rows + from, n);
-    else add_float64((double *)s->table + to, (const double *)s->rows + from, n);
+    if (s->dtype == MG_FLOAT32) {
+      if (i + AHEAD < s->count) __builtin_prefetch((float *)s->table + s->ids[i + AHEAD] * s->columns + column, 1);
+      add_float32((float *)s->table + to, (const float *)s->rows + from, n);
+    } else {
+      add_float64((double *)s->table + to, (const double *)s->rows + from, n);
+    }
   }
   return MG_OK;
 }
@@ -113,5 +118,7 @@ mg_status mg_cpu_scatter_add(mg_tensor *table, const mg_tensor *ids, const mg_te
   scatter s = {.table = mg_elements(table), .rows = mg_elements(rows), .ids = mg_elements(ids), .dtype = table->dtype};
   s.count = mg_element_count(ids);
   s.columns = mg_element_count(rows) / s.count;
-  return mg_parallel(mg_pieces(s.columns, COLUMNS), scatter_piece, &s);
+  int64_t share = mg_pieces(mg_pieces(s.columns, mg_get_threads()), COLUMNS) * COLUMNS;
+  s.slice = s.count * s.columns < LEAST_SHARED ? s.columns : share;
+  return mg_parallel(mg_pieces(s.columns, s.slice), scatter_piece, &s);
 }

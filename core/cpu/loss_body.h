@@ -4,10 +4,7 @@
 
 /* Elements c.. of a row of n, lanes past its end filled with `rest`. */
 MG_INLINE vf load(const float *x, int64_t c, int64_t n, float rest) {
-  if (n - c >= MG_VW) return vload(x + c);
-  float lane[MG_VW];
-  for (int i = 0; i < MG_VW; i++) lane[i] = i < n - c ? x[c + i] : rest;
-  return vload(lane);
+  return n - c >= MG_VW ? vload(x + c) : vload_part_or(x + c, (int)(n - c), rest);
 }
 MG_INLINE void store(float *x, int64_t c, int64_t n, vf v) {
   if (n - c >= MG_VW) vstore(x + c, v);
@@ -18,14 +15,11 @@ static float weight_of(const mg_loss_rows *rows, int64_t row) { return rows->wei
 
 /* ---- softmax cross-entropy ---- */
 
-/* Without a branch on the data, unlike vmax_lanes; a NaN may be lost here, not in the sum of exponentials. */
-MG_INLINE float highest_lane(vf v) { MG_VECTOR_FOLD(v, lane[i] > lane[i + half] ? lane[i] : lane[i + half]); }
-
 /* Largest logit and sum_c exp(x[c] - largest); e[c] = exp(x[c] - largest) when e is given. */
 static void row_exp(const float *x, int64_t n, float *e, float *largest, float *sum) {
   vf high = vset(-INFINITY), total = vset(0);
   for (int64_t c = 0; c < n; c += MG_VW) high = vmax(high, load(x, c, n, -INFINITY));
-  *largest = highest_lane(high);
+  *largest = vhighest(high); /* a NaN that is lost here is in the sum of exponentials */
   const vf shift = vset(*largest);
   for (int64_t c = 0; c < n; c += MG_VW) {
     vf y = vexp(load(x, c, n, -INFINITY) - shift);
@@ -49,27 +43,35 @@ static void scale_row(float *out, const float *x, int64_t n, float factor) {
   for (int64_t c = 0; c < n; c += MG_VW) store(out, c, n, vset(factor) * load(x, c, n, 0));
 }
 
-static void cross_entropy_row(const mg_loss_rows *rows, int64_t row, float weight) {
+/* A row's loss is offset + log(sum): both come back, so that the logarithms of many rows are taken at once. */
+static void cross_entropy_row(const mg_loss_rows *rows, int64_t row, float *offset, float *sum) {
   const int64_t n = rows->classes;
   const float *x = (const float *)rows->input + row * n;
-  float *p = rows->result ? (float *)rows->result + row * n : NULL, largest, sum;
-  row_exp(x, n, p, &largest, &sum);
-  float loss = rows->target ? row_dot(x, (const float *)rows->target + row * n, n, largest + logf(sum))
-                            : largest - x[rows->labels[row]] + logf(sum);
-  ((float *)rows->loss)[row] = loss * weight;
-  if (p) scale_row(p, p, n, 1 / sum);
+  float *p = rows->result ? (float *)rows->result + row * n : NULL, largest;
+  row_exp(x, n, p, &largest, sum);
+  if (p) scale_row(p, p, n, 1 / *sum);
+  if (rows->target) {
+    *offset = row_dot(x, (const float *)rows->target + row * n, n, largest + logf(*sum));
+    *sum = 1;
+  } else {
+    *offset = largest - x[rows->labels[row]];
+  }
+}
+
+/* Rows first.. of one vector; a row of weight 0 is not looked at. */
+static void cross_entropy_rows(const mg_loss_rows *rows, int64_t first, int count) {
+  float offset[MG_VW] = {0}, sum[MG_VW], weight[MG_VW] = {0};
+  for (int i = 0; i < MG_VW; i++) sum[i] = 1;
+  for (int i = 0; i < count; i++) {
+    weight[i] = weight_of(rows, first + i);
+    if (weight[i] != 0) cross_entropy_row(rows, first + i, &offset[i], &sum[i]);
+    else if (rows->result) memset((float *)rows->result + (first + i) * rows->classes, 0, sizeof(float) * (size_t)rows->classes);
+  }
+  vstore_part((float *)rows->loss + first, (vload(offset) + vlog(vload(sum))) * vload(weight), count);
 }
 
 static void cross_entropy_forward(const mg_loss_rows *rows, int64_t first, int64_t last) {
-  for (int64_t row = first; row < last; row++) {
-    float weight = weight_of(rows, row);
-    if (weight != 0) {
-      cross_entropy_row(rows, row, weight);
-    } else {
-      ((float *)rows->loss)[row] = 0;
-      if (rows->result) memset((float *)rows->result + row * rows->classes, 0, sizeof(float) * (size_t)rows->classes);
-    }
-  }
+  for (int64_t row = first; row < last; row += MG_VW) cross_entropy_rows(rows, row, last - row < MG_VW ? (int)(last - row) : MG_VW);
 }
 
 /* d = (p sum_c target[c] - target) * dloss * weight */

@@ -47,14 +47,22 @@ MG_INLINE vf vload(const float *p) {
 }
 MG_INLINE void vstore(float *p, vf v) { memcpy(p, &v, sizeof v); }
 
-/* The first n (0..MG_VW) lanes; the others read as 0 and are not written. */
+/* The first n (0..MG_VW) lanes; the others read as 0, or `rest`, and are not written. */
 #if MG_VW == 16
 MG_INLINE vf vload_part(const float *p, int n) { return _mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p); }
+MG_INLINE vf vload_part_or(const float *p, int n, float rest) {
+  return _mm512_mask_loadu_ps(vset(rest), (__mmask16)((1u << n) - 1), p);
+}
 MG_INLINE void vstore_part(float *p, vf v, int n) { _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), v); }
 #else
 MG_INLINE vf vload_part(const float *p, int n) {
   float lane[MG_VW] = {0};
   for (int i = 0; i < n; i++) lane[i] = p[i];
+  return vload(lane);
+}
+MG_INLINE vf vload_part_or(const float *p, int n, float rest) {
+  float lane[MG_VW];
+  for (int i = 0; i < MG_VW; i++) lane[i] = i < n ? p[i] : rest;
   return vload(lane);
 }
 MG_INLINE void vstore_part(float *p, vf v, int n) {
@@ -124,14 +132,37 @@ MG_INLINE vf vcopysign(vf magnitude, vf sign) { return (vf)((vi)vabs(magnitude) 
 MG_INLINE vf vmax_nan(vf a, vf b) { return vselect(vne(a, a), a, vmax(a, b)); }
 MG_INLINE vf vmin_nan(vf a, vf b) { return vselect(vne(a, a), a, vmin(a, b)); }
 
-/* Over the lanes, as a balanced tree; max and min pass NaN on. */
+/* Over the lanes, as a balanced tree: lane i with lane i + MG_VW/2, and so on; max and min pass NaN on. */
 #define MG_VECTOR_FOLD(v, combine)                                                                   \
   float lane[MG_VW];                                                                                 \
   vstore(lane, v);                                                                                   \
   for (int half = MG_VW / 2; half > 0; half /= 2)                                                    \
     for (int i = 0; i < half; i++) lane[i] = combine;                                                \
   return lane[0]
+
+/* vsum, and vhighest, the larger ones as a > b ? a : b: a NaN may be lost. In registers where that tree is a few shuffles. */
+#if MG_VW >= 8
+#if MG_VW == 16
+#define MG_LOWER_8(v) _mm512_castps512_ps256(v)
+#define MG_FOLD_16(op, v) op##256(MG_LOWER_8(v), _mm512_extractf32x8_ps(v, 1))
+#else
+#define MG_FOLD_16(op, v) (v)
+#endif
+#define MG_ADD_256(a, b) _mm256_add_ps(a, b)
+#define MG_ADD_128(a, b) _mm_add_ps(a, b)
+#define MG_MAX_256(a, b) _mm256_max_ps(a, b)
+#define MG_MAX_128(a, b) _mm_max_ps(a, b)
+#define MG_FOLD_LANES(op, v)                                                              \
+  __m256 eight = MG_FOLD_16(op##_, v);                                                    \
+  __m128 four = op##_128(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1)); \
+  four = op##_128(four, _mm_movehl_ps(four, four));                                       \
+  return _mm_cvtss_f32(op##_128(four, _mm_shuffle_ps(four, four, 1)))
+MG_INLINE float vsum(vf v) { MG_FOLD_LANES(MG_ADD, v); }
+MG_INLINE float vhighest(vf v) { MG_FOLD_LANES(MG_MAX, v); }
+#else
 MG_INLINE float vsum(vf v) { MG_VECTOR_FOLD(v, lane[i] + lane[i + half]); }
+MG_INLINE float vhighest(vf v) { MG_VECTOR_FOLD(v, lane[i] > lane[i + half] ? lane[i] : lane[i + half]); }
+#endif
 MG_INLINE float vmax_lanes(vf v) { MG_VECTOR_FOLD(v, lane[i] > lane[i + half] || lane[i] != lane[i] ? lane[i] : lane[i + half]); }
 MG_INLINE float vmin_lanes(vf v) { MG_VECTOR_FOLD(v, lane[i] < lane[i + half] || lane[i] != lane[i] ? lane[i] : lane[i + half]); }
 
