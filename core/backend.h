@@ -12,6 +12,7 @@
 
 #include "tensor.h"
 
+struct mg_stream_layer; /* stream.h */
 typedef struct mg_backend {
   const char *name;
   mg_device device;
@@ -77,6 +78,9 @@ typedef struct mg_backend {
    * nothing. */
   const struct mg_rnn_kernel *rnn_kernels;
   int32_t rnn_kernel_count;
+
+  /* streams: fills in what stream.h leaves to the backend; the layer's arguments are checked, float32 and of this device */
+  void (*stream_plan)(struct mg_stream_layer *layer);
 } mg_backend;
 
 /* private status of a forward: this data needs a more general kernel; only output, gates and saved may have been touched, since
@@ -108,6 +112,7 @@ struct mg_packed {
 };
 
 const mg_backend *mg_backend_of(mg_device device); /* NULL with a message when the device is not there */
+const mg_backend *mg_host_backend(void);           /* of plain memory */
 extern const mg_backend mg_cpu_backend;
 
 #endif

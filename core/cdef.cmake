@@ -1,16 +1,20 @@
-# Cuts the part of the public header that LuaJIT reads: cmake -DIN=moongate.h -DOUT=cdef.lua -P cdef.cmake
+# Cuts the parts of the public headers that LuaJIT reads: cmake -DIN=core -DOUT=cdef.lua -P cdef.cmake
 # OUT is touched only when its text changes.
-file(READ "${IN}" text)
-string(FIND "${text}" "/* cdef begin */" first)
-string(FIND "${text}" "/* cdef end */" last)
-if(first EQUAL -1 OR last LESS first)
-  message(FATAL_ERROR "cdef.cmake: ${IN} has no part between the marks 'cdef begin' and 'cdef end'")
-endif()
-math(EXPR first "${first} + 17") # the mark and its line end
-math(EXPR length "${last} - ${first}")
-string(SUBSTRING "${text}" ${first} ${length} text)
-string(REPLACE "MG_API " "" text "${text}")
-set(head "-- Generated from core/moongate.h by core/cdef.cmake; not edited by hand.")
+set(text "")
+foreach(header moongate.h moongate_files.h)
+  file(READ "${IN}/${header}" part)
+  string(FIND "${part}" "/* cdef begin */" first)
+  string(FIND "${part}" "/* cdef end */" last)
+  if(first EQUAL -1 OR last LESS first)
+    message(FATAL_ERROR "cdef.cmake: ${IN}/${header} has no part between the marks 'cdef begin' and 'cdef end'")
+  endif()
+  math(EXPR first "${first} + 17") # the mark and its line end
+  math(EXPR length "${last} - ${first}")
+  string(SUBSTRING "${part}" ${first} ${length} part)
+  string(REPLACE "MG_API " "" part "${part}")
+  string(APPEND text "${part}")
+endforeach()
+set(head "-- Generated from core/moongate.h and core/moongate_files.h by core/cdef.cmake; not edited by hand.")
 set(text "${head}\nreturn [==[\n${text}]==]\n")
 set(old "")
 if(EXISTS "${OUT}")

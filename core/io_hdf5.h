@@ -5,7 +5,7 @@
 
 #include <hdf5.h>
 
-#include "moongate.h"
+#include "moongate_files.h"
 
 enum {
   HDF5_LONGEST_NAME = 1024,

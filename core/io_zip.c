@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <zip.h>
 
-#include "moongate.h"
+#include "moongate_files.h"
 
 enum {
   TEXT_SIZE = 1024,

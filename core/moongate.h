@@ -365,51 +365,49 @@ MG_API mg_status mg_simple_rnn_forward(mg_rnn_args *args);
 MG_API mg_status mg_simple_rnn_backward(const mg_rnn_args *args);
 MG_API mg_status mg_simple_rnn_explain(mg_plan *plan /*[out]*/, const mg_rnn_args *args);
 
-/* ---- HDF5 files: in the library moongate/hdf5, which is loaded on first use; messages come from mg_hdf5_error ------------- */
+/* ---- Streams: a stack of layers, one step of time at a call --------------------------------------------------------------- */
 
-/* Read are files in the format of before HDF5 1.8, as h5py and Keras write them: whole datasets in one piece, hard links. Every
- * structure is checked before libhdf5 sees it; damage is MG_EIO, chunks, filters and later formats are MG_EUNSUPPORTED. */
-typedef struct mg_hdf5 mg_hdf5;
-enum { MG_INT64 = 5, MG_UINT32 = 6, MG_STRING = 7 }; /* in files only */
-MG_API int32_t mg_hdf5_abi(void);
-MG_API const char *mg_hdf5_error(void);
-MG_API mg_status mg_hdf5_open(mg_hdf5 **out, const char *path);   /* for reading */
-MG_API mg_status mg_hdf5_open_image(mg_hdf5 **out, const void *data, int64_t bytes); /* data stay the caller's until close */
-MG_API mg_status mg_hdf5_create(mg_hdf5 **out, const char *path /*[opt] in memory without*/); /* for writing; replaces */
-MG_API mg_status mg_hdf5_image(void *data /*[capacity][opt]*/, int64_t capacity, int64_t *bytes, mg_hdf5 *file); /* what was made */
-MG_API mg_status mg_hdf5_close(mg_hdf5 *file);                    /* writes out; the handle is gone whatever it returns */
-/* Paths are "/a/b". Children of a group in name order: index from 0, MG_EINVAL past the end. */
-MG_API mg_status mg_hdf5_children(int64_t *count, mg_hdf5 *file, const char *group);
-MG_API mg_status mg_hdf5_child(char *name /*[size]; MG_EINVAL when too short*/, int64_t size, int32_t *is_group, uint64_t *address,
-                               mg_hdf5 *file, const char *group, int64_t index);
-MG_API mg_status mg_hdf5_make_group(mg_hdf5 *file, const char *group); /* parents too; an existing one is fine */
-MG_API mg_status mg_hdf5_shape(int32_t *dtype, int32_t *ndim, int64_t *shape /*[MG_MAX_DIMS]*/, mg_hdf5 *file, const char *dataset);
-MG_API mg_status mg_hdf5_read(void *data, int64_t bytes, mg_hdf5 *file, const char *dataset, int32_t dtype); /* converts to dtype */
-MG_API mg_status mg_hdf5_write(mg_hdf5 *file, const char *dataset, int32_t dtype, int32_t ndim, const int64_t *shape,
-                               const void *data);
-/* Attributes of text: *count texts, each ended by 0, *size bytes together; text may be NULL to ask for them. An empty list of any
- * kind is no texts. Written are UTF-8 texts: one, or `count` of `width` bytes each, the shorter ones filled up with 0. */
-MG_API mg_status mg_hdf5_read_texts(char *text /*[capacity][opt]*/, int64_t capacity, int64_t *size, int64_t *count, mg_hdf5 *file,
-                                    const char *object, const char *name);
-MG_API mg_status mg_hdf5_write_attribute(mg_hdf5 *file, const char *object, const char *name, const char *text);
-MG_API mg_status mg_hdf5_write_texts(mg_hdf5 *file, const char *object, const char *name, const void *texts /*[count][width]*/,
-                                     int64_t width, int64_t count); /* 60000 bytes at most */
+/* A stepper is a stack of layers with its packed weights, a stream the states of `batch` rows that go through it. Any number of
+ * streams, in any threads, share a stepper and keep it alive. float32; the layers' tensors are kept, not copied: a step after
+ * their memory was written packs them again. Writing weights while a stream steps is the caller's race. */
+typedef struct mg_stepper mg_stepper;
+typedef struct mg_stream mg_stream;
+MG_API mg_status mg_stepper_create(mg_stepper **out);
+MG_API void mg_stepper_destroy(mg_stepper *stepper /*[opt]*/); /* before or after its streams */
+/* Each adds a layer on top; it takes as many values as the one below gives. With streams on it a stepper cannot grow.
+ * Of the arguments of a recurrent layer weights, activations and MG_GRU_RESET_AFTER count; it gives h. */
+MG_API mg_status mg_stepper_add_gru(mg_stepper *stepper, const mg_rnn_args *layer);
+MG_API mg_status mg_stepper_add_lstm(mg_stepper *stepper, const mg_rnn_args *layer);
+MG_API mg_status mg_stepper_add_simple_rnn(mg_stepper *stepper, const mg_rnn_args *layer);
+MG_API mg_status mg_stepper_add_dense(mg_stepper *stepper, const mg_tensor *kernel /*(F,U)*/, const mg_tensor *bias /*(U) [opt]*/,
+                                      const mg_activation *activation /*[opt: linear]*/);
+/* The first layer only: its input is an id, a whole number as a float; one out of range is MG_EINVAL and nothing is stepped. */
+MG_API mg_status mg_stepper_add_embedding(mg_stepper *stepper, const mg_tensor *table /*(C,U)*/);
+MG_API mg_status mg_stepper_add_affine(mg_stepper *stepper, const mg_tensor *scale /*(F) [opt: 1]*/,
+                                       const mg_tensor *offset /*(F) [opt: 0]; one of them is given*/); /* x * scale + offset */
+/* gamma (x - mean) / sqrt(variance + epsilon) + beta: BatchNormalization in inference */
+MG_API mg_status mg_stepper_add_batch_normalization(mg_stepper *stepper, const mg_tensor *mean /*(F)*/,
+                                                    const mg_tensor *variance /*(F)*/, const mg_tensor *gamma /*(F) [opt: 1]*/,
+                                                    const mg_tensor *beta /*(F) [opt: 0]*/, double epsilon);
+/* Likewise with mean and variance of the F values of the step. */
+MG_API mg_status mg_stepper_add_layer_normalization(mg_stepper *stepper, int64_t features, const mg_tensor *gamma /*(F) [opt: 1]*/,
+                                                    const mg_tensor *beta /*(F) [opt: 0]*/, double epsilon);
+MG_API mg_status mg_stepper_add_activation(mg_stepper *stepper, int64_t features, const mg_activation *activation);
+MG_API mg_status mg_stepper_add_softmax(mg_stepper *stepper, int64_t features);
+/* Of a row: what a step takes and gives, and the values of all states. */
+MG_API mg_status mg_stepper_sizes(int64_t *inputs, int64_t *outputs, int64_t *states, const mg_stepper *stepper);
 
-/* ---- Zip archives: in the library moongate/zip, which is loaded on first use; messages come from mg_zip_error -------------- */
-
-/* Read are stored and deflated entries; sizes are checked against the file's before they are believed. */
-typedef struct mg_zip mg_zip;
-MG_API int32_t mg_zip_abi(void);
-MG_API const char *mg_zip_error(void);
-MG_API mg_status mg_zip_open(mg_zip **out, const char *path);   /* for reading */
-MG_API mg_status mg_zip_create(mg_zip **out, const char *path); /* for writing; replaces */
-MG_API mg_status mg_zip_close(mg_zip *file);                    /* writes out; the handle is gone whatever it returns */
-MG_API mg_status mg_zip_discard(mg_zip *file);                  /* the same without writing */
-MG_API mg_status mg_zip_count(int64_t *count, mg_zip *file);
-MG_API mg_status mg_zip_entry(char *name /*[capacity]*/, int64_t capacity, int64_t *bytes, mg_zip *file, int64_t index);
-MG_API mg_status mg_zip_read(void *data, int64_t bytes, mg_zip *file, int64_t index); /* whole; the checksum must fit */
-/* `data` must stay as they are until the file is closed. packed: deflated instead of stored. */
-MG_API mg_status mg_zip_add(mg_zip *file, const char *name, const void *data, int64_t bytes, int32_t packed);
+MG_API mg_status mg_stream_create(mg_stream **out, mg_stepper *stepper, int64_t batch); /* states 0; all memory is taken here */
+MG_API void mg_stream_destroy(mg_stream *stream /*[opt]*/);
+MG_API mg_status mg_stream_reset(mg_stream *stream); /* states 0 */
+/* x and y are plain memory, apart from each other. No allocation; no lock unless weights have changed. */
+MG_API mg_status mg_stream_step(mg_stream *stream, float *y /*(batch,outputs)*/, const float *x /*(batch,inputs)*/);
+MG_API mg_status mg_stream_run(mg_stream *stream, float *y /*(T,batch,outputs)*/, const float *x /*(T,batch,inputs)*/, int64_t T);
+/* Layers count from 0; which: 0 is h, 1 an LSTM's c. */
+MG_API mg_status mg_stream_read_state(mg_tensor *state /*(batch,U)*/, const mg_stream *stream, int64_t layer, int32_t which);
+MG_API mg_status mg_stream_write_state(mg_stream *stream, const mg_tensor *state /*(batch,U)*/, int64_t layer, int32_t which);
+/* Rows from, from + 1, ... of the states of x, a stream of the same stepper, become rows to, to + 1, ... of out's; out may be x. */
+MG_API mg_status mg_stream_copy_rows(mg_stream *out, int64_t to, const mg_stream *x, int64_t from, int64_t rows);
 /* cdef end */
 
 #endif

@@ -49,6 +49,8 @@ const mg_backend *mg_backend_of(mg_device device) {
   return NULL;
 }
 
+const mg_backend *mg_host_backend(void) { return &mg_cpu_backend; }
+
 mg_status mg_device_describe(mg_device_info *info, mg_device device) {
   if (!info) return mg_fail(MG_EINVAL, "device: info is NULL; expected a struct to fill");
   const mg_backend *backend = mg_backend_of(device);

@@ -40,4 +40,5 @@ const mg_backend mg_cpu_backend = {
   .random_permutation = mg_cpu_random_permutation,
   .rnn_kernels = mg_cpu_rnn_kernels,
   .rnn_kernel_count = MG_CPU_RNN_KERNELS,
+  .stream_plan = mg_cpu_stream_plan,
 };

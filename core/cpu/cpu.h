@@ -74,4 +74,7 @@ mg_status mg_cpu_random_permutation(mg_tensor *out, const mg_random_key *key);
 enum { MG_CPU_RNN_KERNELS = 2 };
 extern const mg_rnn_kernel mg_cpu_rnn_kernels[MG_CPU_RNN_KERNELS];
 
+/* streams */
+void mg_cpu_stream_plan(struct mg_stream_layer *layer);
+
 #endif

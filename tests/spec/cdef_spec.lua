@@ -1,4 +1,4 @@
--- The generated declarations are those of the header, and LuaJIT lays every struct out as the C compiler does.
+-- The generated declarations are those of the headers, and LuaJIT lays every struct out as the C compiler does.
 local ffi = require "ffi"
 local where = require "where"
 local cdef = require "moongate.ffi.cdef"
@@ -42,9 +42,9 @@ local function structs_of_cdef()
 end
 
 describe("cdef", function()
-  it("is what core/cdef.cmake makes of the header now", function()
+  it("is what core/cdef.cmake makes of the headers now", function()
     local fresh = os.tmpname()
-    local command = ("cmake -DIN=%s -DOUT=%s -P %s"):format(quote(where.root .. "/core/moongate.h"), quote(fresh),
+    local command = ("cmake -DIN=%s -DOUT=%s -P %s"):format(quote(where.root .. "/core"), quote(fresh),
       quote(where.root .. "/core/cdef.cmake"))
     os.remove(fresh)
     assert.equal(0, os.execute(command))

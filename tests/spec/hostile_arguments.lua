@@ -108,15 +108,17 @@ end
 local Maker = {}
 Maker.__index = Maker
 
---- Makes arguments; `context` has tensors, packed (handles), file (an open mg_hdf5 or nil), structs.
+--- Makes arguments; `context` has tensors, packed, steppers, streams (handles), file (an open mg_hdf5 or nil), structs.
 function M.maker(context) return setmetatable(context, Maker) end
 
 local ARRAYS = { ["int64_t*"] = "int64_t[64]", ["int32_t*"] = "int32_t[64]", ["uint32_t*"] = "uint32_t[64]",
-  ["void*"] = "char[4096]", ["char*"] = "char[4096]", ["double*"] = "double[64]" }
+  ["void*"] = "char[4096]", ["char*"] = "char[4096]", ["double*"] = "double[64]", ["float*"] = "float[4096]" }
+-- Steps of a plain array: C cannot see that a caller lies about the memory behind a pointer.
+local STEPS = { -1LL, 0LL, 1LL, 5LL, -0x7fffffffffffffffLL - 1 }
 
 local function array(kind)
   local memory = ffi.new(ARRAYS[kind])
-  local values = NUMBERS[kind:gsub("%*", "")]
+  local values = NUMBERS[kind == "float*" and "double" or kind:gsub("%*", "")]
   if values then
     for i = 0, 63 do memory[i] = i < 2 and draw(3) > 1 and i + 2 or pick(values) end
   end
@@ -141,11 +143,14 @@ end
 --- One argument for a declaration. What C only points to is added to `kept`.
 function Maker:value(param, kept)
   local kind = param.type
+  if param.name == "T" and kind == "int64_t" then return pick(STEPS) end
   if NUMBERS[kind] then return pick(NUMBERS[kind]) end
   if kind == "char*" and param.const then return draw(8) > 1 and pick(TEXTS) or nil end
   if draw(8) == 1 then return nil end
   if kind == "mg_tensor*" then return draw(3) == 1 and pick(self.tensors) or self.tensors[draw(3)] end
   if kind == "mg_packed*" then return pick(self.packed) end
+  if kind == "mg_stepper*" then return self.steppers and pick(self.steppers) end
+  if kind == "mg_stream*" then return self.streams and pick(self.streams) end
   if kind == "mg_hdf5*" then return self.file end
   local value
   if ARRAYS[kind] then value = array(kind) end

@@ -9,7 +9,8 @@ local CALLS, REFRESH = 300, 25
 local functions, structs = hostile.parse(require "moongate.ffi.cdef")
 
 -- Handles these take are made for the purpose, below.
-local RELEASE = { mg_tensor_destroy = true, mg_packed_destroy = true, mg_hdf5_close = true }
+local RELEASE = { mg_tensor_destroy = true, mg_packed_destroy = true, mg_stepper_destroy = true, mg_stream_destroy = true,
+  mg_hdf5_close = true }
 
 local function packed_handle()
   local out = ffi.new("mg_packed *[1]")
@@ -17,9 +18,32 @@ local function packed_handle()
   return ffi.gc(out[0], C.mg_packed_destroy)
 end
 
+local function stepper_handle()
+  local out = ffi.new("mg_stepper *[1]")
+  assert.equal(0, C.mg_stepper_create(out))
+  return ffi.gc(out[0], C.mg_stepper_destroy)
+end
+
+-- Of an embedding (2, 3) with a softmax on top, or of a dense layer (3, 2) and a SimpleRNN of one unit; a few rows.
+local function stream_handle(tensors, kind)
+  local stepper, out = stepper_handle(), ffi.new("mg_stream *[1]")
+  if kind == 1 then
+    assert.equal(0, C.mg_stepper_add_embedding(stepper, tensors[1]))
+    assert.equal(0, C.mg_stepper_add_softmax(stepper, 3))
+  else
+    assert.equal(0, C.mg_stepper_add_dense(stepper, tensors[4], nil, nil))
+    local layer = ffi.new("mg_rnn_args", { kernel = tensors[9], recurrent_kernel = tensors[10] })
+    assert.equal(0, C.mg_stepper_add_simple_rnn(stepper, layer))
+  end
+  assert.equal(0, C.mg_stream_create(out, stepper, kind))
+  return ffi.gc(out[0], C.mg_stream_destroy)
+end
+
 local function maker(file)
-  local packed = { packed_handle(), packed_handle() }
-  return hostile.maker { tensors = hostile.tensors(C), packed = packed, file = file, structs = structs }
+  local packed, tensors = { packed_handle(), packed_handle() }, hostile.tensors(C)
+  local streams = { stream_handle(tensors, 1), stream_handle(tensors, 2) }
+  return hostile.maker { tensors = tensors, packed = packed, steppers = { stepper_handle(), stepper_handle() }, streams = streams,
+    file = file, structs = structs }
 end
 
 -- What a failed call must leave behind.
@@ -29,7 +53,8 @@ local function check_status(status, name, message)
   assert(message:match("^[%w_ %.]+: %S"), ("%s: the message does not begin with its operation: %s"):format(name, message))
 end
 
-local FREE = { ["mg_tensor**"] = C.mg_tensor_destroy, ["mg_packed**"] = C.mg_packed_destroy }
+local FREE = { ["mg_tensor**"] = C.mg_tensor_destroy, ["mg_packed**"] = C.mg_packed_destroy,
+  ["mg_stepper**"] = C.mg_stepper_destroy, ["mg_stream**"] = C.mg_stream_destroy }
 
 local function release(params, arguments)
   for i, param in ipairs(params) do
@@ -78,6 +103,8 @@ describe("the C API with hostile arguments", function()
   it("releases nothing twice", function()
     C.mg_tensor_destroy(nil)
     C.mg_packed_destroy(nil)
+    C.mg_stepper_destroy(nil)
+    C.mg_stream_destroy(nil)
     local out = ffi.new("mg_tensor *[1]")
     assert.equal(0, C.mg_tensor_create(out))
     assert.equal(0, C.mg_tensor_clear(out[0]))

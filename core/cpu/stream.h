@@ -1,0 +1,23 @@
+/* stream.h: what the layers of streams share on the CPU. Private to core/cpu/stream*. */
+#ifndef MG_CPU_STREAM_H
+#define MG_CPU_STREAM_H
+
+#include "../stream.h"
+#include "rnn_fast.h"
+
+/* Element (i, j) of a weight of any strides; of a vector j = 0. */
+static inline float stream_weight_at(const mg_tensor *t, int64_t i, int64_t j) {
+  return ((const float *)mg_elements(t))[i * t->strides[0] + (t->ndim == 2 ? j * t->strides[1] : 0)];
+}
+
+static inline int64_t stream_round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
+
+const rnn_table *stream_rnn_table(void);
+
+/* Columns `gates[0..count)`, each of U, padded to whole vectors, of a weight (K, gates * U), as panels of `multiply`. Returns the end
+ * of what was written. */
+float *stream_pack_panels(float *data, const mg_tensor *weight, int64_t V, int64_t U, const int *gates, int count);
+
+void stream_plan_rnn(mg_stream_layer *layer);
+
+#endif

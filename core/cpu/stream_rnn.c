@@ -1,0 +1,110 @@
+/* stream_rnn.c: one step of any recurrent layer of a stream, on the products and cells of whole sequences (rnn_fast.h).
+ *
+ * packed: bias by slot; panels of the kernel, slots 0 to G-1; panels of the recurrent kernel: of a GRU slots z, r, q (reset_after),
+ * else z and r, then n; of the others all slots. scratch, of all rows: gates, sums (slots P each), h_new and c_new (P each). */
+#include <string.h>
+
+#include "isa.h"
+#include "stream.h"
+
+MG_ISA_DECLARE(rnn_table, rnn);
+
+const rnn_table *stream_rnn_table(void) { return MG_ISA_PICK(rnn); }
+
+typedef struct order {
+  int slots;
+  int gate[4]; /* of slots */
+} order;
+static const order orders[MG_CELLS] = {
+  [MG_CELL_GRU] = { GRU_SLOTS, { [SLOT_N] = 2, [SLOT_Z] = 0, [SLOT_R] = 1, [SLOT_Q] = 2 } },
+  [MG_CELL_LSTM] = { LSTM_SLOTS, { [SLOT_G] = 2, [SLOT_I] = 0, [SLOT_F] = 1, [SLOT_O] = 3 } },
+  [MG_CELL_SIMPLE] = { 1, { 0 } },
+};
+
+float *stream_pack_panels(float *data, const mg_tensor *weight, int64_t V, int64_t U, const int *gates, int count) {
+  const int64_t each = stream_round_up(U, V) / V, vectors = count * each, K = weight->shape[0];
+  for (int64_t v = 0, width; v < vectors; v += width) {
+    width = rnn_panel_vectors(vectors - v);
+    for (int64_t k = 0; k < K; k++) {
+      for (int64_t column = v * V; column < (v + width) * V; column++) {
+        const int64_t gate = gates[column / (each * V)], u = column % (each * V);
+        *data++ = u < U ? stream_weight_at(weight, k, gate * U + u) : 0;
+      }
+    }
+  }
+  return data;
+}
+
+static int resets(const mg_stream_layer *l) { return l->rnn_kind->cell == MG_CELL_GRU && !l->reset_after; }
+
+static void add_bias(const mg_stream_layer *l, float *to, int64_t row, int64_t gate) {
+  const mg_tensor *bias = mg_stream_weight(l, 2);
+  const int64_t U = l->outputs, column = gate * U;
+  for (int64_t u = 0; bias != NULL && u < U; u++)
+    to[u] += bias->ndim == 2 ? stream_weight_at(bias, row, column + u) : stream_weight_at(bias, column + u, 0);
+}
+
+static void pack(const mg_stream_layer *l, float *packed) {
+  const order *o = &orders[l->rnn_kind->cell];
+  const int64_t P = l->row, V = stream_rnn_table()->width, U = l->outputs;
+  const int G = l->rnn_kind->gates;
+  memset(packed, 0, (size_t)(o->slots * P) * sizeof *packed);
+  for (int slot = 0; slot < G; slot++) add_bias(l, packed + slot * P, 0, o->gate[slot]);
+  for (int slot = SLOT_Z; l->reset_after && slot <= SLOT_Q; slot++) add_bias(l, packed + slot * P, 1, o->gate[slot]);
+  packed = stream_pack_panels(packed + o->slots * P, &l->weight[0], V, U, o->gate, G);
+  if (resets(l)) {
+    packed = stream_pack_panels(packed, &l->weight[1], V, U, o->gate + SLOT_Z, 2);
+    stream_pack_panels(packed, &l->weight[1], V, U, o->gate, 1);
+  } else {
+    stream_pack_panels(packed, &l->weight[1], V, U, o->gate + (l->reset_after ? SLOT_Z : 0), G);
+  }
+}
+
+/* c[slots first to first + count) = or += a (rows, K) times panels; returns the end of the panels. */
+static const float *product(const mg_stream_layer *l, float *c, int64_t rows, int first, int64_t count, const float *a, int64_t K,
+                            int64_t a_row, const float *panels, int accumulate) {
+  const rnn_table *table = stream_rnn_table();
+  const int64_t P = l->row;
+  table->multiply(&(rnn_product){ .c = c + first * P, .ldc = orders[l->rnn_kind->cell].slots * P, .M = rows, .K = K, .a = a,
+                                  .row = a_row, .step = 1, .accumulate = accumulate,
+                                  .b = { .data = panels, .K = K, .vectors = count * P / table->width } });
+  return panels + K * count * P;
+}
+
+static mg_status step(const mg_stream_layer *l, float *state, float *y, const float *x, int64_t rows, float *scratch) {
+  const rnn_cells *cells = l->plan;
+  const int gru = l->rnn_kind->cell == MG_CELL_GRU;
+  const int64_t U = l->outputs, P = l->row, G = l->rnn_kind->gates, width = orders[l->rnn_kind->cell].slots * P;
+  float *gates = scratch, *sums = gates + rows * width, *h_new = sums + rows * width;
+  float *carry = state + mg_stream_state_floats(l, rows);
+  const rnn_cell cell = { .rows = rows, .P = P, .gates = gates, .sums = sums, .bias = l->packed, .h = state, .h_n = state,
+                          .h_new = h_new, .c = carry, .c_new = h_new + rows * P, .activation = &l->activation,
+                          .recurrent_activation = &l->recurrent_activation };
+  const float *panels = product(l, gates, rows, 0, G, x, l->inputs, l->inputs, l->packed + width, 0);
+  if (resets(l)) {
+    panels = product(l, sums, rows, SLOT_Z, 2, state, U, P, panels, 0);
+    cells->forward_reset(&cell);
+    product(l, sums, rows, SLOT_N, 1, gates + SLOT_Q * P, U, width, panels, 0);
+    cells->forward_state(&cell);
+  } else {
+    product(l, gru ? sums : gates, rows, gru ? SLOT_Z : 0, G, state, U, P, panels, !gru);
+    cells->forward(&cell);
+  }
+  memcpy(state, h_new, (size_t)(rows * P) * sizeof *state);
+  if (l->states == 2) memcpy(carry, cell.c_new, (size_t)(rows * P) * sizeof *carry);
+  for (int64_t i = 0; i < rows; i++) memcpy(y + i * U, h_new + i * P, (size_t)U * sizeof *y);
+  return MG_OK;
+}
+
+void stream_plan_rnn(mg_stream_layer *l) {
+  const rnn_table *table = stream_rnn_table();
+  const mg_rnn_cell cell = l->rnn_kind->cell;
+  const int any = l->activation.kind != MG_ACT_TANH || (cell != MG_CELL_SIMPLE && l->recurrent_activation.kind != MG_ACT_SIGMOID);
+  const int64_t slots = orders[cell].slots;
+  l->row = stream_round_up(l->outputs, table->width);
+  l->pack = pack;
+  l->packed_floats = l->row * (slots + l->rnn_kind->gates * (l->inputs + l->outputs));
+  l->scratch_row_floats = l->row * (2 * slots + 2);
+  l->plan = any ? &table->any[cell] : &table->fused[cell];
+  l->step = step;
+}
