@@ -14,7 +14,7 @@
 #include "../error.h"
 
 static struct {
-  int best, used;
+  int best, used, bf16;
   char name[64], features[160], complaint[256];
 } cpu;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -56,6 +56,9 @@ static int detect(void) {
   add_feature("avx512dq", __builtin_cpu_supports("avx512dq"));
   add_feature("avx512bf16", bf16);
   add_feature("amx-bf16", amx);
+#ifdef MG_COMPILED_BF16
+  cpu.bf16 = bf16;
+#endif
 #ifndef MG_COMPILED_AVX2
   avx2 = 0;
 #endif
@@ -113,6 +116,8 @@ int mg_cpu_isa_best(void) {
   pthread_once(&once, examine);
   return cpu.best;
 }
+
+int mg_cpu_bf16(void) { return mg_cpu_isa() >= MG_ISA_AVX512 && cpu.bf16; }
 
 const char *mg_cpu_name(void) {
   pthread_once(&once, examine);

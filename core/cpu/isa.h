@@ -26,6 +26,7 @@ enum { MG_ISA_GENERIC = 0, MG_ISA_AVX2, MG_ISA_AVX512, MG_ISA_AMX, MG_ISA_COUNT 
 int mg_cpu_isa(void);
 mg_status mg_cpu_isa_status(void);
 int mg_cpu_isa_best(void);
+int mg_cpu_bf16(void); /* AVX512-BF16 is there, and the one in use is AVX-512 or better */
 const char *mg_cpu_isa_name(int isa);
 const char *mg_cpu_name(void);      /* "AMD EPYC", static */
 const char *mg_cpu_features(void);  /* "avx2 fma ...", static */

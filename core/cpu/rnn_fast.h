@@ -16,6 +16,7 @@
 #define MG_RNN_FAST_H
 
 #include "../rnn.h"
+#include "rnn_pieces.h"
 
 enum { SLOT_N = 0, SLOT_Z, SLOT_R, SLOT_Q, GRU_SLOTS };
 enum { SLOT_G = 0, SLOT_I, SLOT_F, SLOT_O, LSTM_SLOTS };
@@ -25,6 +26,8 @@ enum { LSTM_SCRATCH = 6 };
 typedef struct rnn_panels {
   const float *data;
   int64_t K, vectors;
+  const uint16_t *pieces; /* the same as bf16 pieces; NULL: products take the floats */
+  int64_t segment;        /* rows whose pieces are filled up to whole blocks together; 0: all K */
 } rnn_panels;
 
 static inline int64_t rnn_panel_vectors(int64_t left) { return left == 4 || left == 2 ? 2 : left >= 3 ? 3 : 1; }
@@ -91,6 +94,8 @@ typedef struct rnn_fast {
   const rnn_table *table;
   const rnn_cells *cells;
   const rnn_layout *layout;
+  const rnn_engine *engine; /* NULL: products take the floats */
+  int pieces;               /* of each number */
   int any;            /* the cells are those of every pair of activations */
   int resets;         /* a GRU without reset_after */
   int64_t V, P, FP;   /* floats of a vector; U and F in whole vectors */
@@ -143,8 +148,12 @@ mg_status rnn_fast_forward(const mg_rnn_kind *kind, const mg_rnn_args *args);
 void rnn_fast_places(rnn_fast *f); /* states, carries and, unless they are not kept, gates in args->saved */
 mg_status rnn_fast_run(rnn_fast *f, int outputs); /* all blocks; without outputs only states and gates are written */
 
-/* Every matrix product of a layer: by the precision that was asked for. */
-static inline void rnn_multiply(const rnn_fast *f, const rnn_product *p) { f->table->multiply(p); }
+/* rnn_pieces.c. Every matrix product of a layer: on pieces where the numbers fit, else on the floats. */
+void rnn_multiply(const rnn_fast *f, const rnn_product *p);
+mg_status rnn_pieces_pack(rnn_fast *f, int part); /* after the floats */
+/* A product over rows, on pieces: b (K, vectors), its rows `ld` apart; sums [io][opt] of its columns. 0: it is left to the floats,
+ * nothing was written. */
+int rnn_pieces_add(const rnn_fast *f, const rnn_product *p, const float *b, int64_t ld, float *sums);
 
 /* rnn_fast_backward.c, rnn_fast_weights.c */
 mg_status rnn_fast_backward(const mg_rnn_kind *kind, const mg_rnn_args *args);

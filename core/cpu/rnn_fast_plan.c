@@ -80,6 +80,7 @@ void rnn_fast_plan(rnn_fast *f, const mg_rnn_kind *kind, const mg_rnn_args *args
   f->x = mg_rnn_elements(args->x);
   plan_masks(f);
   plan_groups(f);
+  f->engine = rnn_engine_for(&f->d, mg_get_matmul_precision(), &f->pieces);
 }
 
 /* Panels of the group's columns of W (K, GU). */
@@ -170,7 +171,7 @@ mg_status rnn_fast_pack_forward(rnn_fast *f) {
   for (int i = 0; i < f->inputs; i++) data = place_group(f, &f->input[i], f->args->kernel, f->d.F, data, ready);
   for (int i = 0; i < f->recurrents; i++) data = place_group(f, &f->recurrent[i], f->args->recurrent_kernel, f->d.U, data, ready);
   rnn_part_done(f, RNN_PART_FORWARD);
-  return MG_OK;
+  return rnn_pieces_pack(f, RNN_PART_FORWARD_PIECES);
 }
 
 mg_status rnn_fast_pack_backward(rnn_fast *f) {
@@ -181,10 +182,10 @@ mg_status rnn_fast_pack_backward(rnn_fast *f) {
   if (ready) {
     f->recurrent_back = (rnn_panels){ .data = data, .K = K, .vectors = f->P / f->V };
     f->input_back = (rnn_panels){ .data = data + recurrent_size, .K = K, .vectors = f->FP / f->V };
-    return MG_OK;
+    return rnn_pieces_pack(f, RNN_PART_BACKWARD_PIECES);
   }
   f->recurrent_back = pack_transposed(f, mg_elements(f->args->recurrent_kernel), f->d.U, f->back_first, data);
   f->input_back = pack_transposed(f, mg_elements(f->args->kernel), f->d.F, 0, data + recurrent_size);
   rnn_part_done(f, RNN_PART_BACKWARD);
-  return MG_OK;
+  return rnn_pieces_pack(f, RNN_PART_BACKWARD_PIECES);
 }

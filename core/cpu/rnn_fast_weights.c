@@ -73,18 +73,20 @@ static void copy_values(const piece *p, int64_t block, int64_t first, int64_t ro
 static void add_chunk(const piece *p, int64_t block, int64_t first, int64_t rows, int wanted) {
   const rnn_fast *f = p->f;
   const float *gradients = rnn_block_gates(f, block) + first * f->width + p->group->first * f->P + p->vector * f->V;
-  f->table->pack_sum(p->b, gradients, f->width, rows, p->vectors, p->bias ? p->sums : NULL);
-  if (!wanted) return;
-  copy_values(p, block, first, rows);
-  rnn_multiply(f, &(rnn_product){ .c = p->c,
-                                  .ldc = p->vectors * f->V,
-                                  .M = p->values,
-                                  .K = rows,
-                                  .a = p->a,
-                                  .row = 1,
-                                  .step = MOST_VALUES + PAD,
-                                  .b = { .data = p->b, .K = rows, .vectors = p->vectors },
-                                  .accumulate = 1 });
+  float *sums = p->bias ? p->sums : NULL;
+  rnn_product product = { .c = p->c,
+                          .ldc = p->vectors * f->V,
+                          .M = p->values,
+                          .K = rows,
+                          .a = p->a,
+                          .row = 1,
+                          .step = MOST_VALUES + PAD,
+                          .b = { .data = p->b, .K = rows, .vectors = p->vectors },
+                          .accumulate = 1 };
+  if (wanted) copy_values(p, block, first, rows);
+  if (wanted && rnn_pieces_add(f, &product, gradients, f->width, sums)) return;
+  f->table->pack_sum(p->b, gradients, f->width, rows, p->vectors, sums);
+  if (wanted) rnn_multiply(f, &product);
 }
 
 /* Column of a vector's first float in Keras's layout, and how many of its floats are not padding. */
