@@ -4,40 +4,35 @@
 /* n + z (h - n) */
 MG_INLINE vf blend(vf z, vf h, vf n) { return vfma(z, h - n, n); }
 
+/* z and r. Alone in their loop: dozens of short independent chains keep the processor busy, one long chain would not. */
+MG_INLINE void reset_gates(const rnn_cell *c, float *g, const float *sum) {
+  const int64_t P = c->P;
+  for (int64_t u = SLOT_Z * P; u < (SLOT_R + 1) * P; u += MG_VW)
+    vstore(g + u, vsigmoid_gate(vload(g + u) + vload(sum + u) + vload(c->bias + u)));
+}
+
 static void gru_fused_forward(const rnn_cell *c) {
   const int64_t P = c->P;
-  const float *bias = c->bias;
   MG_EACH_ROW(c, i) {
     float *g = c->gates + i * GRU_SLOTS * P;
-    const float *sum = c->sums + i * GRU_SLOTS * P, *h = c->h + i * P;
+    const float *sum = c->sums + i * GRU_SLOTS * P, *h = c->h + i * P, *bias = c->bias;
+    reset_gates(c, g, sum);
     MG_EACH_VECTOR(c, u) {
-      const int64_t z_at = SLOT_Z * P + u, r_at = SLOT_R * P + u, q_at = SLOT_Q * P + u;
-      const vf z = vsigmoid(vload(g + z_at) + vload(sum + z_at) + vload(bias + z_at));
-      const vf r = vsigmoid(vload(g + r_at) + vload(sum + r_at) + vload(bias + r_at));
-      const vf q = vload(sum + q_at) + vload(bias + q_at);
-      const vf n = vtanh(vfma(r, q, vload(g + u) + vload(bias + u)));
+      const vf q = vload(sum + SLOT_Q * P + u) + vload(bias + SLOT_Q * P + u);
+      const vf n = vtanh(vfma(vload(g + SLOT_R * P + u), q, vload(g + u) + vload(bias + u)));
       vstore(g + u, n);
-      vstore(g + z_at, z);
-      vstore(g + r_at, r);
-      vstore(g + q_at, q);
-      vstore(c->h_new + i * P + u, blend(z, vload(h + u), n));
+      vstore(g + SLOT_Q * P + u, q);
+      vstore(c->h_new + i * P + u, blend(vload(g + SLOT_Z * P + u), vload(h + u), n));
     }
   }
 }
 
 static void gru_fused_forward_reset(const rnn_cell *c) {
   const int64_t P = c->P;
-  const float *bias = c->bias;
   MG_EACH_ROW(c, i) {
     float *g = c->gates + i * GRU_SLOTS * P;
-    const float *sum = c->sums + i * GRU_SLOTS * P;
-    MG_EACH_VECTOR(c, u) {
-      const int64_t z_at = SLOT_Z * P + u, r_at = SLOT_R * P + u;
-      const vf r = vsigmoid(vload(g + r_at) + vload(sum + r_at) + vload(bias + r_at));
-      vstore(g + z_at, vsigmoid(vload(g + z_at) + vload(sum + z_at) + vload(bias + z_at)));
-      vstore(g + r_at, r);
-      vstore(g + SLOT_Q * P + u, r * vload(c->h_n + i * P + u));
-    }
+    reset_gates(c, g, c->sums + i * GRU_SLOTS * P);
+    MG_EACH_VECTOR(c, u) vstore(g + SLOT_Q * P + u, vload(g + SLOT_R * P + u) * vload(c->h_n + i * P + u));
   }
 }
 

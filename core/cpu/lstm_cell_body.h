@@ -7,19 +7,13 @@ static void lstm_fused_forward(const rnn_cell *c) {
   const float *bias = c->bias;
   MG_EACH_ROW(c, row) {
     float *at = c->gates + row * LSTM_SLOTS * P;
-    MG_EACH_VECTOR(c, u) {
-      const vf i = vsigmoid(vload(at + SLOT_I * P + u) + vload(bias + SLOT_I * P + u));
-      const vf f = vsigmoid(vload(at + SLOT_F * P + u) + vload(bias + SLOT_F * P + u));
-      const vf o = vsigmoid(vload(at + SLOT_O * P + u) + vload(bias + SLOT_O * P + u));
+    for (int64_t u = SLOT_I * P; u < LSTM_SLOTS * P; u += MG_VW) vstore(at + u, vsigmoid_gate(vload(at + u) + vload(bias + u)));
+    MG_EACH_VECTOR(c, u) { /* in three loops: see gru_cell_body.h */
       const vf g = vtanh(vload(at + u) + vload(bias + u));
-      const vf c_new = vfma(f, vload(c->c + row * P + u), i * g);
       vstore(at + u, g);
-      vstore(at + SLOT_I * P + u, i);
-      vstore(at + SLOT_F * P + u, f);
-      vstore(at + SLOT_O * P + u, o);
-      vstore(c->c_new + row * P + u, c_new);
-      vstore(c->h_new + row * P + u, o * vtanh(c_new));
+      vstore(c->c_new + row * P + u, vfma(vload(at + SLOT_F * P + u), vload(c->c + row * P + u), vload(at + SLOT_I * P + u) * g));
     }
+    MG_EACH_VECTOR(c, u) vstore(c->h_new + row * P + u, vload(at + SLOT_O * P + u) * vtanh(vload(c->c_new + row * P + u)));
   }
 }
 

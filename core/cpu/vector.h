@@ -22,6 +22,7 @@
 
 typedef float vf __attribute__((vector_size(4 * MG_VW)));
 typedef int32_t vi __attribute__((vector_size(4 * MG_VW)));
+typedef uint32_t vu __attribute__((vector_size(4 * MG_VW)));
 #define MG_INLINE static inline __attribute__((always_inline, unused))
 
 #if MG_VW == 16
@@ -79,12 +80,16 @@ MG_INLINE vm vle(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_LE_OQ); }
 MG_INLINE vm veq(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ); }
 MG_INLINE vm vne(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_NEQ_UQ); }
 MG_INLINE vf vselect(vm mask, vf a, vf b) { return _mm512_mask_blend_ps(mask, b, a); }
+MG_INLINE vm vnot_less(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_NLT_UQ); } /* true where a NaN is involved */
+MG_INLINE vf vzero_unless(vm mask, vf a) { return _mm512_maskz_mov_ps(mask, a); }
 #else
 MG_INLINE vm vlt(vf a, vf b) { return (vm)(a < b); }
 MG_INLINE vm vle(vf a, vf b) { return (vm)(a <= b); }
 MG_INLINE vm veq(vf a, vf b) { return (vm)(a == b); }
 MG_INLINE vm vne(vf a, vf b) { return (vm)(a != b); }
 MG_INLINE vf vselect(vm mask, vf a, vf b) { return (vf)((mask & (vi)a) | (~mask & (vi)b)); }
+MG_INLINE vm vnot_less(vf a, vf b) { return ~(vm)(a < b); }
+MG_INLINE vf vzero_unless(vm mask, vf a) { return (vf)(mask & (vi)a); }
 #endif
 
 /* Whether any lane of a mask is set. */

@@ -51,7 +51,7 @@ MG_INLINE vf vexpm1(vf x) {
   return vselect(veq(r, vset(0.0f)), vselect(veq(n, vset(0.0f)), x, y + y), y + y);
 }
 
-/* 1 / x for 0.5 <= x <= 4. 1 ulp. */
+/* 1 / x for 0.5 <= x <= 2^126. 1 ulp. */
 MG_INLINE vf vreciprocal_near_one(vf x) {
 #if MG_VW == 16
   vf y = _mm512_rcp14_ps(x);
@@ -68,13 +68,26 @@ MG_INLINE vf vsigmoid(vf x) {
   return vselect(vlt(x, vset(0.0f)), e * y, y);
 }
 
-/* tanh x = -t / (t + 2), t = e^(-2|x|) - 1. 3 ulp. */
+/* The same where results below 2^-126 may be 0: what gates take, in fewer operations: x < -87 is cut off at the end, and e^-x of
+ * any other x is a normal number. 3 ulp. */
+MG_INLINE vf vsigmoid_gate(vf x) {
+  const vf magic = vset(12582912.0f), one = vset(1.0f), y = vmin(vset(87.0f), x);
+  const vf t = vfma(y, vset(-1.44269504f), magic), n = t - magic;
+  const vf r = vfma(n, vset(2.12194440e-4f), vfma(n, vset(-0.693359375f), -y)), square = r * r;
+  const vf low = vfma(r, vset(1.666651815e-1f), vset(0.5f)), high = vfma(r, vset(8.368953131e-3f), vset(4.166620597e-2f));
+  const vf p = vfma(vfma(vfma(vset(1.395060215e-3f), square, high), square, low), square, r) + one; /* as vexp_reduce, in pairs */
+  const vf e = vfloat_of_bits(vbits(p) + (vi)((vu)t << 23));
+  return vzero_unless(vnot_less(x, vset(-87.0f)), vreciprocal_near_one(e + one));
+}
+
+/* tanh x = -t / (t + 2), t = e^(-2|x|) - 1, with n and r of -2|x|: r = -2s. 3 ulp. */
 MG_INLINE vf vtanh(vf x) {
-  vf n, twice = vset(-2.0f) * vabs(x);
-  vf r = vexp_reduce(vmax(vset(-20.0f), twice), &n);
-  vf scale = vpower_of_two(vint_of_small(n));
-  vf t = vfma(scale, r, scale - vset(1.0f));
-  return vcopysign(t * vreciprocal_near_one(t + vset(2.0f)), x);
+  const vf magic = vset(12582912.0f), one = vset(1.0f), y = vmin(vset(10.0f), vabs(x)), t = vfma(y, vset(-2.88539008f), magic);
+  const vf n = t - magic, s = vfma(n, vset(-1.06097220e-4f), vfma(n, vset(0.3466796875f), y)), square = s * s;
+  const vf low = vfma(s, vset(-1.333321452f), vset(2.0f)), high = vfma(s, vset(-2.678065002e-1f), vset(6.666592955e-1f));
+  const vf p = vfma(vfma(vfma(vset(8.928385377e-2f), square, high), square, low), square, vset(-2.0f) * s);
+  const vf power = vfloat_of_bits((vi)((vu)t << 23) + 0x3f800000), d = vfma(power, p, power - one);
+  return vcopysign(d * vreciprocal_near_one(d + vset(2.0f)), x);
 }
 
 /* Natural logarithm: x = 2^n m, sqrt(1/2) <= m < sqrt 2. 1 ulp. */
