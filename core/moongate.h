@@ -242,18 +242,23 @@ MG_API mg_status mg_pointwise_loss_backward(int32_t kind, mg_tensor *dprediction
 
 /* ---- Fused optimizer updates over flat memory, Keras 3's formulas -------------------------------------------------------- */
 
-enum { MG_OPTIMIZER_SGD = 0, MG_OPTIMIZER_RMSPROP, MG_OPTIMIZER_ADAM, MG_OPTIMIZER_COUNT };
-enum { MG_OPTIMIZER_NESTEROV = 1, MG_OPTIMIZER_CENTERED = 2, MG_OPTIMIZER_AMSGRAD = 4 };
+enum { MG_OPTIMIZER_SGD = 0, MG_OPTIMIZER_RMSPROP, MG_OPTIMIZER_ADAM, MG_OPTIMIZER_ADAGRAD, MG_OPTIMIZER_ADADELTA, MG_OPTIMIZER_ADAMAX,
+       MG_OPTIMIZER_NADAM, MG_OPTIMIZER_LION, MG_OPTIMIZER_AVERAGE /* parameter = momentum parameter + (1 - momentum) gradient */,
+       MG_OPTIMIZER_COUNT };
+enum { MG_OPTIMIZER_NESTEROV = 1, MG_OPTIMIZER_CENTERED = 2, MG_OPTIMIZER_AMSGRAD = 4,
+       MG_OPTIMIZER_SCALED = 8 /* use gradient_scale */, MG_OPTIMIZER_CLIPPED = 16 /* use gradient_limit, after it */ };
 typedef struct mg_optimizer_args {
   int32_t kind;
   uint32_t flags;
   int64_t step; /* this update's number, from 1 */
   double learning_rate, momentum, rho, beta_1, beta_2, epsilon;
   double weight_decay;        /* decoupled: parameter -= learning_rate * weight_decay * parameter, before the update */
+  double gradient_scale, gradient_limit;
   mg_tensor *parameter;       /* [io] float, contiguous */
   const mg_tensor *gradient;  /* as parameter */
   mg_tensor *state[3];        /* [io] SGD: momentum (NULL when 0). RMSprop: velocity, momentum (NULL when 0), average gradient
-                                 (centered). Adam: m, v, v_hat (amsgrad). */
+                                 (centered). Adam: m, v, v_hat (amsgrad). Adagrad: sum of g^2. Adadelta: averages of g^2, of updates
+                                 squared. Adamax: m, u. Nadam: m, v (rho: product of the momenta up to this step). Lion: m. */
 } mg_optimizer_args;
 MG_API mg_status mg_optimizer_update(const mg_optimizer_args *args);
 

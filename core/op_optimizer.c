@@ -4,23 +4,37 @@
 #include "backend.h"
 #include "error.h"
 
-static const char *const kind_names[MG_OPTIMIZER_COUNT] = {"sgd", "rmsprop", "adam"};
+static const char *const kind_names[MG_OPTIMIZER_COUNT] = {"sgd", "rmsprop", "adam", "adagrad", "adadelta",
+                                                              "adamax", "nadam", "lion", "average"};
 static const char *const state_names[MG_OPTIMIZER_COUNT][3] = {
     {"state[0] (momentum)", "state[1]", "state[2]"},
     {"state[0] (velocity)", "state[1] (momentum)", "state[2] (average gradient)"},
-    {"state[0] (m)", "state[1] (v)", "state[2] (v_hat)"}};
+    {"state[0] (m)", "state[1] (v)", "state[2] (v_hat)"},
+    {"state[0] (sum of squares)", "state[1]", "state[2]"},
+    {"state[0] (squared gradients)", "state[1] (squared updates)", "state[2]"},
+    {"state[0] (m)", "state[1] (u)", "state[2]"},
+    {"state[0] (m)", "state[1] (v)", "state[2]"},
+    {"state[0] (m)", "state[1]", "state[2]"},
+    {"state[0]", "state[1]", "state[2]"}};
 
 /* Bit i: the update needs state[i]. */
 static unsigned needed_states(const mg_optimizer_args *args) {
   switch (args->kind) {
     case MG_OPTIMIZER_SGD: return args->momentum != 0;
     case MG_OPTIMIZER_RMSPROP: return 1u | (args->momentum > 0) << 1 | ((args->flags & MG_OPTIMIZER_CENTERED) != 0) << 2;
+    case MG_OPTIMIZER_ADAGRAD:
+    case MG_OPTIMIZER_LION: return 1;
+    case MG_OPTIMIZER_ADADELTA:
+    case MG_OPTIMIZER_ADAMAX:
+    case MG_OPTIMIZER_NADAM: return 3;
+    case MG_OPTIMIZER_AVERAGE: return 0;
     default: return 3u | ((args->flags & MG_OPTIMIZER_AMSGRAD) != 0) << 2;
   }
 }
 
 static mg_status check_numbers(const char *op, const mg_optimizer_args *args) {
-  const uint32_t known = MG_OPTIMIZER_NESTEROV | MG_OPTIMIZER_CENTERED | MG_OPTIMIZER_AMSGRAD;
+  const uint32_t known = MG_OPTIMIZER_NESTEROV | MG_OPTIMIZER_CENTERED | MG_OPTIMIZER_AMSGRAD | MG_OPTIMIZER_SCALED |
+                         MG_OPTIMIZER_CLIPPED;
   if (args->flags & ~known) return mg_fail(MG_EINVAL, "%s: unknown flags 0x%x", op, (unsigned)args->flags);
   if (args->step < 1) return mg_fail(MG_EINVAL, "%s: step %lld must count from 1", op, (long long)args->step);
   const double values[] = {args->learning_rate, args->momentum, args->rho,         args->beta_1,

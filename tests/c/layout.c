@@ -57,6 +57,8 @@ static void print_arguments(void) {
   FIELD(mg_optimizer_args, beta_2);
   FIELD(mg_optimizer_args, epsilon);
   FIELD(mg_optimizer_args, weight_decay);
+  FIELD(mg_optimizer_args, gradient_scale);
+  FIELD(mg_optimizer_args, gradient_limit);
   FIELD(mg_optimizer_args, parameter);
   FIELD(mg_optimizer_args, gradient);
   FIELD(mg_optimizer_args, state);

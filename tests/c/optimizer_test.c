@@ -49,12 +49,23 @@ static const mg_optimizer_args variants[] = {
      .flags = MG_OPTIMIZER_CENTERED},
     {.kind = MG_OPTIMIZER_ADAM, .learning_rate = 0.01, .beta_1 = 0.9, .beta_2 = 0.999, .epsilon = 1e-7, .weight_decay = 0.1},
     {.kind = MG_OPTIMIZER_ADAM, .learning_rate = 0.01, .beta_1 = 0.9, .beta_2 = 0.999, .epsilon = 1e-7,
-     .flags = MG_OPTIMIZER_AMSGRAD}};
+     .flags = MG_OPTIMIZER_AMSGRAD},
+    {.kind = MG_OPTIMIZER_ADAGRAD, .learning_rate = 0.1, .epsilon = 1e-7, .weight_decay = 0.1},
+    {.kind = MG_OPTIMIZER_ADADELTA, .learning_rate = 0.1, .rho = 0.9, .epsilon = 1e-7},
+    {.kind = MG_OPTIMIZER_ADAMAX, .learning_rate = 0.1, .beta_1 = 0.9, .beta_2 = 0.5, .epsilon = 1e-7},
+    {.kind = MG_OPTIMIZER_NADAM, .learning_rate = 0.01, .beta_1 = 0.9, .beta_2 = 0.999, .rho = 0.3, .epsilon = 1e-7},
+    {.kind = MG_OPTIMIZER_LION, .learning_rate = 0.01, .beta_1 = 0.9, .beta_2 = 0.99},
+    {.kind = MG_OPTIMIZER_AVERAGE, .momentum = 0.75},
+    {.kind = MG_OPTIMIZER_SGD, .learning_rate = 0.1, .gradient_scale = 0.3, .flags = MG_OPTIMIZER_SCALED},
+    {.kind = MG_OPTIMIZER_ADAMAX, .learning_rate = 0.1, .beta_1 = 0.9, .beta_2 = 0.5, .epsilon = 1e-7, .gradient_scale = 3,
+     .gradient_limit = 0.7, .flags = MG_OPTIMIZER_SCALED | MG_OPTIMIZER_CLIPPED}};
 
 /* Which states a variant has, by the header's table. */
 static int has_state(const mg_optimizer_args *a, int s) {
   if (a->kind == MG_OPTIMIZER_SGD) return s == 0 && a->momentum != 0;
   if (a->kind == MG_OPTIMIZER_RMSPROP) return s == 0 || (s == 1 ? a->momentum > 0 : (a->flags & MG_OPTIMIZER_CENTERED) != 0);
+  if (a->kind == MG_OPTIMIZER_AVERAGE) return 0;
+  if (a->kind == MG_OPTIMIZER_ADAGRAD || a->kind == MG_OPTIMIZER_LION) return s == 0;
   return s < 2 || (a->flags & MG_OPTIMIZER_AMSGRAD) != 0;
 }
 
@@ -67,7 +78,8 @@ static void check_kernels(const mg_optimizer_kernels *kernels) {
     fill(&m);
     mg_optimizer_memory f = {.parameter = m.f[0], .gradient = m.f[1]}, d = {.parameter = m.d[0], .gradient = m.d[1]};
     for (int s = 0; s < 3; s++) {
-      int source = args.kind == MG_OPTIMIZER_RMSPROP ? (int[]){3, 2, 4}[s] : args.kind == MG_OPTIMIZER_ADAM ? s + 2 : 2;
+      int squares = args.kind == MG_OPTIMIZER_ADAGRAD || args.kind == MG_OPTIMIZER_ADADELTA;
+      int source = args.kind == MG_OPTIMIZER_RMSPROP ? (int[]){3, 2, 4}[s] : squares ? (s + 3) % 5 : s + 2;
       if (has_state(&args, s)) f.state[s] = m.f[source], d.state[s] = m.d[source];
     }
     kernels->update(&args, &f, 3, LENGTH - 3);

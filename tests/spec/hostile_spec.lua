@@ -192,8 +192,8 @@ describe("right arguments with a fault", function()
     local good = 0
     for round = 1, 400 do
       local make = maker()
-      local args = ffi.new("mg_optimizer_args", { kind = round % 3, step = 1, learning_rate = 0.1, momentum = 0.5, rho = 0.9,
-        beta_1 = 0.9, beta_2 = 0.99, epsilon = 1e-7 })
+      local args = ffi.new("mg_optimizer_args", { kind = round % C.MG_OPTIMIZER_COUNT, step = 1, learning_rate = 0.1,
+        momentum = 0.5, rho = 0.9, beta_1 = 0.9, beta_2 = 0.99, epsilon = 1e-7, gradient_scale = 2, gradient_limit = 1 })
       local kept = { tensor(1, 5), tensor(1, 5), tensor(1, 5), tensor(1, 5), tensor(1, 5) }
       args.parameter, args.gradient, args.state[0], args.state[1], args.state[2] = unpack(kept)
       spoil(args, structs.mg_optimizer_args, make, kept, round % 3)

@@ -43,4 +43,33 @@ describe("optimizer_update", function()
     end
     assert.is_false(pcall(ops.optimizer_update))
   end)
+
+  it("scales and then limits the gradient, which stays as it is", function()
+    local p, g = f64 { 1, 1, 1 }, f64 { 1, -4, 8 }
+    ops.optimizer_update { kind = "sgd", parameter = p, gradient = g, learning_rate = 1, gradient_scale = 0.5, gradient_limit = 3 }
+    near(p, { 0.5, 3, -2 }, 1e-12)
+    near(g, { 1, -4, 8 }, 0)
+  end)
+
+  it("averages", function()
+    local p = f64 { 1, 2 }
+    ops.optimizer_update { kind = "average", parameter = p, gradient = f64 { 3, 6 }, momentum = 0.75 }
+    near(p, { 1.5, 3 }, 1e-12)
+  end)
+
+  it("gives the same bits for any number of threads", function()
+    local threads, results, gradient = mg.get_threads(), {}, mg.random.normal { 40000 }
+    for _, kind in ipairs { "adagrad", "adadelta", "adamax", "nadam", "lion" } do
+      for n = 1, 3 do
+        mg.set_threads(n)
+        local p, s = mg.full({ 40000 }, 1), {}
+        for i = 1, 2 do s[i] = mg.full({ 40000 }, 0.25) end
+        ops.optimizer_update { kind = kind, parameter = p, gradient = gradient, state = s, step = 2, learning_rate = 0.1, rho = 0.5,
+          beta_1 = 0.9, beta_2 = 0.99, epsilon = 1e-7, gradient_scale = 0.3 }
+        results[n] = p
+      end
+      for n = 2, 3 do assert.equal(0, ops.sum(ops.ne(results[1], results[n])):item(), kind) end
+    end
+    mg.set_threads(threads)
+  end)
 end)

@@ -90,4 +90,18 @@ describe("optimizers", function()
     assert.is_false(ok)
     assert.matches("other", message)
   end)
+
+  it("leave gradients as they are, and take them from the memory of a variable", function()
+    for _, options in ipairs { { clipnorm = 1 }, { global_clipnorm = 1 }, { clipvalue = 0.5 } } do
+      options.learning_rate = 1
+      local g = gradient { 3, 4 }
+      optimizers.SGD(options):apply({ g }, { variable { 0, 0 } })
+      assert.same({ 3, 4 }, g:to_table())
+    end
+    local a, b, sgd = variable({ 1, 2 }, "a"), variable({ 8, 9 }, "b"), optimizers.SGD(1)
+    sgd:build { a, b }
+    sgd:apply({ b, a }, { a, b }) -- each by what the other was before
+    assert.same({ -7, -7 }, a:to_table())
+    assert.same({ 7, 7 }, b:to_table())
+  end)
 end)

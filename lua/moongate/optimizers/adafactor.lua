@@ -24,7 +24,7 @@ local SLOTS = { {
   { "r", shape = without(1), title = own_name }, { "c", shape = without(2), title = own_name }, "velocity",
 } }
 
-local function rms(x) return math.sqrt(ops.mean(ops.square(x)):item()) end
+local function rms(x) return math.sqrt(ops.optimizer_squares(x) / x.count) end
 
 -- m = b m + (1 - b) x
 local function blend(m, b, x) m:mul_(b):add_(ops.mul(x, 1 - b)) end

@@ -1,6 +1,5 @@
 -- Adagrad. Formula: a += g^2; w -= lr g / sqrt(a + epsilon). Source: keras/src/optimizers/adagrad.py.
 local fields = require "moongate.fields"
-local ops = require "moongate.ops"
 local Optimizer = require "moongate.optimizers.optimizer"
 
 --- Gradients divided by the root of the sum of all their squares so far.
@@ -8,14 +7,10 @@ local Optimizer = require "moongate.optimizers.optimizer"
 ---@return Optimizer
 ---@example mg.optimizers.Adagrad { learning_rate = 0.01 }
 return Optimizer.define("Adagrad", {
-  name = "adagrad", learning_rate = 0.001,
+  kind = "adagrad", name = "adagrad", learning_rate = 0.001,
   options = {
     { "initial_accumulator_value", default = 0.1, codec = fields.float }, { "epsilon", default = 1e-7, codec = fields.float },
   },
   slots = function(self) return { { { "accumulator", value = self.initial_accumulator_value } } } end,
-  update = function(self, target, rate)
-    local sum = target.slots.accumulator
-    sum:add_(ops.square(target.gradient))
-    target.parameter:sub_(ops.div(ops.mul(target.gradient, rate), ops.sqrt(ops.add(sum, self.epsilon))))
-  end,
+  state = function(slots) return { slots.accumulator } end,
 })

@@ -1,7 +1,6 @@
 -- Adamax. Formula: m += (1 - beta_1)(g - m); u = max(beta_2 u, |g|); w -= lr m / ((1 - beta_1^t)(u + epsilon)).
 -- Source: keras/src/optimizers/adamax.py.
 local fields = require "moongate.fields"
-local ops = require "moongate.ops"
 local Optimizer = require "moongate.optimizers.optimizer"
 
 --- Adam with the largest recent gradient instead of the second moment.
@@ -9,16 +8,11 @@ local Optimizer = require "moongate.optimizers.optimizer"
 ---@return Optimizer
 ---@example mg.optimizers.Adamax { learning_rate = 2e-3 }
 return Optimizer.define("Adamax", {
-  name = "adamax", learning_rate = 0.001,
+  kind = "adamax", name = "adamax", learning_rate = 0.001,
   options = {
     { "beta_1", default = 0.9, codec = fields.float }, { "beta_2", default = 0.999, codec = fields.float },
     { "epsilon", default = 1e-7, codec = fields.float },
   },
   slots = function() return { { "momentum", "norm" } } end,
-  update = function(self, target, rate, step)
-    local m, u, g = target.slots.momentum, target.slots.norm, target.gradient
-    m:add_(ops.mul(ops.sub(g, m), 1 - self.beta_1))
-    u:mul_(self.beta_2):maximum_(ops.abs(g))
-    target.parameter:sub_(ops.div(ops.mul(m, rate / (1 - self.beta_1 ^ step)), ops.add(u, self.epsilon)))
-  end,
+  state = function(slots) return { slots.momentum, slots.norm } end,
 })

@@ -1,5 +1,6 @@
--- Flat memory: variables of one dtype lie one after the other in one tensor, their gradients and the optimizer's state likewise.
--- A group and each of its entries have the same fields (parameter, gradient, slots, decays), so an update can take either.
+-- Flat memory: variables of one dtype lie one after the other in one tensor, the optimizer's state likewise, and the gradients
+-- where they are not read where they lie. A group and each of its entries have the same fields (parameter, gradient, slots,
+-- decays), so an update can take either.
 local create = require "moongate.tensor_create"
 local check = require "moongate.check"
 local ops = require "moongate.ops"
@@ -51,7 +52,7 @@ end
 
 local function lay_out(group, lists)
   local function new(value) return create.full({ group.size }, value or 0, { dtype = group.dtype }):keep() end
-  group.parameter, group.gradient = new(), new()
+  group.parameter = new()
   local own = {}
   for _, list in ipairs(lists) do
     for _, slot in ipairs(list) do
@@ -60,7 +61,7 @@ local function lay_out(group, lists)
     end
   end
   for _, entry in ipairs(group.entries) do
-    entry.parameter, entry.gradient = view(group.parameter, entry), view(group.gradient, entry)
+    entry.parameter, entry.group = view(group.parameter, entry), group
     for name, slot in pairs(group.slots) do entry.slots[name] = view(slot, entry) end
     for _, slot in ipairs(own) do entry.slots[slot[1]] = own_slot(slot, entry.variable) end
     adopt(entry)
@@ -95,7 +96,13 @@ function flat.build(variables, lists, decays)
   return { groups = groups, entries = entries, variables = state_variables(variables, entries, lists) }
 end
 
-local function place(op, state, gradient, variable, i, scale)
+-- Memory for gradients, where they are written to.
+local function make_gradients(group)
+  group.gradient = create.full({ group.size }, 0, { dtype = group.dtype }):keep()
+  for _, entry in ipairs(group.entries) do entry.gradient = view(group.gradient, entry) end
+end
+
+local function entry_of(op, state, gradient, variable, i)
   local entry = state.entries[variable]
   if not entry then
     check.fail("%s.apply: variables[%d] (%s) is not one of those the optimizer was built with; make a new optimizer", op, i,
@@ -107,9 +114,12 @@ local function place(op, state, gradient, variable, i, scale)
       tostring(gradient.shape), variable.name, tostring(variable.shape))
   end
   if variable.home ~= entry then adopt(entry) end
-  entry.gradient:copy_(gradient)
-  if scale then entry.gradient:div_(scale) end
   return entry
+end
+
+local function placed(entry, gradient)
+  if not entry.group.gradient then make_gradients(entry.group) end
+  return entry.gradient:copy_(gradient)
 end
 
 --- Copies gradients to their places. Whole groups come back where every variable has a gradient, else single entries.
@@ -118,7 +128,9 @@ function flat.take(op, state, gradients, variables, scale)
   local entries, active = {}, {}
   for i, variable in ipairs(variables) do
     if gradients[i] then
-      local entry = place(op, state, gradients[i], variable, i, scale)
+      local entry = entry_of(op, state, gradients[i], variable, i)
+      placed(entry, gradients[i])
+      if scale then entry.gradient:div_(scale) end
       entries[#entries + 1], active[entry] = entry, true
     end
   end
@@ -130,6 +142,25 @@ function flat.take(op, state, gradients, variables, scale)
     end
     if whole then list = { group } end
     for _, target in ipairs(list) do targets[#targets + 1] = target end
+  end
+  return targets, entries
+end
+
+--- The variables' entries, each with the gradient in a target of its own: where it lies, unless an update could not read it there.
+---@param state_of function the state in the order of ops.optimizer_update, from slots
+---@return table[] targets { parameter =, gradient =, state =, decays = }; table[] entries
+function flat.read(op, state, gradients, variables, state_of)
+  local targets, entries = {}, {}
+  for i, variable in ipairs(variables) do
+    local gradient = gradients[i]
+    if gradient then
+      local entry = entry_of(op, state, gradient, variable, i)
+      entry.state = entry.state or state_of(entry.slots)
+      if not ops.optimizer_reads(gradient, entry.parameter, entry.group.parameter) then gradient = placed(entry, gradient) end
+      targets[#targets + 1] = { parameter = entry.parameter, gradient = gradient, state = entry.state, decays = entry.decays,
+        scale = false }
+      entries[#entries + 1] = entry
+    end
   end
   return targets, entries
 end

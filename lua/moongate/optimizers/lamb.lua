@@ -4,7 +4,7 @@ local fields = require "moongate.fields"
 local ops = require "moongate.ops"
 local Optimizer = require "moongate.optimizers.optimizer"
 
-local function norm(x) return math.sqrt(ops.sum(ops.square(x)):item()) end
+local function norm(x) return math.sqrt(ops.optimizer_squares(x)) end
 
 --- Adam whose step is as large, in each variable, as the variable itself times the rate: for large batches.
 ---@param options? table learning_rate = 0.001, beta_1 = 0.9, beta_2 = 0.999, epsilon = 1e-7, clipnorm, ...

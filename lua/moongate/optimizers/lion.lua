@@ -2,7 +2,6 @@
 -- Source: keras/src/optimizers/lion.py.
 local check = require "moongate.check"
 local fields = require "moongate.fields"
-local ops = require "moongate.ops"
 local Optimizer = require "moongate.optimizers.optimizer"
 
 --- Steps of one size: the sign of a momentum.
@@ -10,7 +9,7 @@ local Optimizer = require "moongate.optimizers.optimizer"
 ---@return Optimizer
 ---@example mg.optimizers.Lion { learning_rate = 1e-4, weight_decay = 0.01 }
 return Optimizer.define("Lion", {
-  name = "lion", learning_rate = 0.001, tf2 = { learning_rate = 1e-4 },
+  kind = "lion", name = "lion", learning_rate = 0.001, tf2 = { learning_rate = 1e-4 },
   options = { { "beta_1", default = 0.9, codec = fields.float }, { "beta_2", default = 0.99, codec = fields.float } },
   check = function(self)
     if self.beta_1 <= 0 or self.beta_1 > 1 then
@@ -18,10 +17,5 @@ return Optimizer.define("Lion", {
     end
   end,
   slots = function() return { { "momentum" } } end,
-  update = function(self, target, rate)
-    local m, g = target.slots.momentum, target.gradient
-    local direction = ops.sign(ops.add(ops.mul(m, self.beta_1), ops.mul(g, 1 - self.beta_1)))
-    target.parameter:sub_(ops.mul(direction, rate))
-    m:mul_(self.beta_2):add_(ops.mul(g, 1 - self.beta_2))
-  end,
+  state = function(slots) return { slots.momentum } end,
 })

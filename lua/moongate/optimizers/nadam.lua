@@ -3,7 +3,6 @@
 -- Source: keras/src/optimizers/nadam.py.
 local create = require "moongate.tensor_create"
 local fields = require "moongate.fields"
-local ops = require "moongate.ops"
 local Optimizer = require "moongate.optimizers.optimizer"
 local tensor = require "moongate.tensor"
 local Variable = require "moongate.variable"
@@ -15,7 +14,7 @@ local function schedule(self, step) return self.beta_1 * (1 - 0.5 * 0.96 ^ step)
 ---@return Optimizer
 ---@example mg.optimizers.Nadam { learning_rate = 2e-3 }
 return Optimizer.define("Nadam", {
-  name = "nadam", learning_rate = 0.001,
+  kind = "nadam", name = "nadam", learning_rate = 0.001,
   options = {
     { "beta_1", default = 0.9, codec = fields.float }, { "beta_2", default = 0.999, codec = fields.float },
     { "epsilon", default = 1e-7, codec = fields.float },
@@ -27,12 +26,6 @@ return Optimizer.define("Nadam", {
     return { self.product }
   end,
   before = function(self, step) self.product:mul_(schedule(self, step)) end,
-  update = function(self, target, rate, step)
-    local m, v, g, product = target.slots.momentum, target.slots.velocity, target.gradient, self.product:item()
-    local u, next_u = schedule(self, step), schedule(self, step + 1)
-    m:add_(ops.mul(ops.sub(g, m), 1 - self.beta_1))
-    v:add_(ops.mul(ops.sub(ops.square(g), v), 1 - self.beta_2))
-    local mean = ops.add(ops.mul(m, rate * next_u / (1 - product * next_u)), ops.mul(g, rate * (1 - u) / (1 - product)))
-    target.parameter:sub_(ops.div(mean, ops.add(ops.sqrt(ops.div(v, 1 - self.beta_2 ^ step)), self.epsilon)))
-  end,
+  state = function(slots) return { slots.momentum, slots.velocity } end,
+  rho = function(self) return self.product:item() end,
 })

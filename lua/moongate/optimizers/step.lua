@@ -3,47 +3,53 @@
 local flat = require "moongate.optimizers.flat"
 local ops = require "moongate.ops"
 
--- Norms are per variable (clipnorm) or over all gradients (global_clipnorm).
-local function clip(self, targets, entries)
-  if self.clipnorm and self.clipnorm > 0 then
-    for _, entry in ipairs(entries) do
-      local norm = math.sqrt(ops.sum(ops.square(entry.gradient)):item())
-      if norm > self.clipnorm or norm ~= norm then entry.gradient:mul_(self.clipnorm / norm) end
-    end
-  elseif self.global_clipnorm and self.global_clipnorm > 0 then
-    local total = 0
-    for _, target in ipairs(targets) do total = total + ops.sum(ops.square(target.gradient)):item() end
-    local norm = math.sqrt(total)
-    local factor = self.global_clipnorm * math.min(1 / norm, 1 / self.global_clipnorm) + (norm - norm)
-    for _, target in ipairs(targets) do target.gradient:mul_(factor) end
-  elseif self.clipvalue and self.clipvalue > 0 then
+-- What each gradient is to be multiplied by, or false: norms are per variable (clipnorm) or over all gradients (global_clipnorm).
+local function set_scales(self, targets)
+  local most, all = self.clipnorm, self.global_clipnorm
+  if most and most > 0 then
     for _, target in ipairs(targets) do
-      target.gradient:copy_(ops.clip(target.gradient, -self.clipvalue, self.clipvalue))
+      local norm = math.sqrt(ops.optimizer_squares(target.gradient))
+      target.scale = (norm > most or norm ~= norm) and most / norm
     end
+  elseif all and all > 0 then
+    local total = 0
+    for _, target in ipairs(targets) do total = total + ops.optimizer_squares(target.gradient) end
+    local norm = math.sqrt(total)
+    local factor = all * math.min(1 / norm, 1 / all) + (norm - norm)
+    for _, target in ipairs(targets) do target.scale = factor ~= 1 and factor end
   end
 end
 
--- One engine call: Keras's formulas of SGD, RMSprop and Adam, weight decay among them.
-local function update_fused(self, target, rate, step)
-  local spec = self.spec
-  ops.optimizer_update {
-    kind = spec.kind, step = step, learning_rate = rate, momentum = self.momentum, rho = self.rho, beta_1 = self.beta_1,
-    beta_2 = self.beta_2, epsilon = self.epsilon, nesterov = self.nesterov, centered = self.centered, amsgrad = self.amsgrad,
-    weight_decay = target.decays and self.weight_decay or 0, parameter = target.parameter, gradient = target.gradient,
-    state = spec.state(target.slots),
-  }
+local function limit_of(self) return self.clipvalue and self.clipvalue > 0 and self.clipvalue or nil end
+
+-- Clips gradients that lie in memory of ours.
+local function clip(self, targets, entries)
+  for _, entry in ipairs(entries) do entry.scale = false end
+  set_scales(self, entries)
+  for _, entry in ipairs(entries) do
+    if entry.scale then entry.gradient:mul_(entry.scale) end
+  end
+  local limit = limit_of(self)
+  for _, target in ipairs(limit and targets or {}) do target.gradient:copy_(ops.clip(target.gradient, -limit, limit)) end
 end
 
-local function update(self, targets)
+-- One engine call for each variable: Keras's formulas, clipping and weight decay among them.
+local function update_fused(self, targets, rate, step, limit)
+  local spec = self.spec
+  ops.optimizer_update_all({
+    kind = spec.kind, step = step, learning_rate = rate, momentum = self.momentum, rho = spec.rho and spec.rho(self) or self.rho,
+    beta_1 = self.beta_1, beta_2 = self.beta_2, epsilon = self.epsilon, nesterov = self.nesterov, centered = self.centered,
+    amsgrad = self.amsgrad, weight_decay = self.weight_decay, gradient_limit = limit,
+  }, targets)
+end
+
+local function update(self, targets, limit)
   local spec, rate, step = self.spec, self.learning_rate, self.iterations + 1
   if spec.before then spec.before(self, step) end
+  if spec.kind then return update_fused(self, targets, rate, step, limit) end
   for _, target in ipairs(targets) do
-    if spec.kind then
-      update_fused(self, target, rate, step)
-    else
-      if target.decays then target.parameter:mul_(1 - self.weight_decay * rate) end
-      spec.update(self, target, rate, step)
-    end
+    if target.decays then target.parameter:mul_(1 - self.weight_decay * rate) end
+    spec.update(self, target, rate, step)
   end
 end
 
@@ -68,19 +74,35 @@ local function average(self)
   local done = self.iterations
   local momentum = done == 0 and 0 or self.ema_momentum
   for _, group in ipairs(self.memory.groups) do
-    group.slots.average:mul_(momentum):add_(ops.mul(group.parameter, 1 - momentum))
+    ops.optimizer_update { kind = "average", parameter = group.slots.average, gradient = group.parameter, momentum = momentum }
     if self.ema_overwrite_frequency and (done + 1) % self.ema_overwrite_frequency == 0 then
       group.parameter:copy_(group.slots.average)
     end
   end
 end
 
-return function(self, gradients, variables)
+-- Gradients are read where they lie, which leaves them as they are, unless they have to be kept or divided first.
+local function update_from(self, gradients, variables)
+  local targets, entries = flat.read(self.name, self.memory, gradients, variables, self.spec.state)
+  set_scales(self, targets)
+  update(self, targets, limit_of(self))
+  return entries
+end
+
+local function update_from_copies(self, gradients, variables)
   local targets, entries = flat.take(self.name, self.memory, gradients, variables, self.loss_scale_factor)
-  if accumulate(self, targets) then
-    clip(self, targets, entries)
-    update(self, self.spec.each and entries or targets)
+  if not accumulate(self, targets) then return entries end
+  clip(self, targets, entries)
+  if self.spec.kind then
+    for _, target in ipairs(targets) do target.state, target.scale = self.spec.state(target.slots), false end
   end
+  update(self, self.spec.each and entries or targets)
+  return entries
+end
+
+return function(self, gradients, variables)
+  local is_direct = self.spec.kind and not self.gradient_accumulation_steps and not self.loss_scale_factor
+  local entries = (is_direct and update_from or update_from_copies)(self, gradients, variables)
   if self.use_ema then average(self) end
   for _, entry in ipairs(entries) do
     local constraint = entry.variable.constraint
