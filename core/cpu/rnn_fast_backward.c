@@ -194,14 +194,15 @@ static void write_dx(const block *k, int64_t first_step, int64_t steps, int grou
   }
 }
 
-/* dx = [the gates' gradients] K^T of the chunk's steps. */
+/* dx = [the gates' gradients] K^T of the chunk's steps, gate by gate: one sum over all of them rounds twice as much. */
 static void input_gradient(const block *k, int64_t first_step, int64_t steps, const float *gates) {
   const rnn_fast *f = k->f;
   for (int i = 0; i < f->inputs; i++) {
     const rnn_group *group = &f->input[i];
-    rnn_multiply(f, &(rnn_product){ .c = k->dx, .ldc = f->FP, .M = steps * k->rows, .K = group->slots * f->P,
-                                    .a = gates + group->first * f->P, .row = f->width, .step = 1, .b = f->input_back,
-                                    .first_k = group->first * f->P });
+    for (int slot = group->first; slot < group->first + group->slots; slot++)
+      rnn_multiply(f, &(rnn_product){ .c = k->dx, .ldc = f->FP, .M = steps * k->rows, .K = f->P, .a = gates + slot * f->P,
+                                      .row = f->width, .step = 1, .b = f->input_back, .first_k = slot * f->P,
+                                      .accumulate = slot > group->first });
     write_dx(k, first_step, steps, i);
   }
 }

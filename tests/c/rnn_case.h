@@ -27,6 +27,7 @@ typedef struct rnn_shape {
   int bias, initial, mask, nan_when_masked, dropout /*0, 1 mask, 3: one a gate*/;
   int recurrent_dropout /*0, 1: one a gate, 2: one for all where that is allowed*/, dstate, no_doutput;
   mg_activation activation, recurrent_activation;
+  double gain; /* weights are uniform within gain / sqrt(max(F, U)); 0: 1.5 */
   uint64_t seed;
 } rnn_shape;
 
@@ -104,9 +105,9 @@ static void add_inputs(rnn_case *c) {
   const rnn_shape shape = c->shape;
   const int64_t B = shape.B, U = shape.U, G = c->ops->gates, columns = G * U;
   c->args.x = sequence_tensor(c, 1.0, shape.F);
-  double scale = 1.0 / sqrt((double)(shape.F > U ? shape.F : U));
-  c->args.kernel = random_tensor(c, 1.5 * scale, SHAPE(shape.F, columns));
-  c->args.recurrent_kernel = random_tensor(c, 1.5 * scale, SHAPE(U, columns));
+  const double gain = shape.gain > 0 ? shape.gain : 1.5, scale = 1.0 / sqrt((double)(shape.F > U ? shape.F : U));
+  c->args.kernel = random_tensor(c, gain * scale, SHAPE(shape.F, columns));
+  c->args.recurrent_kernel = random_tensor(c, gain * scale, SHAPE(U, columns));
   if (shape.bias)
     c->args.bias =
         shape.flags & MG_GRU_RESET_AFTER ? random_tensor(c, 0.5, SHAPE(2, columns)) : random_tensor(c, 0.5, SHAPE(columns));

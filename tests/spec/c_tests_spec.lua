@@ -1,4 +1,5 @@
--- Runs every C test program of the build; each counts as one case and shows its output when it fails.
+-- Runs every C test program of the build; each counts as one case and shows its output when it fails. `--long` is for
+-- rnn_exactness_test, which then draws 2,000 sets.
 local where = require "where"
 
 local function quote(text) return "'" .. text:gsub("'", "'\\''") .. "'" end
@@ -18,7 +19,7 @@ local function sources()
 end
 
 local function run(path)
-  local pipe = assert(io.popen(quote(path) .. " 2>&1; echo \" status $?\""))
+  local pipe = assert(io.popen((where.long and "MOONGATE_TEST_LONG=1 " or "") .. quote(path) .. " 2>&1; echo \" status $?\""))
   local output = pipe:read("*a")
   pipe:close()
   return tonumber(output:match(" status (%d+)%s*$")), output
