@@ -121,7 +121,7 @@ function Tensor:share_(source)
     check.fail("share_: source has shape %s, expected %s", tostring(source.shape), tostring(self.shape))
   end
   core.check(C.mg_tensor_alias(self.handle, source.handle))
-  self.bytes = 0
+  self.bytes, tensors.moves = 0, tensors.moves + 1
   return self
 end
 

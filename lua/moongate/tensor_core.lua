@@ -27,6 +27,8 @@ tensor.POINTERS = { float32 = ffi.typeof("float *"), float64 = ffi.typeof("doubl
 tensor.CODES, tensor.BYTES = CODES, BYTES
 --- The dtype of new tensors when none is given: mg.floatx().
 tensor.floatx = "float32"
+--- How many times a tensor has become a view of other memory: whoever keeps an address compares.
+tensor.moves = 0
 
 -- A freed tensor answers every use with an error, at no cost to live ones.
 local Freed = {}

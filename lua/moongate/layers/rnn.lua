@@ -147,6 +147,13 @@ end
 
 require "moongate.layers.rnn_stored" (RNN)
 
+--- A stream: the layer one step of time at a call, with states of its own and nothing allocated in a step. All streams of a layer
+--- share its packed weights. Stored states of a stateful layer are neither used nor changed, and dropout does nothing.
+---@param options? table batch = 1 (rows that step together), with (another stream of the layer)
+---@return Stream
+---@example local stream = gru:stream(); local y = stream:step(x)
+function RNN:stream(options) return require "moongate.stream" (self, options) end
+
 -- Calling --------------------------------------------------------------------------------------------------------------------
 
 -- x, mask or sequence with its first two axes exchanged.

@@ -62,6 +62,14 @@ function Model:reset_state()
   end
 end
 
+--- A stream: the model one step of time at a call, with states of its own and nothing allocated in a step. All streams of a model
+--- share its packed weights. Every layer needs a step of its own: recurrent ones, Embedding, Dense, TimeDistributed, activations,
+--- normalizations, Rescaling, noise (which does nothing), models of such; any other is refused by name.
+---@param options? table batch = 1 (rows that step together), with (another stream of the model)
+---@return Stream
+---@example local stream = model:stream(); local y = stream:step(x)
+function Model:stream(options) return require "moongate.stream" (self, options) end
+
 require "moongate.models.config" (Model)
 require "moongate.models.compile" (Model)
 require "moongate.models.steps" (Model)
