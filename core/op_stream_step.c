@@ -143,6 +143,36 @@ mg_status mg_stream_run(mg_stream *stream, float *y, const float *x, int64_t T) 
   return MG_OK;
 }
 
+/* rows of `values` each: (rows, values), (rows, 1, values), of one row (values), of one value (rows). */
+static mg_status check_rows(const char *name, const mg_stream *stream, const mg_tensor *t, int64_t values) {
+  static const char *const op = "stream_step_tensor";
+  const int64_t rows = stream->batch;
+  MG_TRY(mg_check_dtype(op, name, t, MG_FLOAT32));
+  const int64_t *shape = t->shape;
+  const int fits = t->ndim == 2   ? shape[0] == rows && shape[1] == values
+                   : t->ndim == 3 ? shape[0] == rows && shape[1] == 1 && shape[2] == values
+                   : t->ndim == 1 ? (rows == 1 || values == 1) && shape[0] == rows * values
+                                  : t->ndim == 0 && rows * values == 1;
+  if (!fits)
+    return mg_fail(MG_ESHAPE, "%s: argument %s has shape %s, expected (%lld, %lld)", op, name, mg_shape_text(t), (long long)rows,
+                   (long long)values);
+  if (!mg_is_contiguous(t)) return mg_fail(MG_EINVAL, "%s: argument %s is a strided view; copy it first", op, name);
+  if (t->buffer->backend != stream->stepper->backend)
+    return mg_fail(MG_EDEVICE, "%s: argument %s is on another device than the stream; copy it there", op, name);
+  return MG_OK;
+}
+
+mg_status mg_stream_step_tensor(mg_stream *stream, mg_tensor *y, const mg_tensor *x) {
+  if (stream == NULL) return mg_fail(MG_EINVAL, "stream_step_tensor: argument stream is NULL");
+  const mg_stepper *stepper = stream->stepper;
+  MG_TRY(check_rows("x", stream, x, stepper->layers[0].inputs));
+  MG_TRY(check_rows("y", stream, y, stepper->layers[stepper->count - 1].outputs));
+  if (mg_overlaps(y, x)) return mg_fail(MG_EINVAL, "stream_step_tensor: y and x overlap; they have to lie apart");
+  MG_TRY(step(stream, mg_elements(y), mg_elements(x)));
+  mg_mark_written(y);
+  return MG_OK;
+}
+
 /* ---- States -------------------------------------------------------------------------------------------------------------- */
 
 static mg_status check_state(const char *op, const mg_stream *stream, const mg_tensor *t, int64_t index, int32_t which) {

@@ -117,7 +117,11 @@ describe("the benchmark", function()
     local lines = {}
     for line in output:gmatch("[^\n]+") do lines[#lines + 1] = json.decode(line) end
     assert.is_true(lines[1].ms > 0)
-    assert.equal(T * H, #floats(path))
+    local have = floats(path)
+    ask(REQUEST:format(T, 1, I, H, "infer", "true", path))
+    local want = floats(path)
+    assert.equal(T * H, #have)
+    for i = 1, T * H do assert.near(want[i], have[i], 2e-6) end
     assert.same({ "float32 only", "no mode dance", "no layer X" }, { lines[2].skip, lines[3].skip, lines[4].skip })
   end)
 

@@ -12,10 +12,11 @@ function makers.waves(pace, scale, ...)
   return mg.tensor(list):reshape(shape)
 end
 
---- Weights without symmetry: waves, and positive variances.
+--- Weights without symmetry: waves, for a matrix of the size that keeps sums near 1, and positive variances.
 function makers.fill(owner)
   for i, v in ipairs(owner.weights) do
-    local value = makers.waves(0.7 + 0.31 * i, 0.6, unpack(v.shape))
+    local scale = #v.shape == 2 and v.name ~= "bias" and 1.2 / math.sqrt(v.shape[1]) or 0.6
+    local value = makers.waves(0.7 + 0.31 * i, scale, unpack(v.shape))
     if v.name == "moving_variance" then value = value:abs() + 0.4 end
     v:assign(value)
   end

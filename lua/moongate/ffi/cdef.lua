@@ -383,6 +383,8 @@ void mg_stream_destroy(mg_stream *stream /*[opt]*/);
 mg_status mg_stream_reset(mg_stream *stream); /* states 0 */
 /* x and y are plain memory, apart from each other. No allocation; no lock unless weights have changed. */
 mg_status mg_stream_step(mg_stream *stream, float *y /*(batch,outputs)*/, const float *x /*(batch,inputs)*/);
+/* The same of contiguous tensors; each may be (batch,1,...), and of one row or one value without that axis. */
+mg_status mg_stream_step_tensor(mg_stream *stream, mg_tensor *y, const mg_tensor *x);
 mg_status mg_stream_run(mg_stream *stream, float *y /*(T,batch,outputs)*/, const float *x /*(T,batch,inputs)*/, int64_t T);
 /* Layers count from 0; which: 0 is h, 1 an LSTM's c. */
 mg_status mg_stream_read_state(mg_tensor *state /*(batch,U)*/, const mg_stream *stream, int64_t layer, int32_t which);

@@ -20,13 +20,12 @@ local tensor = require "moongate.tensor"
 ---  stream:reset()
 local Stream = class "Stream"
 
--- The numbers of a step's input of each number of dimensions: (inputs) for a batch of one, (batch, inputs), (batch, 1, inputs); of
--- ids also (batch), and no dimension for a batch of one.
+-- A step's input by its number of dimensions: (batch, inputs), (batch, 1, inputs), and without the axis of one row or one value.
 local function input_shapes(self)
   local B, I = self.batch, self.inputs
   local list = { [2] = { B, I }, [3] = { B, 1, I } }
-  if self.stack.ids then list[1] = { B } elseif B == 1 then list[1] = { I } end
-  if self.stack.ids and B == 1 then list[0] = {} end
+  if I == 1 then list[1] = { B } elseif B == 1 then list[1] = { I } end
+  if I == 1 and B == 1 then list[0] = {} end
   return list
 end
 

@@ -8,13 +8,14 @@ local reasons = require "moongate.stream.reasons"
 
 local steps = {}
 
--- Refusing ------------------------------------------------------------------------------------------------------------------
+-- Refusing --------------------------------------------------------------------------------------------------------------
 
 local function title_of(layer) return layer.title and layer:title() or check.describe(layer) end
 
 local function refuse(into, layer, reason, fix)
   local within = rawequal(into.owner, layer) and "it" or "layer " .. title_of(layer)
-  check.fail("%s: stream: %s has no step of its own: %s; likely fix: %s", title_of(into.owner), within, reason, fix or reasons.outside)
+  check.fail("%s: stream: %s has no step of its own: %s; likely fix: %s", title_of(into.owner), within, reason,
+    fix or reasons.outside)
 end
 
 -- Steps ------------------------------------------------------------------------------------------------------------------------
