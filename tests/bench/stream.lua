@@ -7,7 +7,7 @@ local terminal = require "moongate.terminal"
 
 local C = core.C
 local SIZES = { { 1, 8 }, { 1, 16 }, { 8, 32 }, { 40, 24 }, { 64, 64 }, { 128, 128 } }
-local T = 1000 -- steps of a sequence; it is stepped through again and again
+local T = 100 -- steps of a sequence; it is stepped through again and again
 local ROUNDS, SECONDS = tonumber(arg[1]) or 9, 0.02
 
 local function median(list)
@@ -53,8 +53,8 @@ mg.set_random_seed(1)
 io.write("ns a step: (inputs, units), C, step_raw, step(x, y), step(x), the most that Lua adds\n")
 for _, size in ipairs(SIZES) do
   local runs, times = loops(size[1], size[2]), { {}, {}, {}, {} }
-  for _, run in ipairs(runs) do time(run, 20) end -- the compiler's turn
-  local passes = math.max(1, math.ceil(SECONDS / (time(runs[1], 3) * T * 1e-9)))
+  for _, run in ipairs(runs) do time(run, 100) end -- the compiler's turn
+  local passes = math.max(1, math.ceil(SECONDS / (time(runs[1], 30) * T * 1e-9)))
   for round = 1, ROUNDS do
     for i, run in ipairs(runs) do times[i][round] = time(run, passes) end
   end

@@ -96,6 +96,7 @@ local OBJECTS = {
   TimeDistributed = function() return mg.layers.TimeDistributed(mg.layers.Dense(2)) end,
   Embedding = function() return mg.layers.Embedding(5, 2) end,
   Sequential = function() return mg.Sequential { mg.layers.Input({ 3 }), mg.layers.Dense(2) } end,
+  Stream = function() return mg.Sequential({ mg.layers.Input({ mg.null, 3 }), mg.layers.GRU(2) }):stream { batch = 2 } end,
   Adam = function() return mg.optimizers.Adam() end,
 }
 for name, options in pairs { Conv1D = { filters = 2, kernel_size = 2 }, MaxPooling1D = {}, GlobalAveragePooling1D = {},
