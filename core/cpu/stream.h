@@ -19,5 +19,27 @@ const rnn_table *stream_rnn_table(void);
 float *stream_pack_panels(float *data, const mg_tensor *weight, int64_t V, int64_t U, const int *gates, int count);
 
 void stream_plan_rnn(mg_stream_layer *layer);
+int stream_plan_fused(mg_stream_layer *layer); /* 0: not a layer for the compiled steps */
+
+/* ---- Compiled once per instruction set: stream_body.h -------------------------------------------------------------------- */
+
+enum { STREAM_BLOCK_VECTORS = 4 };
+/* Units are cut into blocks of so many vectors: this is the next one's size. */
+static inline int64_t stream_block_vectors(int64_t left) { return left < STREAM_BLOCK_VECTORS ? left : STREAM_BLOCK_VECTORS; }
+
+/* One row of a step. */
+typedef struct stream_row {
+  const float *x, *h;
+  float *h_new; /* may be h for a single block */
+  float *y;
+  int64_t F, U;
+} stream_row;
+
+typedef mg_status (*stream_step)(const mg_stream_layer *layer, float *state, float *y, const float *x, int64_t rows,
+                                 float *scratch);
+typedef struct stream_table {
+  int64_t width; /* floats of a vector */
+  stream_step gru[STREAM_BLOCK_VECTORS + 1]; /* by vectors of units, 0: of more */
+} stream_table;
 
 #endif

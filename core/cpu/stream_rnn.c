@@ -97,6 +97,7 @@ static mg_status step(const mg_stream_layer *l, float *state, float *y, const fl
 }
 
 void stream_plan_rnn(mg_stream_layer *l) {
+  if (stream_plan_fused(l)) return;
   const rnn_table *table = stream_rnn_table();
   const mg_rnn_cell cell = l->rnn_kind->cell;
   const int any = l->activation.kind != MG_ACT_TANH || (cell != MG_CELL_SIMPLE && l->recurrent_activation.kind != MG_ACT_SIGMOID);

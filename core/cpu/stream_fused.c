@@ -1,0 +1,52 @@
+/* stream_fused.c: which layers take the compiled steps of stream_body.h, and the packing of their weights. */
+#include "isa.h"
+#include "stream.h"
+
+MG_ISA_DECLARE(stream_table, stream);
+
+typedef struct column { int gate, row; } column; /* of the bias: row 0 or 1; 2: the sum of both */
+
+/* `vectors` vectors of the units from u on: rows of a gate of a weight, padded with zeros. */
+static float *pack_gate(float *data, const mg_tensor *weight, int64_t U, int gate, int64_t u, int64_t width) {
+  for (int64_t k = 0; k < weight->shape[0]; k++)
+    for (int64_t i = u; i < u + width; i++) *data++ = i < U ? stream_weight_at(weight, k, gate * U + i) : 0;
+  return data;
+}
+
+static float *pack_bias(float *data, const mg_tensor *bias, int64_t U, column c, int64_t u, int64_t width) {
+  for (int64_t i = u; i < u + width; i++, data++) {
+    *data = 0;
+    if (bias == NULL || i >= U) continue;
+    for (int row = 0; row < 2; row++)
+      if (c.row == row || c.row == 2) *data += stream_weight_at(bias, row, c.gate * U + i);
+  }
+  return data;
+}
+
+/* Order of a GRU's gates: see gru_block. */
+static void pack_gru(const mg_stream_layer *l, float *data) {
+  static const column biases[] = { { 1, 2 }, { 2, 1 }, { 0, 2 }, { 2, 0 } };
+  static const int gates[] = { 1, 2, 0 };
+  const int64_t U = l->outputs, V = ((const stream_table *)l->plan)->width;
+  for (int64_t u = 0, width; u < l->row; u += width) {
+    width = stream_block_vectors((l->row - u) / V) * V;
+    for (int i = 0; i < 4; i++) data = pack_bias(data, mg_stream_weight(l, 2), U, biases[i], u, width);
+    for (int weight = 0; weight < 2; weight++)
+      for (int i = 0; i < 3; i++) data = pack_gate(data, &l->weight[weight], U, gates[i], u, width);
+  }
+}
+
+int stream_plan_fused(mg_stream_layer *l) {
+  const stream_table *table = MG_ISA_PICK(stream);
+  const int64_t P = stream_round_up(l->outputs, table->width), vectors = P / table->width;
+  if (l->rnn_kind->cell != MG_CELL_GRU || !l->reset_after || l->activation.kind != MG_ACT_TANH ||
+      l->recurrent_activation.kind != MG_ACT_SIGMOID)
+    return 0;
+  l->plan = table;
+  l->row = P;
+  l->pack = pack_gru;
+  l->packed_floats = P * (4 + 3 * (l->inputs + l->outputs));
+  l->scratch_floats = P;
+  l->step = table->gru[vectors <= STREAM_BLOCK_VECTORS ? vectors : 0];
+  return 1;
+}
