@@ -21,7 +21,7 @@ extern const rnn_table MG_NAME(rnn);
 const rnn_table MG_NAME(rnn) = {
   .width = MG_VW,
   .multiply = multiply,
-  .pack_sum = pack_sum,
+  .pack_strip = pack_strip,
   .scale = scale,
   .fused = { [MG_CELL_GRU] = { .forward = gru_fused_forward, .backward = gru_fused_backward,
                                .forward_reset = gru_fused_forward_reset, .forward_state = gru_fused_forward_state,

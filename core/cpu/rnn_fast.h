@@ -26,6 +26,7 @@ enum { LSTM_SCRATCH = 6 };
 typedef struct rnn_panels {
   const float *data;
   int64_t K, vectors;
+  int64_t ld;             /* distance of rows where a panel (only one) lies in a wider strip; 0: rows lie one after the other */
   const uint16_t *pieces; /* the same as bf16 pieces; NULL: products take the floats */
   int64_t segment;        /* rows whose pieces are filled up to whole blocks together; 0: all K */
 } rnn_panels;
@@ -42,6 +43,14 @@ typedef struct rnn_product {
   int64_t first_k;
   int accumulate;
 } rnn_product;
+
+/* Rows of b's columns beside each other: data[k][vector] = vectors of b `apart` floats from each other, 1 to 4 of them. */
+typedef struct rnn_strip {
+  float *data;
+  const float *from;
+  int64_t row, apart, K, vectors;
+  float *sums; /* [io][opt] of the columns */
+} rnn_strip;
 
 /* Elementwise work of one step for some rows. Rows of gates and sums are all slots apart, of the others P. */
 typedef struct rnn_cell {
@@ -70,7 +79,7 @@ typedef struct rnn_cells {
 typedef struct rnn_table {
   int64_t width; /* floats of a vector */
   void (*multiply)(const rnn_product *p);
-  void (*pack_sum)(float *data, const float *b, int64_t ldb, int64_t K, int64_t vectors, float *sums /*[io][opt] of columns*/);
+  void (*pack_strip)(const rnn_strip *s);
   void (*scale)(int64_t n, float *out, const float *x, const float *mask); /* out = x * mask; out may be x */
   rnn_cells fused[MG_CELLS]; /* tanh and sigmoid */
   rnn_cells any[MG_CELLS];   /* every pair of activations */
@@ -155,9 +164,23 @@ mg_status rnn_pieces_pack(rnn_fast *f, int part); /* after the floats */
  * nothing was written. */
 int rnn_pieces_add(const rnn_fast *f, const rnn_product *p, const float *b, int64_t ld, float *sums);
 
-/* rnn_fast_backward.c, rnn_fast_weights.c */
+/* rnn_fast_backward.c */
 mg_status rnn_fast_backward(const mg_rnn_kind *kind, const mg_rnn_args *args);
+
+/* rnn_fast_weights.c: dkernel, drecurrent_kernel, dbias; with an engine on pieces (rnn_pieces_weights.c). */
 mg_status rnn_fast_weights(rnn_fast *f);
+mg_status rnn_pieces_weights(rnn_fast *f);
+
+/* (rows of a chunk of the block, values from `value` on), `ld` apart: x or h as the products with a slot take them, with their
+ * dropout, zeros in masked steps; r * h_n where that was the factor. */
+typedef struct rnn_values {
+  int64_t block, first, rows;
+  int recurrent, slot;
+  int64_t value, values;
+  float *to;
+  int64_t ld;
+} rnn_values;
+void rnn_fast_values(const rnn_fast *f, const rnn_values *v);
 
 /* (state_masks, rows, P): the recurrent dropout masks of a block. */
 void rnn_fast_block_masks(const rnn_fast *f, float *masks, int64_t first, int64_t rows);

@@ -1,7 +1,9 @@
 /* rnn_fast_weights.c: dkernel, drecurrent_kernel and dbias of the float32 recurrent layers: products over all rows and steps.
  *
- * A piece of work owns a rectangle of a weight gradient and adds up all rows for it in one order, so that the bits do not depend on
- * who works. Rows come in chunks: the values x or h, and the gradients of the sums, which are packed into panels on the way. */
+ * A piece of work owns some units: their columns of all slots, against all values of x and of h. It adds up all rows for them in one
+ * order, so that the bits do not depend on who works. Rows come in chunks. The gradients of a chunk's sums are packed once, into
+ * strips: of a GRU whose gates share their factors the four slots of one vector of units, of which x meets n, z, r and h meets
+ * z, r, q; else up to three vectors of one slot. */
 #include <string.h>
 
 #include "../error.h"
@@ -9,141 +11,190 @@
 #include "../workspace.h"
 #include "rnn_fast.h"
 
-enum { CHUNK_ROWS = 192, MOST_VALUES = 128, PANELS = 4, PANEL_VECTORS = 3, PAD = 16 };
+enum { CHUNK_ROWS = 256, MOST_VALUES = 128, MOST_UNITS = 64, PAD = 16 };
 
-/* One piece: values [value, value + values) of x (recurrent 0) or h (1) with some vectors of a group's slots. */
 typedef struct piece {
   const rnn_fast *f;
-  int recurrent;
-  const rnn_group *group;
-  int64_t value, values, vector, vectors;
-  int bias; /* it adds up dbias too */
-  float *a, *b, *c, *sums;
+  int64_t unit, units; /* in vectors */
+  int slots;           /* with gradients */
+  int together;        /* a strip holds all slots */
+  float *values, *strips, *sums;
+  float *c[2]; /* (value, slot of the products, unit): gradients of the kernel and of the recurrent one; NULL: not wanted */
 } piece;
+
+/* The slots that the products with a side's weights take. */
+static int first_slot(const piece *p, int recurrent) { return recurrent ? p->f->back_first : 0; }
 
 static int64_t count_of(int64_t n, int64_t most) { return (n + most - 1) / most; }
 
-static int64_t group_pieces(const rnn_fast *f, const rnn_group *group, int64_t values) {
-  return count_of(values, MOST_VALUES) * count_of(group->slots * f->P / f->V, PANELS * PANEL_VECTORS);
+/* An even number shares two threads alike. */
+static int64_t count_pieces(const rnn_fast *f) {
+  const int64_t units = f->P / f->V, pieces = count_of(f->P, MOST_UNITS);
+  return units == 1 ? 1 : pieces + pieces % 2;
 }
 
-/* Piece number index of all groups: inputs first. Returns how many pieces there are. */
-static int64_t find_piece(const rnn_fast *f, int64_t index, piece *p) {
-  int64_t before = 0;
-  for (int i = 0; i < f->inputs + f->recurrents; i++) {
-    const int recurrent = i >= f->inputs;
-    const rnn_group *group = recurrent ? &f->recurrent[i - f->inputs] : &f->input[i];
-    const int64_t values = recurrent ? f->d.U : f->d.F, vectors = group->slots * f->P / f->V, parts = count_of(values, MOST_VALUES);
-    const int64_t pieces = group_pieces(f, group, values), at = index - before;
-    before += pieces;
-    if (at < 0 || at >= pieces) continue;
-    *p = (piece){ .f = f,
-                  .recurrent = recurrent,
-                  .group = group,
-                  .value = at % parts * MOST_VALUES,
-                  .vector = at / parts * PANELS * PANEL_VECTORS };
-    p->values = values - p->value < MOST_VALUES ? values - p->value : MOST_VALUES;
-    p->vectors = vectors - p->vector < PANELS * PANEL_VECTORS ? vectors - p->vector : PANELS * PANEL_VECTORS;
-    p->bias = p->value == 0 && f->args->dbias != NULL && (!recurrent || f->d.reset_after);
-  }
-  return before;
+/* The source of a side's values for row i of a block, in step s; *width: of its rows. */
+static const float *values_of(const rnn_fast *f, const rnn_values *v, int64_t i, int64_t b, int64_t s) {
+  if (!v->recurrent) return f->x + mg_rnn_row(&f->d, b, mg_rnn_time(&f->d, s)) * f->d.F;
+  if (f->resets && v->slot == SLOT_N) return rnn_block_gates(f, v->block) + i * f->width + SLOT_Q * f->P;
+  return rnn_block_states(f, f->states, v->block) + i * f->P;
 }
 
-/* (rows of the chunk, values): x or h of a step and row of a block, with its dropout; r * h_n from its slot. */
-static void copy_values(const piece *p, int64_t block, int64_t first, int64_t rows) {
-  const rnn_fast *f = p->f;
-  const int64_t R = rnn_block_size(f, block), b0 = rnn_block_first(f, block), F = f->d.F, P = f->P, ld = MOST_VALUES + PAD;
-  const int gate = rnn_gate_of_slot(f, p->group->first);
-  const int stored = p->recurrent && f->resets && p->group->first == SLOT_N; /* its factor is q */
-  const float *mask = p->recurrent ? (stored ? NULL : f->recurrent_dropout[gate]) : f->dropout[gate];
-  for (int64_t i = first; i < first + rows; i++) {
-    const int64_t b = b0 + i % R, s = i / R;
-    float *to = p->a + (i - first) * ld;
-    const float *from = stored        ? rnn_block_gates(f, block) + i * f->width + SLOT_Q * P
-                        : p->recurrent ? rnn_block_states(f, f->states, block) + i * P
-                                       : f->x + mg_rnn_row(&f->d, b, mg_rnn_time(&f->d, s)) * F;
-    const float *scale = mask == NULL ? NULL : mask + b * (p->recurrent ? f->d.U : F) + p->value;
-    from += p->value;
-    if (!mg_rnn_step_counts(&f->d, f->mask, b, s)) memset(to, 0, (size_t)p->values * sizeof *to);
-    else if (scale == NULL) memcpy(to, from, (size_t)p->values * sizeof *to);
-    else f->table->scale(p->values, to, from, scale);
+void rnn_fast_values(const rnn_fast *f, const rnn_values *v) {
+  const int64_t R = rnn_block_size(f, v->block), b0 = rnn_block_first(f, v->block), width = v->recurrent ? f->d.U : f->d.F;
+  const int gate = rnn_gate_of_slot(f, v->slot), stored = v->recurrent && f->resets && v->slot == SLOT_N; /* r * h_n: q */
+  const float *mask = v->recurrent ? (stored ? NULL : f->recurrent_dropout[gate]) : f->dropout[gate];
+  const size_t bytes = (size_t)v->values * sizeof *v->to;
+  int64_t row = v->first % R, s = v->first / R;
+  for (int64_t i = 0; i < v->rows; i++, row++) {
+    if (row == R) {
+      row = 0;
+      s++;
+    }
+    float *to = v->to + i * v->ld;
+    const float *from = values_of(f, v, v->first + i, b0 + row, s) + v->value;
+    if (!mg_rnn_step_counts(&f->d, f->mask, b0 + row, s)) memset(to, 0, bytes);
+    else if (mask == NULL) memcpy(to, from, bytes);
+    else f->table->scale(v->values, to, from, mask + (b0 + row) * width + v->value);
   }
 }
 
-static void add_chunk(const piece *p, int64_t block, int64_t first, int64_t rows, int wanted) {
-  const rnn_fast *f = p->f;
-  const float *gradients = rnn_block_gates(f, block) + first * f->width + p->group->first * f->P + p->vector * f->V;
-  float *sums = p->bias ? p->sums : NULL;
-  rnn_product product = { .c = p->c,
-                          .ldc = p->vectors * f->V,
-                          .M = p->values,
-                          .K = rows,
-                          .a = p->a,
-                          .row = 1,
-                          .step = MOST_VALUES + PAD,
-                          .b = { .data = p->b, .K = rows, .vectors = p->vectors },
-                          .accumulate = 1 };
-  if (wanted) copy_values(p, block, first, rows);
-  if (wanted && rnn_pieces_add(f, &product, gradients, f->width, sums)) return;
-  f->table->pack_sum(p->b, gradients, f->width, rows, p->vectors, sums);
-  if (wanted) rnn_multiply(f, &product);
+/* Strip of a slot (not together) or of a vector of units. */
+static float *strip_at(const piece *p, int64_t rows, int64_t slot, int64_t unit) {
+  return p->strips + (p->together ? unit * p->slots : slot * p->units + unit) * rows * p->f->V;
 }
 
-/* Column of a vector's first float in Keras's layout, and how many of its floats are not padding. */
-static int64_t column_of(const piece *p, int64_t vector, int64_t *n, int *slot) {
+static void pack_chunk(const piece *p, const float *gates, int64_t rows) {
   const rnn_fast *f = p->f;
-  const int64_t each = f->P / f->V, u = vector % each * f->V;
-  *slot = p->group->first + (int)(vector / each);
-  *n = f->d.U - u < f->V ? f->d.U - u : f->V;
-  return rnn_gate_of_slot(f, *slot) * f->d.U + u;
+  const int64_t V = f->V;
+  for (int64_t slot = 0; slot < (p->together ? 1 : p->slots); slot++) {
+    for (int64_t u = 0, width; u < p->units; u += width) {
+      width = p->together ? 1 : rnn_panel_vectors(p->units - u);
+      rnn_strip s = { .data = strip_at(p, rows, slot, u), .from = gates + slot * f->P + (p->unit + u) * V, .row = f->width,
+                      .K = rows, .apart = V, .vectors = width, .sums = p->sums + (slot * p->units + u) * V };
+      if (p->together) {
+        s.apart = f->P;
+        s.vectors = p->slots;
+        s.sums = p->sums + u * p->slots * V;
+      }
+      f->table->pack_strip(&s);
+    }
+  }
+}
+
+/* c += values^T strips, for the slots of a group. */
+static void add_products(const piece *p, const rnn_product *values, int recurrent, const rnn_group *group, float *c) {
+  const rnn_fast *f = p->f;
+  const int64_t V = f->V, first = group->first - first_slot(p, recurrent);
+  rnn_product product = *values;
+  for (int64_t i = 0; i < (p->together ? 1 : group->slots); i++) {
+    for (int64_t u = 0, width; u < p->units; u += width) {
+      width = p->together ? 1 : rnn_panel_vectors(p->units - u);
+      product.b = (rnn_panels){ .data = strip_at(p, values->K, group->first + i, u), .K = values->K, .vectors = width };
+      product.c = c + ((first + i) * p->units + u) * V;
+      if (p->together) {
+        product.b.data += group->first * V;
+        product.b.vectors = group->slots;
+        product.b.ld = p->slots * V;
+        product.c = c + u * group->slots * V;
+      }
+      f->table->multiply(&product);
+    }
+  }
+}
+
+static void add_side(const piece *p, rnn_values *v, const rnn_group *group) {
+  const rnn_fast *f = p->f;
+  const int64_t all = v->recurrent ? f->d.U : f->d.F, ldc = f->d.G * p->units * f->V;
+  float *c = p->c[v->recurrent];
+  if (c == NULL) return;
+  v->slot = group->first;
+  for (v->value = 0; v->value < all; v->value += MOST_VALUES) {
+    v->values = all - v->value < MOST_VALUES ? all - v->value : MOST_VALUES;
+    rnn_fast_values(f, v);
+    const rnn_product product = { .ldc = ldc, .M = v->values, .K = v->rows, .a = v->to, .row = 1, .step = v->ld, .accumulate = 1 };
+    add_products(p, &product, v->recurrent, group, c + v->value * ldc);
+  }
+}
+
+static void add_chunk(const piece *p, int64_t block, int64_t first, int64_t rows) {
+  const rnn_fast *f = p->f;
+  rnn_values v = { .block = block, .first = first, .rows = rows, .to = p->values, .ld = MOST_VALUES + PAD };
+  pack_chunk(p, rnn_block_gates(f, block) + first * f->width, rows);
+  for (int i = 0; i < f->inputs; i++) add_side(p, &v, &f->input[i]);
+  v.recurrent = 1;
+  for (int i = 0; i < f->recurrents; i++) add_side(p, &v, &f->recurrent[i]);
+}
+
+/* Where a slot's vector of units lies among `slots` in memory of the piece, in vectors. */
+static int64_t place_of(const piece *p, int64_t slot, int64_t slots, int64_t unit) {
+  return p->together ? unit * slots + slot : slot * p->units + unit;
 }
 
 /* Row 0 of dbias: the sums of all gates; row 1, with reset_after: of z, r and q. */
-static void write_bias(const piece *p, int64_t v, int64_t column, int64_t n, int slot) {
+static void write_bias(const piece *p, float *dbias) {
   const rnn_fast *f = p->f;
-  float *dbias = mg_rnn_elements(f->args->dbias);
-  if (p->recurrent && slot != SLOT_Q) return;
-  const float *from = p->sums + v * f->V;
-  if (!p->recurrent) memcpy(dbias + column, from, (size_t)n * sizeof *from);
-  if (f->d.reset_after && slot != SLOT_N) memcpy(dbias + 3 * f->d.U + column, from, (size_t)n * sizeof *from);
+  const int64_t U = f->d.U, V = f->V;
+  for (int slot = 0; slot < p->slots; slot++) {
+    for (int64_t u = 0; u < p->units; u++) {
+      const float *from = p->sums + place_of(p, slot, p->slots, u) * V;
+      const int64_t at = (p->unit + u) * V, column = rnn_gate_of_slot(f, slot) * U + at;
+      const size_t bytes = (size_t)(U - at < V ? U - at : V) * sizeof *from;
+      if (slot < f->d.G) memcpy(dbias + column, from, bytes);
+      if (f->d.reset_after && slot != SLOT_N) memcpy(dbias + 3 * U + column, from, bytes);
+    }
+  }
 }
 
-static void write_piece(const piece *p, float *out) {
+static void write_side(const piece *p, int recurrent, float *out) {
   const rnn_fast *f = p->f;
-  for (int64_t v = 0; v < p->vectors; v++) {
-    int64_t n;
-    int slot;
-    const int64_t column = column_of(p, p->vector + v, &n, &slot);
-    for (int64_t i = 0; out != NULL && i < p->values; i++)
-      memcpy(out + (p->value + i) * f->d.G * f->d.U + column, p->c + (i * p->vectors + v) * f->V, (size_t)n * sizeof *out);
-    if (p->bias) write_bias(p, v, column, n, slot);
+  const int64_t U = f->d.U, V = f->V, G = f->d.G, first = first_slot(p, recurrent);
+  for (int64_t i = 0; i < (recurrent ? U : f->d.F); i++, out += G * U) {
+    for (int64_t slot = 0; slot < G; slot++) {
+      for (int64_t u = 0; u < p->units; u++) {
+        const int64_t at = (p->unit + u) * V, n = U - at < V ? U - at : V;
+        const float *from = p->c[recurrent] + (i * G * p->units + place_of(p, slot, G, u)) * V;
+        memcpy(out + rnn_gate_of_slot(f, (int)(first + slot)) * U + at, from, (size_t)n * sizeof *out);
+      }
+    }
   }
 }
 
 static void run_piece(const piece *p) {
   const rnn_fast *f = p->f;
-  float *out = mg_rnn_elements(p->recurrent ? f->args->drecurrent_kernel : f->args->dkernel);
-  if (out == NULL && !p->bias) return;
-  memset(p->c, 0, (size_t)(p->values * p->vectors * f->V) * sizeof *p->c);
-  memset(p->sums, 0, (size_t)(p->vectors * f->V) * sizeof *p->sums);
-  for (int64_t block = 0; rnn_block_first(f, block) < f->d.B; block++) {
-    const int64_t all = rnn_block_size(f, block) * f->d.T;
-    for (int64_t first = 0; first < all; first += CHUNK_ROWS)
-      add_chunk(p, block, first, all - first < CHUNK_ROWS ? all - first : CHUNK_ROWS, out != NULL);
+  const int64_t columns = f->d.G * p->units * f->V;
+  if (p->c[0] != NULL) memset(p->c[0], 0, (size_t)(f->d.F * columns) * sizeof(float));
+  if (p->c[1] != NULL) memset(p->c[1], 0, (size_t)(f->d.U * columns) * sizeof(float));
+  memset(p->sums, 0, (size_t)(p->slots * p->units * f->V) * sizeof *p->sums);
+  for (int64_t block = 0; block < rnn_blocks(f); block++) {
+    const int64_t all = rnn_block_size(f, block) * f->d.T, chunks = count_of(all, CHUNK_ROWS);
+    for (int64_t i = 0; i < chunks; i++) add_chunk(p, block, all * i / chunks, all * (i + 1) / chunks - all * i / chunks);
   }
-  write_piece(p, out);
+  if (p->c[0] != NULL) write_side(p, 0, mg_elements(f->args->dkernel));
+  if (p->c[1] != NULL) write_side(p, 1, mg_elements(f->args->drecurrent_kernel));
+  if (f->args->dbias != NULL) write_bias(p, mg_elements(f->args->dbias));
+}
+
+static float *take(int64_t floats) { return mg_workspace_take((size_t)floats * sizeof(float)); }
+
+static int piece_memory(piece *p) {
+  const rnn_fast *f = p->f;
+  const int64_t width = p->units * f->V;
+  int good = (p->values = take(CHUNK_ROWS * (MOST_VALUES + PAD))) != NULL;
+  good = good && (p->strips = take(CHUNK_ROWS * p->slots * width)) != NULL && (p->sums = take(p->slots * width)) != NULL;
+  if (f->args->dkernel != NULL) good = good && (p->c[0] = take(f->d.F * f->d.G * width)) != NULL;
+  if (f->args->drecurrent_kernel != NULL) good = good && (p->c[1] = take(f->d.U * f->d.G * width)) != NULL;
+  return good;
 }
 
 static mg_status piece_task(void *context, int64_t index) {
   const rnn_fast *f = context;
-  piece p;
-  find_piece(f, index, &p);
-  const size_t columns = (size_t)(PANELS * PANEL_VECTORS * f->V), mark = mg_workspace_mark();
-  p.a = mg_workspace_take(CHUNK_ROWS * (MOST_VALUES + PAD) * sizeof *p.a);
-  p.b = mg_workspace_take(CHUNK_ROWS * columns * sizeof *p.b);
-  p.c = mg_workspace_take(MOST_VALUES * columns * sizeof *p.c);
-  p.sums = mg_workspace_take(columns * sizeof *p.sums);
-  const int good = p.a != NULL && p.b != NULL && p.c != NULL && p.sums != NULL;
+  const int64_t pieces = count_pieces(f), units = f->P / f->V;
+  piece p = { .f = f, .unit = units * index / pieces, .slots = (int)(f->d.reset_after ? GRU_SLOTS : f->d.G) };
+  p.units = units * (index + 1) / pieces - p.unit;
+  p.together = f->d.reset_after && f->inputs == 1 && f->recurrents == 1;
+  const size_t mark = mg_workspace_mark();
+  const int good = piece_memory(&p);
   if (good) run_piece(&p);
   mg_workspace_give_back(mark);
   return good ? MG_OK : mg_fail(MG_ENOMEM, "%s: no memory for a part of the weights' gradients", f->d.kind->backward);
@@ -151,7 +202,7 @@ static mg_status piece_task(void *context, int64_t index) {
 
 mg_status rnn_fast_weights(rnn_fast *f) {
   const mg_rnn_args *args = f->args;
-  piece unused;
   if (args->dkernel == NULL && args->drecurrent_kernel == NULL && args->dbias == NULL) return MG_OK;
-  return mg_parallel(find_piece(f, -1, &unused), piece_task, f);
+  if (f->engine != NULL) return rnn_pieces_weights(f);
+  return mg_parallel(count_pieces(f), piece_task, f);
 }

@@ -15,6 +15,7 @@ typedef struct tile_place {
   const float *a;
   int64_t row, step;
   const float *b;
+  int64_t ldb;
   int accumulate;
 } tile_place;
 
@@ -23,7 +24,7 @@ MG_INLINE void store_tile(vf acc, float *c, int accumulate) { vstore(c, accumula
 MG_INLINE void tile(const int rows, const int vectors, const tile_place *p) {
   vf acc[8][3];
   const float *a = p->a, *b = p->b;
-  const int64_t row = p->row, step = p->step;
+  const int64_t row = p->row, step = p->step, ldb = p->ldb;
 #pragma GCC unroll 8
   for (int i = 0; i < rows; i++)
 #pragma GCC unroll 3
@@ -39,7 +40,7 @@ MG_INLINE void tile(const int rows, const int vectors, const tile_place *p) {
       for (int v = 0; v < vectors; v++) acc[i][v] = vfma(value, panel[v], acc[i][v]);
     }
     a += step;
-    b += vectors * MG_VW;
+    b += ldb;
   }
 #pragma GCC unroll 8
   for (int i = 0; i < rows; i++)
@@ -51,7 +52,7 @@ MG_INLINE void tile(const int rows, const int vectors, const tile_place *p) {
 MG_INLINE void tile_of_one_row(const int vectors, const tile_place *p) {
   vf acc[4][3];
   const float *a = p->a, *b = p->b;
-  const int64_t step = p->step;
+  const int64_t step = p->step, ldb = p->ldb;
 #pragma GCC unroll 4
   for (int part = 0; part < 4; part++)
 #pragma GCC unroll 3
@@ -62,16 +63,16 @@ MG_INLINE void tile_of_one_row(const int vectors, const tile_place *p) {
     for (int part = 0; part < 4; part++) {
       const vf value = vset(a[part * step]);
 #pragma GCC unroll 3
-      for (int v = 0; v < vectors; v++) acc[part][v] = vfma(value, vload(b + (part * vectors + v) * MG_VW), acc[part][v]);
+      for (int v = 0; v < vectors; v++) acc[part][v] = vfma(value, vload(b + part * ldb + v * MG_VW), acc[part][v]);
     }
     a += 4 * step;
-    b += 4 * vectors * MG_VW;
+    b += 4 * ldb;
   }
   for (; k > 0; k--) {
 #pragma GCC unroll 3
     for (int v = 0; v < vectors; v++) acc[0][v] = vfma(vset(a[0]), vload(b + v * MG_VW), acc[0][v]);
     a += step;
-    b += vectors * MG_VW;
+    b += ldb;
   }
 #pragma GCC unroll 3
   for (int v = 0; v < vectors; v++) store_tile((acc[0][v] + acc[1][v]) + (acc[2][v] + acc[3][v]), p->c + v * MG_VW, p->accumulate);
@@ -107,7 +108,8 @@ static void multiply(const rnn_product *p) {
   tile_place place = { .ldc = p->ldc, .K = p->K, .row = p->row, .step = p->step, .accumulate = p->accumulate };
   for (int64_t v = 0, vectors; v < p->b.vectors; v += vectors) {
     vectors = rnn_panel_vectors(p->b.vectors - v);
-    place.b = p->b.data + (v * p->b.K + vectors * p->first_k) * MG_VW;
+    place.ldb = p->b.ld != 0 ? p->b.ld : vectors * MG_VW;
+    place.b = p->b.data + v * p->b.K * MG_VW + p->first_k * place.ldb;
     for (int64_t i = 0, rows; i < p->M; i += rows) {
       place.c = p->c + i * p->ldc + v * MG_VW;
       place.a = p->a + i * p->row;
@@ -123,26 +125,25 @@ static void scale(int64_t n, float *out, const float *x, const float *mask) {
   for (; i < n; i++) out[i] = x[i] * mask[i];
 }
 
-MG_INLINE void pack_panel(const int vectors, float *data, const float *b, int64_t ldb, int64_t K, float *sums) {
-  vf sum[3] = { vset(0.0f), vset(0.0f), vset(0.0f) };
-  for (int64_t k = 0; k < K; k++, b += ldb, data += vectors * MG_VW) {
-#pragma GCC unroll 3
+MG_INLINE void pack_vectors(const int vectors, const rnn_strip *s) {
+  const float *from = s->from;
+  float *data = s->data;
+  const int64_t apart = s->apart;
+  vf sum[4] = { vset(0.0f), vset(0.0f), vset(0.0f), vset(0.0f) };
+  for (int64_t k = 0; k < s->K; k++, from += s->row, data += vectors * MG_VW) {
+#pragma GCC unroll 4
     for (int v = 0; v < vectors; v++) {
-      const vf x = vload(b + v * MG_VW);
+      const vf x = vload(from + v * apart);
       vstore(data + v * MG_VW, x);
       sum[v] += x;
     }
   }
-  for (int v = 0; sums != NULL && v < vectors; v++) store_tile(sum[v], sums + v * MG_VW, 1);
+  for (int v = 0; s->sums != NULL && v < vectors; v++) store_tile(sum[v], s->sums + v * MG_VW, 1);
 }
 
-static void pack_sum(float *data, const float *b, int64_t ldb, int64_t K, int64_t vectors, float *sums) {
-  for (int64_t v = 0, width; v < vectors; v += width) {
-    width = rnn_panel_vectors(vectors - v);
-    float *to = data + v * K * MG_VW, *sum = sums == NULL ? NULL : sums + v * MG_VW;
-    const float *from = b + v * MG_VW;
-    if (width == 3) pack_panel(3, to, from, ldb, K, sum);
-    else if (width == 2) pack_panel(2, to, from, ldb, K, sum);
-    else pack_panel(1, to, from, ldb, K, sum);
-  }
+static void pack_strip(const rnn_strip *s) {
+  if (s->vectors == 4) pack_vectors(4, s);
+  else if (s->vectors == 3) pack_vectors(3, s);
+  else if (s->vectors == 2) pack_vectors(2, s);
+  else pack_vectors(1, s);
 }
