@@ -33,7 +33,8 @@ typedef struct rnn_panels {
 
 static inline int64_t rnn_panel_vectors(int64_t left) { return left == 4 || left == 2 ? 2 : left >= 3 ? 3 : 1; }
 
-/* c (M, columns of b) = or += a (M, K) b[first_k .. first_k + K). Element (i, k) of a: a[i * row + k * step]. */
+/* c (M, columns of b) = or += a (M, K) b[first_k .. first_k + K). Element (i, k) of a: a[i * row + k * step]. With groups > 1 that
+ * many times, a and c each a_group and c_group further (floats alone). */
 typedef struct rnn_product {
   float *c;
   int64_t ldc, M, K;
@@ -42,6 +43,7 @@ typedef struct rnn_product {
   rnn_panels b;
   int64_t first_k;
   int accumulate;
+  int64_t groups, a_group, c_group;
 } rnn_product;
 
 /* Rows of b's columns beside each other: data[k][vector] = vectors of b `apart` floats from each other, 1 to 4 of them. */
