@@ -23,13 +23,14 @@ static const char *const names[MG_ISA_COUNT] = {"generic", "avx2", "avx512", "am
 const char *mg_cpu_isa_name(int isa) { return names[isa]; }
 
 #if defined(__x86_64__)
-/* Tile registers need the kernel's permission, once per process: arch_prctl(ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA). */
+/* Tile registers need the kernel's permission, once per process, for all its threads, those of before too:
+ * arch_prctl(ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA). Where a first product comes out wrong they count as absent. */
 static int amx_usable(void) {
 #ifdef MG_COMPILED_AMX
   unsigned a, b, c, d;
   if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return 0;
   int present = (d >> 22 & 1) && (d >> 24 & 1); /* amx-bf16, amx-tile */
-  return present && syscall(SYS_arch_prctl, 0x1023, 18) == 0;
+  return present && syscall(SYS_arch_prctl, 0x1023, 18) == 0 && mg_amx_check();
 #else
   return 0;
 #endif

@@ -28,6 +28,7 @@ mg_status mg_cpu_isa_status(void);
 int mg_cpu_isa_best(void);
 int mg_cpu_bf16(void); /* AVX512-BF16 is there, and the one in use is AVX-512 or better */
 const char *mg_cpu_isa_name(int isa);
+int mg_amx_check(void); /* rnn_tiles_amx.c: whether a small product with AMX comes out right */
 const char *mg_cpu_name(void);      /* "AMD EPYC", static */
 const char *mg_cpu_features(void);  /* "avx2 fma ...", static */
 const char *mg_cpu_blas_name(void); /* "OpenBLAS 0.3.21 (SkylakeX kernels)", static: blas.c */
