@@ -155,10 +155,11 @@ mg_status mg_rnn_explain(const mg_rnn_kind *kind, mg_plan *plan, const mg_rnn_ar
   mg_plan found = { .kernel = NULL };
   for (int i = 0; i < backend->rnn_kernel_count && found.kernel == NULL; i++) {
     const char *reason;
-    MG_TRY(refuses(&backend->rnn_kernels[i], kind, args, args->saved != NULL, &reason));
-    if (reason == NULL) found.kernel = backend->rnn_kernels[i].name;
+    const mg_rnn_kernel *kernel = &backend->rnn_kernels[i];
+    MG_TRY(refuses(kernel, kind, args, args->saved != NULL, &reason));
+    if (reason == NULL) found.kernel = kernel->text == NULL ? kernel->name : kernel->text(kind, args);
     else if (found.faster == NULL) {
-      found.faster = backend->rnn_kernels[i].name;
+      found.faster = kernel->name;
       found.reason = reason;
     }
   }

@@ -9,8 +9,14 @@ static mg_status fast_refuses(const char **reason, const mg_rnn_kind *kind, cons
   return MG_OK;
 }
 
+static const char *fast_text(const mg_rnn_kind *kind, const mg_rnn_args *args) {
+  const mg_rnn_dims d = mg_rnn_dims_of(kind, args);
+  return rnn_precision_text(&d, mg_get_matmul_precision());
+}
+
 const mg_rnn_kernel mg_cpu_rnn_kernels[MG_CPU_RNN_KERNELS] = {
-  { .name = "fused float32",
+  { .name = RNN_FAST_NAME,
+    .text = fast_text,
     .refuses = fast_refuses,
     .saved_size = rnn_fast_saved_size,
     .forward = rnn_fast_forward,

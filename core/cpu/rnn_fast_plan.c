@@ -76,7 +76,7 @@ void rnn_fast_plan(rnn_fast *f, const mg_rnn_kind *kind, const mg_rnn_args *args
   f->P = round_up(f->d.U, f->V);
   f->FP = round_up(f->d.F, f->V);
   f->width = f->layout->slots * f->P;
-  f->block_rows = block_rows_for(f->d.B, f->d.G * f->d.U);
+  f->block_rows = rnn_tile_rows(&f->d, block_rows_for(f->d.B, f->d.G * f->d.U));
   f->x = mg_rnn_elements(args->x);
   plan_masks(f);
   plan_groups(f);

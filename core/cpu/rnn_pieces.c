@@ -47,7 +47,29 @@ const rnn_engine *rnn_engine_for(const mg_rnn_dims *d, int precision, int *count
   return NULL;
 }
 
+const char *rnn_precision_text(const mg_rnn_dims *d, int precision) {
+  static const char *const of_tiles[] = {
+    RNN_FAST_NAME ", precision highest: products of 3 bf16 pieces, 6 each (AMX)",
+    RNN_FAST_NAME ", precision high: products of 2 bf16 pieces, 4 each (AMX)",
+    RNN_FAST_NAME ", precision medium: products of 1 bf16 piece (AMX)",
+  };
+  static const char *const of_floats[] = {
+    RNN_FAST_NAME,
+    RNN_FAST_NAME ", precision high: products of float32, faster than of bf16 pieces here and more exact",
+    RNN_FAST_NAME ", precision medium: products of float32, bf16 would not gain here",
+  };
+  int count;
+  const rnn_engine *engine = rnn_engine_for(d, precision, &count);
+  if (engine == NULL) return of_floats[precision];
+  return engine->tiles ? of_tiles[precision] : RNN_FAST_NAME ", precision medium: products of 1 bf16 piece (AVX512-BF16)";
+}
+
 static int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
+
+int64_t rnn_tile_rows(const mg_rnn_dims *d, int64_t rows) {
+  if (tiles() == NULL || d->B < TILE_BATCH || d->U < TILE_UNITS) return rows;
+  return round_up(rows, d->B <= 2 * TILE_BATCH ? TILE_BATCH : 2 * TILE_BATCH);
+}
 
 /* Rows k that are filled up to whole blocks together. */
 static int64_t segments_of(const rnn_fast *f, const rnn_panels *b, int64_t K) {

@@ -1,9 +1,10 @@
 /* rnn_pieces.h: matrix products of the recurrent layers on bf16 pieces. Private to core/cpu.
  *
  * A float32 x is hi + mid + lo with hi = bf16(x), mid = bf16(x - hi), lo = bf16(x - hi - mid): 8 bits of its 24 each. Products of
- * pieces are exact in float32, where they are added up: of one piece each ("medium"), of two (hi hi, hi mid, mid hi: "high") or of
- * three (those of piece numbers i + j <= 2: as exact as float32 products, "highest"). Numbers that round to infinity in bf16, or
- * are none, do not fit: such a product is computed on the floats.
+ * pieces are exact in float32, where they are added up: of one piece each ("medium"), of two ("high": all four; without
+ * mid mid, as large as what two pieces leave out, errors pass 1e-5) or of three (those of piece numbers i + j <= 2: as exact as
+ * float32 products, "highest"). Numbers that round to infinity in bf16, or are none, do not fit: such a product is computed on the
+ * floats.
  *
  * Pieces lie as the instructions take them, two neighbours of k together (a pair), in blocks of 16 pairs:
  *
@@ -76,6 +77,10 @@ extern const rnn_engine rnn_tiles_amx;    /* rnn_tiles_amx.c: TDPBF16PS */
 
 /* The engine of this processor by the layer's shape and the precision; NULL: float32. *count: pieces. */
 const rnn_engine *rnn_engine_for(const mg_rnn_dims *d, int precision, int *count);
+#define RNN_FAST_NAME "fused float32"
+const char *rnn_precision_text(const mg_rnn_dims *d, int precision); /* the name, and how its products are computed; static */
+/* Rows of a block, whole tiles: of shape and instruction set alone, since `saved` lies in blocks and the precision may change. */
+int64_t rnn_tile_rows(const mg_rnn_dims *d, int64_t rows);
 void rnn_tiles_use(const rnn_engine *engine); /* for tests: this one as if it were the processor's; NULL: the processor's */
 
 #endif

@@ -52,8 +52,8 @@ TILES_INLINE void block_products(const int count, const int rows, const int colu
     load_b(columns, b + each);
     dot(rows, columns);
     load_a(rows, p, a + RNN_TILE);
+    dot(rows, columns);
   }
-  if (count == 3) dot(rows, columns);
   load_b(columns, b);
   if (count >= 2) dot(rows, columns);
   if (count == 3) {
@@ -134,7 +134,7 @@ static uint16_t bf16_of_whole(float x) {
   return (uint16_t)(bits >> 16);
 }
 
-static int tiles_check(void) {
+static __attribute__((unused)) int tiles_check(void) {
   static _Alignas(64) uint16_t a[3 * CHECK_K / RNN_BLOCK * RNN_TILE], b[CHECK_VECTORS * CHECK_K * RNN_LANES];
   static float c[CHECK_ROWS * CHECK_VECTORS * RNN_LANES];
   const int64_t blocks = CHECK_K / RNN_BLOCK, columns = CHECK_VECTORS * RNN_LANES;

@@ -14,7 +14,7 @@ static _Thread_local int tiles_configured;
 static int tiles_misused;     /* an instruction outside open and close would end the process */
 static int tiles_lose_a_pair; /* a processor that computes wrongly */
 
-static float flushed(float x) { return fabsf(x) < 0x1p-126f ? copysignf(0.0f, x) : x; }
+static inline float flushed(float x) { return fabsf(x) < 0x1p-126f ? x * 0.0f : x; }
 
 static float tile_float(const tile *t, int row, int column) {
   float x;
@@ -32,7 +32,7 @@ static float tile_bf16(const tile *t, int row, int number) {
 }
 
 /* a * b + c rounded once: the product of two bf16 has 16 bits, exact in double. */
-static float fused(float a, float b, float c) { return flushed((float)((double)a * b + c)); }
+static inline float fused(float a, float b, float c) { return flushed((float)((double)a * b + c)); }
 
 static void tiles_open(void) {
   tiles_misused |= tiles_configured;
@@ -59,7 +59,10 @@ static void tile_dot_row(tile *c, const tile *a, const float b[16][32], int m) {
   float sum[32] = { 0 };
   for (int k = 0; k < 16 - tiles_lose_a_pair; k++) {
     const float even = tile_bf16(a, m, 2 * k), odd = tile_bf16(a, m, 2 * k + 1);
-    for (int n = 0; n < 32; n++) sum[n] = fused(n % 2 ? odd : even, b[k][n], sum[n]);
+    for (int n = 0; n < 32; n += 2) {
+      sum[n] = fused(even, b[k][n], sum[n]);
+      sum[n + 1] = fused(odd, b[k][n + 1], sum[n + 1]);
+    }
   }
   for (int n = 0; n < 16; n++) {
     const float total = flushed(tile_float(c, m, n) + flushed(sum[2 * n] + sum[2 * n + 1]));
