@@ -84,20 +84,15 @@ local function read(file)
   return text or stop(message)
 end
 
--- Writes `count` characters one step at a time: the state goes from step to step, the drawn character is the next input.
+-- Writes `count` characters one step at a time: the stream keeps the state, the drawn character is the next input.
 local function write(model, vocabulary, o, count, keys)
-  local embedding, gru, dense = unpack(model.layers)
-  local id, state, ids = vocabulary:encode("\n"), gru:get_initial_state(1), {}
+  local stream, id, ids = model:stream(), vocabulary:encode("\n"):item(), {}
   local never = mg.zeros(1, vocabulary.size)
   never[{ 1, 1 }] = -1e9 -- id 0, the unknown character, is not written
-  mg.no_grad(function()
-    for i = 1, count do
-      local output
-      output, state = gru.cell(embedding(id), state)
-      id = mg.random.categorical(dense(output) / o.temperature + never, { key = keys:next() })
-      ids[i] = id:item()
-    end
-  end)
+  for i = 1, count do
+    id = mg.random.categorical(stream:step(id) / o.temperature + never, { key = keys:next() }):item()
+    ids[i] = id
+  end
   return vocabulary:decode(ids)
 end
 
