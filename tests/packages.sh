@@ -5,7 +5,7 @@ BUILD_PACKAGES="gcc libc6-dev make cmake pkg-config libopenblas-dev libhdf5-dev 
 # to run the specs
 TEST_PACKAGES="lua-busted lua-filesystem"
 # for the rest of .ci/run
-CI_PACKAGES="clang lua-check luarocks git"
+CI_PACKAGES="clang lua-check luarocks git binutils gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user"
 
 missing_packages() {
   for package; do

@@ -186,7 +186,10 @@ static double row_uniform(const mg_random_key *key, int64_t row) {
 
 static mg_status draw_row(const categorical_job *job, int64_t row) {
   double highest = -INFINITY, total = 0, sum = 0;
-  for (int64_t c = 0; c < job->classes; c++) highest = fmax(highest, logit(job, row, c));
+  for (int64_t c = 0; c < job->classes; c++) {
+    const double x = logit(job, row, c); /* fmax here ends GCC 12 for arm64 by an internal error */
+    if (x > highest) highest = x;
+  }
   for (int64_t c = 0; c < job->classes; c++) total += exp(logit(job, row, c) - highest);
   if (!isfinite(total)) /* NaN or +inf somewhere, or nothing but -inf */
     return mg_fail(MG_EINVAL, "random categorical: row %lld of logits holds NaN, +inf or no finite value", (long long)row);

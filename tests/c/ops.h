@@ -71,7 +71,7 @@ static inline int rerun_for_each_isa(const char *program, int (*tests)(void)) {
   for (int i = 0; i < 4; i++) {
     char command[4096], line[4096];
     int passed = 0, failed = 1;
-    snprintf(command, sizeof command, "MOONGATE_ISA=%s '%s'", sets[i], program);
+    snprintf(command, sizeof command, "MOONGATE_ISA=%s %s '%s'", sets[i], test_runner(), program);
     FILE *pipe = popen(command, "r");
     while (pipe && fgets(line, sizeof line, pipe))
       if (sscanf(line, "%d passed, %d failed", &passed, &failed) != 2) printf("%s: %s", sets[i], line);

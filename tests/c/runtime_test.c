@@ -122,7 +122,7 @@ static const char *program;
 static void test_environment(void) {
   for (int i = 0; i < ENVIRONMENTS; i++) {
     char command[4200];
-    snprintf(command, sizeof command, "%s '%s' %d", environments[i].variable, program, i);
+    snprintf(command, sizeof command, "%s %s '%s' %d", environments[i].variable, test_runner(), program, i);
     check_that(system(command) == 0, __FILE__, __LINE__, "%s", environments[i].variable);
   }
 }

@@ -1,0 +1,133 @@
+-- The inner loops of matrix products keep their sums in registers: in GCC's release build no vector moves between them and the
+-- stack. Inlined into larger functions, or with one vector too many, compilers put sums there, at two thirds of the speed; so the
+-- machine code itself is looked at.
+local where = require "where"
+
+-- Names of the functions with such loops; how many of them there are at least for vectors of 16 lanes (zmm) and 8 (ymm), or with
+-- tile registers (tmm). SSE has no fused multiply-add and 16 registers: its tiles are too large by one, and not looked at.
+local KERNELS = {
+  { name = "tile_%d_%d", zmm = 9, ymm = 6 },
+  { name = "bf16_tile_%d_%d", zmm = 12 },
+}
+
+local function read(command)
+  local pipe = io.popen(command .. " 2>/dev/null")
+  local text = pipe:read("*a")
+  pipe:close()
+  return text
+end
+
+-- Why there is nothing to look at, or nil.
+local function unfit()
+  local file = io.open(where.build .. "/CMakeCache.txt")
+  if not file then return "no build by CMake" end
+  local cache = file:read("*a")
+  file:close()
+  if not cache:match("CMAKE_BUILD_TYPE:%w+=Release\n") then return "not a release build" end
+  if cache:match("MG_SANITIZE:%w+=%w") or cache:match("MG_COVERAGE:%w+=ON") then return "an instrumented build" end
+  if read("objdump --version") == "" then return "no objdump (Debian: binutils)" end
+  if not read("objdump -s -j .comment '" .. where.build .. "/moongate/core.so'"):match("GCC") then return "not built by GCC" end
+  if read("uname -m") ~= "x86_64\n" then return "vectors of another processor" end
+end
+
+-- Instructions of a function: { address, operation, operands }.
+local function instructions(body)
+  local list = {}
+  for address, operation, operands in body:gmatch("\n%s*(%x+):%s+(%S+)[ \t]*([^\n]*)") do
+    list[#list + 1] = { address = tonumber(address, 16), operation = operation, operands = operands }
+  end
+  return list
+end
+
+-- Where a backward jump leads, as an index.
+local function loop_start(list, i, index_of)
+  local target = list[i].operation:match("^j") and list[i].operands:match("^(%x+)")
+  local start = target and index_of[tonumber(target, 16)]
+  return start and start <= i and start
+end
+
+-- Loops without a loop inside: { first, last } instruction.
+local function inner_loops(list)
+  local index_of, loops = {}, {}
+  for i, instruction in ipairs(list) do index_of[instruction.address] = i end
+  local covered = 0 -- a loop that begins before the end of the one before it holds that one
+  for i = 1, #list do
+    local start = loop_start(list, i, index_of)
+    if start and start > covered then
+      loops[#loops + 1], covered = { start, i }, i
+    end
+  end
+  return loops
+end
+
+local function is_product(operation)
+  return operation:match("^vfn?m%a+%d+[ps]s$") or operation:match("^v?dpbf16ps$") or operation:match("^tdpbf16ps$")
+end
+
+-- Whether %rbp points into the stack.
+local function has_frame(list)
+  for i = 1, math.min(#list, 40) do
+    if list[i].operation == "mov" and list[i].operands:match("^%%rsp,%%rbp") then return true end
+  end
+end
+
+-- The inner loops of a function that hold products: their widest registers and, if one moves to or from the stack, the instruction.
+local function product_loops(body)
+  local list, found = instructions(body), {}
+  local frame = has_frame(list)
+  for _, loop in ipairs(inner_loops(list)) do
+    local register, spill
+    for i = loop[1], loop[2] do
+      local operation, operands = list[i].operation, list[i].operands
+      if is_product(operation) then register = operands:match("%%([xyzt]mm)") end
+      local on_stack = operands:match("%(%%rsp") or frame and operands:match("%(%%rbp")
+      if on_stack and operands:match("%%[xyzt]mm") then spill = operation .. " " .. operands end
+    end
+    if register then found[#found + 1] = { register = register, spill = spill } end
+  end
+  return found
+end
+
+local SPILLING = [[
+
+  100:	mov    0x10(%rdi),%rsi
+  104:	vmovups (%rcx),%zmm1
+  10a:	vmovups 0x40(%rsp),%zmm2
+  112:	vfmadd231ps (%rax){1to16},%zmm1,%zmm2
+  118:	vmovups %zmm2,0x40(%rsp)
+  120:	dec    %rsi
+  123:	jne    104 <tile_8_3+0x4>
+  125:	ret]]
+
+describe("the inner loops of the products", function()
+  it("are judged by what moves between them and the stack", function()
+    assert.same({ { register = "zmm", spill = "vmovups %zmm2,0x40(%rsp)" } }, product_loops(SPILLING))
+    assert.same({ { register = "zmm" } }, product_loops((SPILLING:gsub("0x40%(%%rsp%)", "0x40(%%rdx)"))))
+    assert.same({ { register = "zmm" } }, product_loops((SPILLING:gsub("0x40%(%%rsp%)", "0x40(%%rbp)")))) -- a pointer like others
+    local frame = SPILLING:gsub("0x40%(%%rsp%)", "0x40(%%rbp)"):gsub("mov    0x10%(%%rdi%),%%rsi", "mov    %%rsp,%%rbp")
+    assert.is_truthy(product_loops(frame)[1].spill)
+    assert.same({}, product_loops((SPILLING:gsub("vfmadd231ps", "vaddps"))))
+    assert.same({}, product_loops((SPILLING:gsub("jne    104", "jne    125"))))
+  end)
+
+  it("keep their sums in registers", function()
+    local reason = unfit()
+    if reason then return pending(reason) end
+    local text = read("objdump -d --no-show-raw-insn '" .. where.build .. "/moongate/core.so'")
+    for _, kernel in ipairs(KERNELS) do
+      local seen = {}
+      for name, body in text:gmatch("<([%w_%.]+)>:(.-)\n\n") do
+        local loops = name:match("^" .. kernel.name:gsub("%%d", "%%d+") .. "$") and product_loops(body) or {}
+        local register = loops[1] and loops[1].register
+        if register then seen[register] = (seen[register] or 0) + 1 end
+        for _, loop in ipairs(register ~= "xmm" and loops or {}) do
+          assert.is_nil(loop.spill, ("%s with %s: %s"):format(name, register, loop.spill or ""))
+        end
+      end
+      for _, register in ipairs { "zmm", "ymm", "tmm" } do
+        local found, least = seen[register] or 0, kernel[register] or 0
+        assert(found >= least, ("%s with %s: %d functions, expected %d"):format(kernel.name, register, found, least))
+      end
+    end
+  end)
+end)
