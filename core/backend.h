@@ -98,7 +98,7 @@ typedef struct mg_rnn_kernel {
 } mg_rnn_kernel;
 
 /* Packed weights, of any layer kind. The key names the caller's tensors, before any contiguous copy of them. */
-enum { MG_PACKED_PARTS = 4 };
+enum { MG_PACKED_PARTS = 6 };
 struct mg_packed {
   const void *kernel;                                /* the kernel that laid it out; compared only. NULL: empty */
   int64_t buffer[3], offset[3], version[3];          /* kernel, recurrent_kernel, bias (buffer 0: none) */

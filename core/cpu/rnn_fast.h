@@ -104,6 +104,10 @@ typedef struct rnn_fast {
   const mg_rnn_args *args;
   const rnn_table *table;
   const rnn_cells *cells;
+  const struct rnn_row_table *row;         /* rnn_row.h: few rows, one by one, from weights in Keras's layout; NULL: not so */
+  const float *row_kernel, *row_recurrent; /* its weights, gates P apart */
+  float *row_panels;                       /* the recurrent ones as forward reads them; NULL: as they are */
+  int row_panels_ready;
   const rnn_layout *layout;
   const rnn_engine *engine; /* NULL: products take the floats */
   int pieces;               /* of each number */
@@ -147,9 +151,10 @@ int64_t rnn_chunk_steps(const rnn_fast *f, int64_t rows); /* steps whose input p
 void rnn_fast_plan(rnn_fast *f /*[out]*/, const mg_rnn_kind *kind, const mg_rnn_args *args);
 mg_status rnn_fast_pack_forward(rnn_fast *f); /* panels and bias: in args->packed, or the caller's workspace */
 mg_status rnn_fast_pack_backward(rnn_fast *f);
+void rnn_pack_bias(const rnn_fast *f, float *bias); /* by slot */
 
 /* Memory for a packed part. *ready: what lies there is current. Groups by gate (dropout masks apart) are not kept in the handle. */
-enum { RNN_PART_FORWARD = 0, RNN_PART_BACKWARD, RNN_PART_FORWARD_PIECES, RNN_PART_BACKWARD_PIECES };
+enum { RNN_PART_FORWARD = 0, RNN_PART_BACKWARD, RNN_PART_FORWARD_PIECES, RNN_PART_BACKWARD_PIECES, RNN_PART_ROW, RNN_PART_ROW_PANELS };
 mg_status rnn_part_memory(const rnn_fast *f, int part, int64_t floats, float **data, int *ready);
 void rnn_part_done(const rnn_fast *f, int part);
 

@@ -5,7 +5,7 @@
 #include "../error.h"
 #include "../threads.h"
 #include "../workspace.h"
-#include "rnn_fast.h"
+#include "rnn_row.h"
 
 typedef struct run {
   const rnn_fast *f;
@@ -207,11 +207,9 @@ static void input_gradient(const block *k, int64_t first_step, int64_t steps, co
   }
 }
 
-static void run_block(const block *k) {
+static void run_steps(const block *k) {
   const rnn_fast *f = k->f;
   const int64_t gate_size = k->rows * f->width, chunk = rnn_chunk_steps(f, k->rows);
-  find_valid(k);
-  first_gradient(k);
   for (int64_t s = f->d.T - 1; s >= 0; s--) {
     float *gates = k->gates + s * gate_size;
     if (k->run->doutput != NULL && f->d.return_sequences) add_doutput(k, s);
@@ -219,8 +217,24 @@ static void run_block(const block *k) {
     const int64_t left = f->d.T - s;
     if (k->run->dx != NULL && s % chunk == 0) input_gradient(k, s, left < chunk ? left : chunk, gates);
   }
+}
+
+static mg_status run_block(const block *k) {
+  const rnn_fast *f = k->f;
+  mg_status status = MG_OK;
+  find_valid(k);
+  first_gradient(k);
+  if (f->row == NULL) {
+    run_steps(k);
+  } else {
+    const float *doutput = f->d.return_sequences ? k->run->doutput : NULL;
+    status = rnn_row_backward(f, &(rnn_row_call){ .b = k->first, .gates = k->gates, .h = k->states, .c = k->carries,
+                                                  .doutput = doutput, .dh = k->dh, .dc = k->dc, .du = k->product,
+                                                  .dx = k->run->dx, .valid = k->valid[0] });
+  }
   write_rows(k, k->run->dinitial_state, k->dh);
   write_rows(k, k->run->dinitial_carry, k->dc);
+  return status;
 }
 
 static float *take(int64_t floats) { return mg_workspace_take((size_t)floats * sizeof(float)); }
@@ -250,12 +264,13 @@ static mg_status block_task(void *context, int64_t index) {
   if (f->carries != NULL) k.carries = rnn_block_states(f, f->carries, index);
   const size_t mark = mg_workspace_mark();
   const int good = block_memory(&k);
+  mg_status status = MG_OK;
   if (good) {
     if (k.masks != NULL) rnn_fast_block_masks(f, k.masks, k.first, k.rows);
-    run_block(&k);
+    status = run_block(&k);
   }
   mg_workspace_give_back(mark);
-  return good ? MG_OK
+  return good ? status
               : mg_fail(MG_ENOMEM, "%s: no memory for a block of %lld rows and %lld units", f->d.kind->backward, (long long)k.rows,
                         (long long)f->d.U);
 }

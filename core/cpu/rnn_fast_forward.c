@@ -4,7 +4,7 @@
 #include "../error.h"
 #include "../threads.h"
 #include "../workspace.h"
-#include "rnn_fast.h"
+#include "rnn_row.h"
 
 typedef struct run {
   rnn_fast *f;
@@ -205,11 +205,9 @@ static void first_state(const block *k, float *states, const mg_tensor *given) {
     memcpy(states + i * f->P, initial + (k->first + i) * f->d.U, (size_t)f->d.U * sizeof *states);
 }
 
-static void run_block(const block *k) {
+static void run_steps(const block *k) {
   const rnn_fast *f = k->f;
   const int64_t gate_size = k->rows * f->width, chunk = rnn_chunk_steps(f, k->rows);
-  first_state(k, k->h, f->args->initial_state);
-  first_state(k, k->c, f->args->initial_carry);
   for (int64_t s = 0; s < f->d.T; s++) {
     const int64_t at = s % chunk, left = f->d.T - s;
     float *chunk_gates = f->gates != NULL ? k->gates + (s - at) * gate_size : k->gates;
@@ -220,6 +218,18 @@ static void run_block(const block *k) {
     hold_masked(k, s, k->c);
     if (k->run->output != NULL && f->d.return_sequences) write_output(k, s, state_at(k, k->h, s + 1));
     if (k->run->gates_out != NULL) write_gates(k, s, gates);
+  }
+}
+
+static void run_block(const block *k) {
+  const rnn_fast *f = k->f;
+  first_state(k, k->h, f->args->initial_state);
+  first_state(k, k->c, f->args->initial_carry);
+  if (f->row == NULL) {
+    run_steps(k);
+  } else {
+    float *output = f->d.return_sequences ? k->run->output : NULL;
+    rnn_row_forward(f, &(rnn_row_call){ .b = k->first, .gates = k->gates, .h = k->h, .c = k->c, .output = output });
   }
   write_last(k);
 }

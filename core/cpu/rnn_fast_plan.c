@@ -4,10 +4,10 @@
 
 #include "../error.h"
 #include "../workspace.h"
-#include "rnn_fast.h"
+#include "rnn_row.h"
 #include "isa.h"
 
-enum { BLOCK_ROWS = 16, SMALL_BATCH = 32, LARGE_COLUMNS = 3 * 384, CHUNK_FLOATS = 1 << 17 };
+enum { FEW_ROWS = 3, BLOCK_ROWS = 16, SMALL_BATCH = 32, LARGE_COLUMNS = 3 * 384, CHUNK_FLOATS = 1 << 17 };
 
 MG_ISA_DECLARE(rnn_table, rnn);
 
@@ -66,6 +66,14 @@ static const rnn_layout layouts[MG_CELLS] = {
   [MG_CELL_SIMPLE] = { 1, { 0 }, { 0 } },
 };
 
+/* Few rows are each a block; where nothing but tanh, sigmoid and a mask is asked for, rnn_row.c has kernels for them. */
+static void plan_rows(rnn_fast *f) {
+  const mg_rnn_args *args = f->args;
+  if (f->d.B > FEW_ROWS || f->any || args->dropout_masks[0] != NULL || args->recurrent_dropout_masks[0] != NULL) return;
+  f->block_rows = 1;
+  if (args->gates == NULL) f->row = rnn_row_table_now();
+}
+
 void rnn_fast_plan(rnn_fast *f, const mg_rnn_kind *kind, const mg_rnn_args *args) {
   *f = (rnn_fast){ .d = mg_rnn_dims_of(kind, args), .args = args, .table = MG_ISA_PICK(rnn), .layout = &layouts[kind->cell] };
   const int simple = kind->cell == MG_CELL_SIMPLE;
@@ -77,6 +85,7 @@ void rnn_fast_plan(rnn_fast *f, const mg_rnn_kind *kind, const mg_rnn_args *args
   f->FP = round_up(f->d.F, f->V);
   f->width = f->layout->slots * f->P;
   f->block_rows = rnn_tile_rows(&f->d, block_rows_for(f->d.B, f->d.G * f->d.U));
+  plan_rows(f);
   f->x = mg_rnn_elements(args->x);
   plan_masks(f);
   plan_groups(f);
@@ -127,7 +136,7 @@ static void add_bias(const rnn_fast *f, float *to, int row, int gate) {
   for (int64_t u = 0; from != NULL && u < f->d.U; u++) to[u] += from[(row * f->d.G + gate) * f->d.U + u];
 }
 
-static void pack_bias(const rnn_fast *f, float *bias) {
+void rnn_pack_bias(const rnn_fast *f, float *bias) {
   memset(bias, 0, (size_t)f->width * sizeof *bias);
   for (int slot = 0; slot < f->d.G; slot++) add_bias(f, bias + slot * f->P, 0, rnn_gate_of_slot(f, slot));
   if (!f->d.reset_after) return;
@@ -162,10 +171,11 @@ static float *place_group(const rnn_fast *f, rnn_group *group, const mg_tensor *
 }
 
 mg_status rnn_fast_pack_forward(rnn_fast *f) {
+  if (f->row != NULL) return rnn_row_pack(f, 1);
   float *data;
   int ready;
   MG_TRY(rnn_part_memory(f, RNN_PART_FORWARD, f->width + f->d.G * f->P * (f->d.F + f->d.U), &data, &ready));
-  if (!ready) pack_bias(f, data);
+  if (!ready) rnn_pack_bias(f, data);
   f->bias = data;
   data += f->width;
   for (int i = 0; i < f->inputs; i++) data = place_group(f, &f->input[i], f->args->kernel, f->d.F, data, ready);
@@ -175,6 +185,7 @@ mg_status rnn_fast_pack_forward(rnn_fast *f) {
 }
 
 mg_status rnn_fast_pack_backward(rnn_fast *f) {
+  if (f->row != NULL) return rnn_row_pack(f, 0);
   const int64_t K = f->d.G * f->P, recurrent_size = K * f->P;
   float *data;
   int ready;

@@ -1,0 +1,150 @@
+/* rnn_row_gru_body.h: a GRU with tanh and sigmoid for one row over many steps, for one instruction set. Included by rnn_row_body.h.
+ * Gates hold bias + x K at first. Equations: moongate.h, gru_cell_body.h.
+ *
+ * The sums of r and q come before those of z: the chain r, n, h_new is the longest of a step, and z's sums fill the time it takes. */
+
+/* n + z (h - n) */
+MG_INLINE vf blend(vf z, vf h, vf n) { return vfma(z, h - n, n); }
+
+/* Units [u, u + vectors) of step i. */
+MG_INLINE void gru_units(const int vectors, const rnn_row *r, const row_step *t, int64_t i, int64_t u) {
+  const int64_t P = r->P;
+  float *g = t->gates + u;
+  vf sum[8], z[4], n[4];
+#pragma GCC unroll 4
+  for (int v = 0; v < vectors; v++) {
+    sum[v] = vload(g + SLOT_R * P + v * MG_VW);
+    sum[vectors + v] = vload(r->bias + SLOT_Q * P + u + v * MG_VW);
+  }
+  add_pass(2, vectors, r, sum, t->h, RNN_GRU_R_AND_Q, i, u);
+#pragma GCC unroll 4
+  for (int v = 0; v < vectors; v++) {
+    const vf reset = vsigmoid(sum[v]);
+    n[v] = vtanh(vfma(reset, sum[vectors + v], vload(g + v * MG_VW)));
+    if (!r->keep) continue;
+    vstore(g + SLOT_R * P + v * MG_VW, reset);
+    vstore(g + SLOT_Q * P + v * MG_VW, sum[vectors + v]);
+    vstore(g + v * MG_VW, n[v]);
+  }
+#pragma GCC unroll 4
+  for (int v = 0; v < vectors; v++) z[v] = vload(g + SLOT_Z * P + v * MG_VW);
+  add_pass(1, vectors, r, z, t->h, RNN_GRU_Z, i, u);
+#pragma GCC unroll 4
+  for (int v = 0; v < vectors; v++) {
+    z[v] = vsigmoid(z[v]);
+    if (r->keep) vstore(g + SLOT_Z * P + v * MG_VW, z[v]);
+    write_state(r, t, u + v * MG_VW, blend(z[v], vload(t->h + u + v * MG_VW), n[v]));
+  }
+}
+
+/* Without reset_after, first: r, and r * h in q's slot. */
+MG_INLINE void reset_units(const int vectors, const rnn_row *r, const row_step *t, int64_t i, int64_t u) {
+  const int64_t P = r->P;
+  float *g = t->gates + u;
+  vf sum[4];
+#pragma GCC unroll 4
+  for (int v = 0; v < vectors; v++) sum[v] = vload(g + SLOT_R * P + v * MG_VW);
+  add_pass(1, vectors, r, sum, t->h, RNN_GRU_R, i, u);
+#pragma GCC unroll 4
+  for (int v = 0; v < vectors; v++) {
+    const vf reset = vsigmoid(sum[v]);
+    if (r->keep) vstore(g + SLOT_R * P + v * MG_VW, reset);
+    vstore(g + SLOT_Q * P + v * MG_VW, reset * vload(t->h + u + v * MG_VW));
+  }
+}
+
+/* Then z, and n from the reset states of all units. */
+MG_INLINE void state_units(const int vectors, const rnn_row *r, const row_step *t, int64_t i, int64_t u) {
+  const int64_t P = r->P;
+  float *g = t->gates + u;
+  vf n[4], z[4];
+#pragma GCC unroll 4
+  for (int v = 0; v < vectors; v++) {
+    z[v] = vload(g + SLOT_Z * P + v * MG_VW);
+    n[v] = vload(g + v * MG_VW);
+  }
+  add_pass(1, vectors, r, z, t->h, RNN_GRU_Z, i, u);
+  add_pass(1, vectors, r, n, t->gates + SLOT_Q * P, RNN_GRU_N, i, u);
+#pragma GCC unroll 4
+  for (int v = 0; v < vectors; v++) {
+    z[v] = vsigmoid(z[v]);
+    n[v] = vtanh(n[v]);
+    if (r->keep) {
+      vstore(g + SLOT_Z * P + v * MG_VW, z[v]);
+      vstore(g + v * MG_VW, n[v]);
+    }
+    write_state(r, t, u + v * MG_VW, blend(z[v], vload(t->h + u + v * MG_VW), n[v]));
+  }
+}
+
+ALL_UNITS(gru_units)
+ALL_UNITS(reset_units)
+ALL_UNITS(state_units)
+
+ALL_FEW(gru_units)
+
+static void gru_forward(const rnn_row *r) { all_steps(r, gru_units_steps, gru_units_of); }
+
+static void gru_reset_forward(const rnn_row *r) {
+  for (int64_t i = 0; i < r->steps; i++) {
+    const row_step t = row_step_at(r, i);
+    all_units(r, &t, i, reset_units_of);
+    meet(r);
+    all_units(r, &t, i, state_units_of);
+    meet(r);
+  }
+}
+
+/* ---- backward: gates become the gradients of their sums */
+
+/* da_n, da_z, and z's share in dh. Returns da_n. */
+MG_INLINE vf row_state_gradients(const rnn_row *r, const float *h, const float *doutput, float *g, int64_t u) {
+  const vf one = vset(1.0f), n = vload(g + u), z = vload(g + SLOT_Z * r->P + u), dh = arriving(r, doutput, u);
+  const vf dh_z = dh * z, da_n = (dh - dh_z) * (one - n * n);
+  vstore(g + u, da_n);
+  vstore(g + SLOT_Z * r->P + u, dh_z * (one - z) * (vload(h + u) - n));
+  vstore(r->dh + u, dh_z);
+  return da_n;
+}
+
+static void gru_backward(const rnn_row *r) {
+  const int64_t P = r->P;
+  const rnn_segment segments[RNN_SEGMENTS] = { { SLOT_Z * P, 0, 3 * P } };
+  for (int64_t i = r->steps - 1; i >= 0; i--) {
+    const float *h = rnn_row_state(r, r->h, i), *doutput = r->doutput == NULL ? NULL : r->doutput + i * r->output_step;
+    float *g = r->gates + i * r->width;
+    for (int64_t v = r->first; v < r->first + r->vectors; v++) {
+      const int64_t u = v * MG_VW;
+      const vf da_n = row_state_gradients(r, h, doutput, g, u);
+      const vf reset = vload(g + SLOT_R * P + u), q = vload(g + SLOT_Q * P + u), dq = da_n * reset;
+      vstore(g + SLOT_R * P + u, dq * q * (vset(1.0f) - reset));
+      vstore(g + SLOT_Q * P + u, dq);
+    }
+    meet(r);
+    add_dots(r, g, segments, r->dh, (int)((r->s + i) & 1));
+  }
+}
+
+/* du = da_n Rn^T;  da_r = r' h du,  dh += r du. */
+static void gru_reset_backward(const rnn_row *r) {
+  const int64_t P = r->P;
+  const rnn_segment of_n[RNN_SEGMENTS] = { { 0, 2 * P, P } }, of_z_and_r[RNN_SEGMENTS] = { { SLOT_Z * P, 0, 2 * P } };
+  for (int64_t i = r->steps - 1; i >= 0; i--) {
+    const float *h = rnn_row_state(r, r->h, i), *doutput = r->doutput == NULL ? NULL : r->doutput + i * r->output_step;
+    float *g = r->gates + i * r->width;
+    for (int64_t v = r->first; v < r->first + r->vectors; v++) {
+      row_state_gradients(r, h, doutput, g, v * MG_VW);
+      vstore(r->du + v * MG_VW, vset(0.0f));
+    }
+    meet(r);
+    add_dots(r, g, of_n, r->du, 0);
+    for (int64_t v = r->first; v < r->first + r->vectors; v++) {
+      const int64_t u = v * MG_VW;
+      const vf reset = vload(g + SLOT_R * P + u), dh = vload(r->du + u) * reset;
+      vstore(g + SLOT_R * P + u, dh * (vset(1.0f) - reset) * vload(h + u));
+      vstore(r->dh + u, vload(r->dh + u) + dh);
+    }
+    meet(r);
+    add_dots(r, g, of_z_and_r, r->dh, 1);
+  }
+}

@@ -1,0 +1,115 @@
+/* rnn_row_input_body.h: the input products of many steps at once, forward and backward, with the kernel in Keras's layout, for one
+ * instruction set. Included by rnn_row_body.h. */
+
+#if MG_VW == 16
+enum { STEPS = 8 };
+#else
+enum { STEPS = 4 };
+#endif
+
+typedef struct project_place {
+  const float *x, *weights, *bias;
+  int64_t x_step, F, ld;
+  float *out;
+  int64_t width;
+} project_place;
+
+MG_INLINE void project_tile(const int steps, const int vectors, const project_place *p) {
+  vf acc[8][3];
+  const float *x = p->x, *weights = p->weights;
+  const int64_t x_step = p->x_step, ld = p->ld;
+#pragma GCC unroll 8
+  for (int i = 0; i < steps; i++)
+#pragma GCC unroll 3
+    for (int v = 0; v < vectors; v++) acc[i][v] = vload(p->bias + v * MG_VW);
+  for (int64_t k = p->F; k > 0; k--, weights += ld, x++) {
+    vf row[3];
+#pragma GCC unroll 3
+    for (int v = 0; v < vectors; v++) row[v] = vload(weights + v * MG_VW);
+#pragma GCC unroll 8
+    for (int i = 0; i < steps; i++) {
+      const vf value = vset(x[i * x_step]);
+#pragma GCC unroll 3
+      for (int v = 0; v < vectors; v++) acc[i][v] = vfma(value, row[v], acc[i][v]);
+    }
+  }
+#pragma GCC unroll 8
+  for (int i = 0; i < steps; i++)
+#pragma GCC unroll 3
+    for (int v = 0; v < vectors; v++) vstore(p->out + i * p->width + v * MG_VW, acc[i][v]);
+}
+
+typedef void (*project_function)(const project_place *p);
+#define PROJECT(steps, vectors) \
+  static __attribute__((noinline)) void project_##steps##_##vectors(const project_place *p) { project_tile(steps, vectors, p); }
+#define PROJECTS(steps) PROJECT(steps, 1) PROJECT(steps, 2) PROJECT(steps, 3)
+PROJECTS(1)
+PROJECTS(2)
+PROJECTS(4)
+static const project_function project_1[] = { project_1_1, project_1_2, project_1_3 };
+static const project_function project_2[] = { project_2_1, project_2_2, project_2_3 };
+static const project_function project_4[] = { project_4_1, project_4_2, project_4_3 };
+#if MG_VW == 16
+PROJECTS(8)
+static const project_function project_8[] = { project_8_1, project_8_2, project_8_3 };
+#else
+static const project_function *const project_8 = project_4;
+#endif
+
+/* Some neighbouring vectors of one gate, all steps. */
+static void project_columns(const rnn_row *r, project_place place, int64_t vectors) {
+  for (int64_t s = 0, steps; s < r->steps; s += steps) {
+    const int64_t left = r->steps - s;
+    steps = left >= STEPS ? STEPS : left >= 4 ? 4 : left >= 2 ? 2 : 1;
+    (steps == STEPS ? project_8 : steps == 4 ? project_4 : steps == 2 ? project_2 : project_1)[vectors - 1](&place);
+    place.x += steps * r->x_step;
+    place.out += steps * r->width;
+  }
+}
+
+static void project(const rnn_row *r) {
+  project_place place = { .x = r->x, .x_step = r->x_step, .F = r->F, .ld = r->G * r->P, .width = r->width };
+  for (int64_t g = 0; g < r->G; g++) {
+    const int64_t slot = r->slot_of_gate[g] * r->P;
+    for (int64_t v = r->first, left = r->vectors, vectors; left > 0; v += vectors, left -= vectors) {
+      vectors = rnn_panel_vectors(left);
+      place.weights = r->kernel + g * r->P + v * MG_VW;
+      place.bias = r->bias + slot + v * MG_VW;
+      place.out = r->gates + slot + v * MG_VW;
+      project_columns(r, place, vectors);
+    }
+  }
+}
+
+/* dx of two steps and four features; a step or features that are not there repeat the last. */
+static void gradient_tile(const rnn_row_input *p, int64_t step, int64_t feature) {
+  const int64_t steps = p->steps - step < 2 ? 1 : 2, left = p->first + p->features - feature, features = left < 4 ? left : 4;
+  const float *gates = p->gates + step * p->width, *row[4];
+  const int64_t second = (steps - 1) * p->width;
+  float out[DOTS];
+  vf acc[DOTS];
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; i++) row[i] = p->kernel + (feature + (i < features ? i : features - 1)) * p->ld;
+#pragma GCC unroll 8
+  for (int i = 0; i < DOTS; i++) acc[i] = vset(0.0f);
+  for (int part = 0; part < RNN_SEGMENTS; part++) {
+    const float *from = gates + p->segments[part].slot;
+    const int64_t column = p->segments[part].column;
+    for (int64_t j = 0; j < p->segments[part].size; j += MG_VW) {
+      const vf a = vload(from + j), b = vload(from + second + j);
+#pragma GCC unroll 4
+      for (int i = 0; i < 4; i++) {
+        const vf weights = vload(row[i] + column + j);
+        acc[i] = vfma(a, weights, acc[i]);
+        acc[4 + i] = vfma(b, weights, acc[4 + i]);
+      }
+    }
+  }
+  reduce_dots(acc, out);
+  for (int64_t i = 0; i < steps; i++) memcpy(p->dx + (step + i) * p->dx_step + feature, out + 4 * i, (size_t)features * sizeof *out);
+}
+
+static void input_gradient(const rnn_row_input *p) {
+  for (int64_t feature = p->first; feature < p->first + p->features; feature += 4)
+    for (int64_t step = 0; step < p->steps; step += 2) gradient_tile(p, step, feature);
+}

@@ -1,0 +1,99 @@
+/* rnn_row_lstm_body.h: an LSTM and a SimpleRNN with tanh and sigmoid for one row over many steps, for one instruction set. Included
+ * by rnn_row_body.h. Gates hold bias + x K at first. Equations: moongate.h, lstm_cell_body.h. */
+
+/* The sums of i and g come first, so that those of f and o fill the time that their activations take. */
+MG_INLINE void lstm_units(const int vectors, const rnn_row *r, const row_step *t, int64_t i, int64_t u) {
+  const int64_t P = r->P;
+  const float *c = rnn_row_state(r, r->c, i) + u;
+  float *at = t->gates + u, *c_new = rnn_row_state(r, r->c, i + 1) + u;
+  vf first[8], second[8];
+#pragma GCC unroll 4
+  for (int v = 0; v < vectors; v++) {
+    first[v] = vload(at + SLOT_I * P + v * MG_VW);
+    first[vectors + v] = vload(at + v * MG_VW);
+    second[v] = vload(at + SLOT_F * P + v * MG_VW);
+    second[vectors + v] = vload(at + SLOT_O * P + v * MG_VW);
+  }
+  add_pass(2, vectors, r, first, t->h, RNN_LSTM_I_AND_G, i, u);
+#pragma GCC unroll 4
+  for (int v = 0; v < vectors; v++) {
+    const vf in = vsigmoid(first[v]), g = vtanh(first[vectors + v]);
+    first[v] = in * g;
+    if (!r->keep) continue;
+    vstore(at + SLOT_I * P + v * MG_VW, in);
+    vstore(at + v * MG_VW, g);
+  }
+  add_pass(2, vectors, r, second, t->h, RNN_LSTM_F_AND_O, i, u);
+#pragma GCC unroll 4
+  for (int v = 0; v < vectors; v++) {
+    const vf f = vsigmoid(second[v]), o = vsigmoid(second[vectors + v]), carry = vfma(f, vload(c + v * MG_VW), first[v]);
+    vstore(c_new + v * MG_VW, carry);
+    write_state(r, t, u + v * MG_VW, o * vtanh(carry));
+    if (!r->keep) continue;
+    vstore(at + SLOT_F * P + v * MG_VW, f);
+    vstore(at + SLOT_O * P + v * MG_VW, o);
+  }
+}
+ALL_UNITS(lstm_units)
+ALL_FEW(lstm_units)
+
+static void lstm_forward(const rnn_row *r) { all_steps(r, lstm_units_steps, lstm_units_of); }
+
+static void lstm_backward(const rnn_row *r) {
+  const int64_t P = r->P;
+  const rnn_segment segments[RNN_SEGMENTS] = { { SLOT_I * P, 0, 2 * P }, { SLOT_G * P, 2 * P, P }, { SLOT_O * P, 3 * P, P } };
+  const vf one = vset(1.0f);
+  for (int64_t s = r->steps - 1; s >= 0; s--) {
+    const float *doutput = r->doutput == NULL ? NULL : r->doutput + s * r->output_step;
+    const float *c = rnn_row_state(r, r->c, s), *c_new = rnn_row_state(r, r->c, s + 1);
+    float *at = r->gates + s * r->width;
+    for (int64_t v = r->first; v < r->first + r->vectors; v++) {
+      const int64_t u = v * MG_VW;
+      const vf g = vload(at + u), i = vload(at + SLOT_I * P + u), f = vload(at + SLOT_F * P + u), o = vload(at + SLOT_O * P + u);
+      const vf y = vtanh(vload(c_new + u)), dh_o = arriving(r, doutput, u) * o;
+      const vf all = vfma(dh_o, one - y * y, vload(r->dc + u)), all_i = all * i, all_f = all * f;
+      vstore(at + u, all_i * (one - g * g));
+      vstore(at + SLOT_I * P + u, all_i * g * (one - i));
+      vstore(at + SLOT_F * P + u, all_f * vload(c + u) * (one - f));
+      vstore(at + SLOT_O * P + u, dh_o * y * (one - o));
+      vstore(r->dc + u, all_f);
+      vstore(r->dh + u, vset(0.0f));
+    }
+    meet(r);
+    add_dots(r, at, segments, r->dh, (int)((r->s + s) & 1));
+  }
+}
+
+MG_INLINE void simple_units(const int vectors, const rnn_row *r, const row_step *t, int64_t i, int64_t u) {
+  float *at = t->gates + u;
+  vf sum[4];
+#pragma GCC unroll 4
+  for (int v = 0; v < vectors; v++) sum[v] = vload(at + v * MG_VW);
+  add_pass(1, vectors, r, sum, t->h, RNN_SIMPLE, i, u);
+#pragma GCC unroll 4
+  for (int v = 0; v < vectors; v++) {
+    const vf h_new = vtanh(sum[v]);
+    if (r->keep) vstore(at + v * MG_VW, h_new);
+    write_state(r, t, u + v * MG_VW, h_new);
+  }
+}
+ALL_UNITS(simple_units)
+ALL_FEW(simple_units)
+
+static void simple_forward(const rnn_row *r) { all_steps(r, simple_units_steps, simple_units_of); }
+
+static void simple_backward(const rnn_row *r) {
+  const rnn_segment segments[RNN_SEGMENTS] = { { 0, 0, r->P } };
+  for (int64_t i = r->steps - 1; i >= 0; i--) {
+    const float *doutput = r->doutput == NULL ? NULL : r->doutput + i * r->output_step;
+    float *g = r->gates + i * r->width;
+    for (int64_t v = r->first; v < r->first + r->vectors; v++) {
+      const int64_t u = v * MG_VW;
+      const vf h_new = vload(g + u);
+      vstore(g + u, arriving(r, doutput, u) * (vset(1.0f) - h_new * h_new));
+      vstore(r->dh + u, vset(0.0f));
+    }
+    meet(r);
+    add_dots(r, g, segments, r->dh, (int)((r->s + i) & 1));
+  }
+}

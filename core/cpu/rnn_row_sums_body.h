@@ -1,0 +1,143 @@
+/* rnn_row_sums_body.h: one row times a matrix in Keras's layout, down its rows or along them, for one instruction set. Included by
+ * rnn_row_body.h. */
+
+/* How a product walks down the rows of a matrix: every second step from the last to the first, so that what the cache still holds
+ * of the step before comes first. */
+typedef struct row_walk {
+  const float *h, *weights[2]; /* the first value, and where its row begins for one gate or two */
+  int64_t K, h_step, row_step;
+} row_walk;
+
+/* h times the columns of a pass, units [u, u + vectors). */
+MG_INLINE row_walk walk_rows(const rnn_row *r, const float *h, const rnn_row_pass pass, const int vectors, int64_t u, int backwards) {
+  const int64_t K = r->U, columns = vectors * MG_VW;
+  row_walk w = { .h = h, .K = K, .h_step = 1 };
+  if (r->panels == NULL) {
+    w.row_step = r->G * r->P;
+    w.weights[0] = r->recurrent + pass.gates[0] * r->P + u;
+    w.weights[1] = r->recurrent + pass.gates[1] * r->P + u;
+  } else {
+    w.row_step = pass.count * columns;
+    w.weights[0] = r->panels + (u * r->G + pass.before * columns) * K;
+    w.weights[1] = w.weights[0] + (pass.count - 1) * columns;
+  }
+  if (!backwards) return w;
+  w.h += K - 1;
+  w.weights[0] += (K - 1) * w.row_step;
+  w.weights[1] += (K - 1) * w.row_step;
+  w.h_step = -1;
+  w.row_step = -w.row_step;
+  return w;
+}
+
+/* Hides where a pointer comes from, so that a compiler keeps it in a register instead of computing it from others each time. */
+#define MG_KEEP(pointer) __asm__("" : "+r"(pointer))
+
+typedef struct row_sums {
+  vf part[4][8];
+} row_sums;
+
+MG_INLINE void add_row(const int gates, const int vectors, vf *acc, float h, const float *const *weights) {
+  const vf value = vset(h);
+#pragma GCC unroll 2
+  for (int g = 0; g < gates; g++)
+#pragma GCC unroll 4
+    for (int v = 0; v < vectors; v++) acc[g * vectors + v] = vfma(value, vload(weights[g] + v * MG_VW), acc[g * vectors + v]);
+}
+
+/* sum[gate * vectors + v] += h W, one gate or two of some vectors. The sum of each column has `parts` parts, which
+ * hides the latency of the additions. */
+MG_INLINE void add_products(const int gates, const int vectors, const int parts, vf *sum, row_walk walk) {
+  row_sums acc;
+  const int n = gates * vectors;
+  const float *h = walk.h, *weights[2] = { walk.weights[0], walk.weights[1] };
+#pragma GCC unroll 4
+  for (int part = 0; part < parts; part++)
+#pragma GCC unroll 8
+    for (int i = 0; i < n; i++) acc.part[part][i] = part == 0 ? sum[i] : vset(0.0f);
+  int64_t k = walk.K;
+  for (; k >= parts; k -= parts) {
+#pragma GCC unroll 4
+    for (int part = 0; part < parts; part++) {
+      add_row(gates, vectors, acc.part[part], *h, weights);
+      h += walk.h_step;
+      MG_KEEP(h);
+#pragma GCC unroll 2
+      for (int g = 0; g < gates; g++) {
+        weights[g] += walk.row_step;
+        MG_KEEP(weights[g]);
+      }
+    }
+  }
+  for (; parts > 1 && k > 0; k--) {
+    add_row(gates, vectors, acc.part[0], *h, weights);
+    h += walk.h_step;
+    weights[0] += walk.row_step;
+    weights[1] += walk.row_step;
+  }
+#pragma GCC unroll 8
+  for (int i = 0; i < n; i++)
+    sum[i] = parts == 4   ? (acc.part[0][i] + acc.part[1][i]) + (acc.part[2][i] + acc.part[3][i])
+             : parts == 2 ? acc.part[0][i] + acc.part[1][i]
+                          : acc.part[0][i];
+}
+
+/* ---- dot products: eight of them end as eight neighbouring floats */
+
+enum { DOTS = 8 };
+
+#if MG_VW == 16
+#define VX_DOUBLE __m512d
+#else
+#define VX_DOUBLE __m256d
+#endif
+
+#if MG_VW >= 8
+/* Neighbours of a and b added in pairs: a, b, a, b in each 128 bits; then of two such results: a, b, c, d. */
+MG_INLINE vf add_pairs(vf a, vf b) { return VX(unpacklo_ps)(a, b) + VX(unpackhi_ps)(a, b); }
+MG_INLINE vf add_fours(vf ab, vf cd) {
+  const VX_DOUBLE x = VX(castps_pd)(ab), y = VX(castps_pd)(cd);
+  return VX(castpd_ps)(VX(unpacklo_pd)(x, y)) + VX(castpd_ps)(VX(unpackhi_pd)(x, y));
+}
+#endif
+
+/* out[i] = the sum of the lanes of acc[i]. */
+MG_INLINE void reduce_dots(const vf *acc, float *out) {
+#if MG_VW >= 8
+  const vf low = add_fours(add_pairs(acc[0], acc[1]), add_pairs(acc[2], acc[3]));
+  const vf high = add_fours(add_pairs(acc[4], acc[5]), add_pairs(acc[6], acc[7]));
+#if MG_VW == 16
+  const vf half = _mm512_shuffle_f32x4(low, high, 0x88) + _mm512_shuffle_f32x4(low, high, 0xdd);
+  const vf sum = _mm512_shuffle_f32x4(half, half, 0x08) + _mm512_shuffle_f32x4(half, half, 0x0d);
+  _mm256_storeu_ps(out, _mm512_castps512_ps256(sum));
+#else
+  vstore(out, (vf)_mm256_permute2f128_ps(low, high, 0x20) + (vf)_mm256_permute2f128_ps(low, high, 0x31));
+#endif
+#else
+#pragma GCC unroll 8
+  for (int i = 0; i < DOTS; i++) out[i] = (acc[i][0] + acc[i][2]) + (acc[i][1] + acc[i][3]);
+#endif
+}
+
+/* out[i] = gates . row i of `weights`, for DOTS rows from `weights` on, or `rows` of them: the last one stands for those that are
+ * not there. */
+MG_INLINE void dots_of_rows(const float *gates, const float *weights, int64_t ld, int64_t rows, const rnn_segment *segments,
+                            float *out) {
+  const float *row[DOTS];
+  vf acc[DOTS];
+#pragma GCC unroll 8
+  for (int i = 0; i < DOTS; i++) {
+    row[i] = weights + (i < rows ? i : rows - 1) * ld;
+    acc[i] = vset(0.0f);
+  }
+  for (int part = 0; part < RNN_SEGMENTS; part++) {
+    const float *from = gates + segments[part].slot;
+    const int64_t column = segments[part].column;
+    for (int64_t j = 0; j < segments[part].size; j += MG_VW) {
+      const vf value = vload(from + j);
+#pragma GCC unroll 8
+      for (int i = 0; i < DOTS; i++) acc[i] = vfma(value, vload(row[i] + column + j), acc[i]);
+    }
+  }
+  reduce_dots(acc, out);
+}
