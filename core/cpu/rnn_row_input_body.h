@@ -81,35 +81,45 @@ static void project(const rnn_row *r) {
   }
 }
 
-/* dx of two steps and four features; a step or features that are not there repeat the last. */
-static void gradient_tile(const rnn_row_input *p, int64_t step, int64_t feature) {
-  const int64_t steps = p->steps - step < 2 ? 1 : 2, left = p->first + p->features - feature, features = left < 4 ? left : 4;
-  const float *gates = p->gates + step * p->width, *row[4];
-  const int64_t second = (steps - 1) * p->width;
-  float out[DOTS];
-  vf acc[DOTS];
+/* dx of up to four steps and four features; steps and features that are not there repeat the last. */
+static __attribute__((noinline)) void gradient_tile(const rnn_row_input *p, int64_t step, int64_t feature) {
+  const int64_t steps = p->steps - step, left = p->first + p->features - feature, features = left < 4 ? left : 4;
+  const float *gates[4], *row[4];
+  float out[2 * DOTS];
+  vf acc[2 * DOTS];
 #pragma GCC unroll 4
-  for (int i = 0; i < 4; i++) row[i] = p->kernel + (feature + (i < features ? i : features - 1)) * p->ld;
-#pragma GCC unroll 8
-  for (int i = 0; i < DOTS; i++) acc[i] = vset(0.0f);
+  for (int i = 0; i < 4; i++) {
+    gates[i] = p->gates + (step + (i < steps ? i : steps - 1)) * p->width;
+    row[i] = p->kernel + (feature + (i < features ? i : features - 1)) * p->ld;
+  }
+#pragma GCC unroll 16
+  for (int i = 0; i < 2 * DOTS; i++) acc[i] = vset(0.0f);
   for (int part = 0; part < RNN_SEGMENTS; part++) {
-    const float *from = gates + p->segments[part].slot;
-    const int64_t column = p->segments[part].column;
+    const int64_t slot = p->segments[part].slot, column = p->segments[part].column;
     for (int64_t j = 0; j < p->segments[part].size; j += MG_VW) {
-      const vf a = vload(from + j), b = vload(from + second + j);
+      vf weights[4];
 #pragma GCC unroll 4
-      for (int i = 0; i < 4; i++) {
-        const vf weights = vload(row[i] + column + j);
-        acc[i] = vfma(a, weights, acc[i]);
-        acc[4 + i] = vfma(b, weights, acc[4 + i]);
+      for (int i = 0; i < 4; i++) weights[i] = vload(row[i] + column + j);
+#pragma GCC unroll 4
+      for (int t = 0; t < 4; t++) {
+        const vf value = vload(gates[t] + slot + j);
+#pragma GCC unroll 4
+        for (int i = 0; i < 4; i++) acc[4 * t + i] = vfma(value, weights[i], acc[4 * t + i]);
       }
     }
   }
   reduce_dots(acc, out);
-  for (int64_t i = 0; i < steps; i++) memcpy(p->dx + (step + i) * p->dx_step + feature, out + 4 * i, (size_t)features * sizeof *out);
+  reduce_dots(acc + DOTS, out + DOTS);
+  for (int64_t t = 0; t < 4 && t < steps; t++) {
+    float *to = p->dx + (step + t) * p->dx_step + feature;
+    if (features == 4) memcpy(to, out + 4 * t, 4 * sizeof *out);
+    else for (int64_t i = 0; i < features; i++) to[i] = out[4 * t + i];
+  }
 }
 
+/* Eight steps' gates stay in the first cache while the kernel passes by. */
 static void input_gradient(const rnn_row_input *p) {
-  for (int64_t feature = p->first; feature < p->first + p->features; feature += 4)
-    for (int64_t step = 0; step < p->steps; step += 2) gradient_tile(p, step, feature);
+  for (int64_t block = 0; block < p->steps; block += 8)
+    for (int64_t feature = p->first; feature < p->first + p->features; feature += 4)
+      for (int64_t step = block; step < p->steps && step < block + 8; step += 4) gradient_tile(p, step, feature);
 }
