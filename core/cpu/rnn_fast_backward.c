@@ -107,14 +107,8 @@ static void state_gradient(const block *k, const rnn_group *group, const float *
 static void reset_gradient(const block *k, rnn_cell *cell) {
   const rnn_fast *f = k->f;
   const int64_t n = k->rows * f->P;
-  rnn_multiply(f, &(rnn_product){ .c = k->product,
-                                  .ldc = f->P,
-                                  .M = k->rows,
-                                  .K = f->P,
-                                  .a = cell->gates,
-                                  .row = f->width,
-                                  .step = 1,
-                                  .b = f->recurrent_back });
+  rnn_multiply(f, &(rnn_product){ .c = k->product, .ldc = f->P, .M = k->rows, .K = f->P, .a = cell->gates, .row = f->width,
+                                  .step = 1, .b = f->recurrent_back });
   cell->du = k->product;
   cell->h_n = cell->h;
   if (k->masks != NULL) {
@@ -219,22 +213,18 @@ static void run_steps(const block *k) {
   }
 }
 
-static mg_status run_block(const block *k) {
+static void run_block(const block *k) {
   const rnn_fast *f = k->f;
-  mg_status status = MG_OK;
   find_valid(k);
   first_gradient(k);
-  if (f->row == NULL) {
-    run_steps(k);
-  } else {
+  if (f->row == NULL) run_steps(k);
+  else {
     const float *doutput = f->d.return_sequences ? k->run->doutput : NULL;
-    status = rnn_row_backward(f, &(rnn_row_call){ .b = k->first, .gates = k->gates, .h = k->states, .c = k->carries,
-                                                  .doutput = doutput, .dh = k->dh, .dc = k->dc, .du = k->product,
-                                                  .dx = k->run->dx, .valid = k->valid[0] });
+    rnn_row_backward(f, &(rnn_row_call){ .b = k->first, .gates = k->gates, .h = k->states, .c = k->carries, .doutput = doutput,
+                                         .dh = k->dh, .dc = k->dc, .du = k->product, .dx = k->run->dx, .valid = k->valid[0] });
   }
   write_rows(k, k->run->dinitial_state, k->dh);
   write_rows(k, k->run->dinitial_carry, k->dc);
-  return status;
 }
 
 static float *take(int64_t floats) { return mg_workspace_take((size_t)floats * sizeof(float)); }
@@ -264,13 +254,12 @@ static mg_status block_task(void *context, int64_t index) {
   if (f->carries != NULL) k.carries = rnn_block_states(f, f->carries, index);
   const size_t mark = mg_workspace_mark();
   const int good = block_memory(&k);
-  mg_status status = MG_OK;
   if (good) {
     if (k.masks != NULL) rnn_fast_block_masks(f, k.masks, k.first, k.rows);
-    status = run_block(&k);
+    run_block(&k);
   }
   mg_workspace_give_back(mark);
-  return good ? status
+  return good ? MG_OK
               : mg_fail(MG_ENOMEM, "%s: no memory for a block of %lld rows and %lld units", f->d.kind->backward, (long long)k.rows,
                         (long long)f->d.U);
 }

@@ -234,7 +234,7 @@ static void input_segments(const rnn_fast *f, rnn_segment *segments) {
   }
 }
 
-static mg_status row_dx(const rnn_fast *f, const rnn_row_call *call) {
+static void row_dx(const rnn_fast *f, const rnn_row_call *call) {
   const int64_t F = f->d.F, dx_step = step_of(f, F);
   rnn_segment segments[RNN_SEGMENTS];
   input_segments(f, segments);
@@ -242,14 +242,13 @@ static mg_status row_dx(const rnn_fast *f, const rnn_row_call *call) {
                       .features = F, .dx = call->dx + mg_rnn_row(&f->d, call->b, mg_rnn_time(&f->d, 0)) * F,
                       .dx_step = f->d.go_backwards ? -dx_step : dx_step, .segments = segments };
   if (F * f->d.G * f->P * f->d.T < FLOATS) f->row->input_gradient(&p);
-  else MG_TRY(mg_parallel(mg_pieces(F, FEATURES), input_piece, &p));
+  else mg_parallel(mg_pieces(F, FEATURES), input_piece, &p); /* its pieces cannot fail */
   for (int64_t s = 0; f->mask != NULL && s < f->d.T; s++)
     if (!mg_rnn_step_counts(&f->d, f->mask, call->b, s)) memset(p.dx + s * p.dx_step, 0, (size_t)F * sizeof *p.dx);
-  return MG_OK;
 }
 
-mg_status rnn_row_backward(const rnn_fast *f, const rnn_row_call *call) {
+void rnn_row_backward(const rnn_fast *f, const rnn_row_call *call) {
   run n = { .f = f, .call = call, .row = shared_row(f, call), .part = backward_part };
   run_parts(&n);
-  return call->dx == NULL ? MG_OK : row_dx(f, call);
+  if (call->dx != NULL) row_dx(f, call);
 }

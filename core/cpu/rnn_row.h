@@ -94,6 +94,6 @@ static inline float *rnn_row_state(const rnn_row *r, float *states, int64_t step
 const rnn_row_table *rnn_row_table_now(void);
 mg_status rnn_row_pack(rnn_fast *f, int forward); /* the bias, and weights as they are wanted */
 void rnn_row_forward(const rnn_fast *f, const rnn_row_call *call); /* all steps from the first state on */
-mg_status rnn_row_backward(const rnn_fast *f, const rnn_row_call *call); /* all steps, and dx */
+void rnn_row_backward(const rnn_fast *f, const rnn_row_call *call); /* all steps, and dx */
 
 #endif

@@ -19,7 +19,7 @@ MG_INLINE void gru_units(const int vectors, const rnn_row *r, const row_step *t,
   add_pass(2, vectors, r, sum, t->h, RNN_GRU_R_AND_Q, i, u);
 #pragma GCC unroll 4
   for (int v = 0; v < vectors; v++) {
-    const vf reset = vsigmoid(sum[v]);
+    const vf reset = vsigmoid_gate(sum[v]);
     n[v] = vtanh(vfma(reset, sum[vectors + v], vload(g + v * MG_VW)));
     if (!r->keep) continue;
     vstore(g + SLOT_R * P + v * MG_VW, reset);
@@ -31,7 +31,7 @@ MG_INLINE void gru_units(const int vectors, const rnn_row *r, const row_step *t,
   add_pass(1, vectors, r, z, t->h, RNN_GRU_Z, i, u);
 #pragma GCC unroll 4
   for (int v = 0; v < vectors; v++) {
-    z[v] = vsigmoid(z[v]);
+    z[v] = vsigmoid_gate(z[v]);
     if (r->keep) vstore(g + SLOT_Z * P + v * MG_VW, z[v]);
     write_state(r, t, u + v * MG_VW, blend(z[v], vload(t->h + u + v * MG_VW), n[v]));
   }
@@ -47,7 +47,7 @@ MG_INLINE void reset_units(const int vectors, const rnn_row *r, const row_step *
   add_pass(1, vectors, r, sum, t->h, RNN_GRU_R, i, u);
 #pragma GCC unroll 4
   for (int v = 0; v < vectors; v++) {
-    const vf reset = vsigmoid(sum[v]);
+    const vf reset = vsigmoid_gate(sum[v]);
     if (r->keep) vstore(g + SLOT_R * P + v * MG_VW, reset);
     vstore(g + SLOT_Q * P + v * MG_VW, reset * vload(t->h + u + v * MG_VW));
   }
@@ -67,7 +67,7 @@ MG_INLINE void state_units(const int vectors, const rnn_row *r, const row_step *
   add_pass(1, vectors, r, n, t->gates + SLOT_Q * P, RNN_GRU_N, i, u);
 #pragma GCC unroll 4
   for (int v = 0; v < vectors; v++) {
-    z[v] = vsigmoid(z[v]);
+    z[v] = vsigmoid_gate(z[v]);
     n[v] = vtanh(n[v]);
     if (r->keep) {
       vstore(g + SLOT_Z * P + v * MG_VW, z[v]);

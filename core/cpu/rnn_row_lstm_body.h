@@ -17,7 +17,7 @@ MG_INLINE void lstm_units(const int vectors, const rnn_row *r, const row_step *t
   add_pass(2, vectors, r, first, t->h, RNN_LSTM_I_AND_G, i, u);
 #pragma GCC unroll 4
   for (int v = 0; v < vectors; v++) {
-    const vf in = vsigmoid(first[v]), g = vtanh(first[vectors + v]);
+    const vf in = vsigmoid_gate(first[v]), g = vtanh(first[vectors + v]);
     first[v] = in * g;
     if (!r->keep) continue;
     vstore(at + SLOT_I * P + v * MG_VW, in);
@@ -26,7 +26,7 @@ MG_INLINE void lstm_units(const int vectors, const rnn_row *r, const row_step *t
   add_pass(2, vectors, r, second, t->h, RNN_LSTM_F_AND_O, i, u);
 #pragma GCC unroll 4
   for (int v = 0; v < vectors; v++) {
-    const vf f = vsigmoid(second[v]), o = vsigmoid(second[vectors + v]), carry = vfma(f, vload(c + v * MG_VW), first[v]);
+    const vf f = vsigmoid_gate(second[v]), o = vsigmoid_gate(second[vectors + v]), carry = vfma(f, vload(c + v * MG_VW), first[v]);
     vstore(c_new + v * MG_VW, carry);
     write_state(r, t, u + v * MG_VW, o * vtanh(carry));
     if (!r->keep) continue;
