@@ -1,5 +1,4 @@
-/* rnn_fast_test.c: the float32 recurrent layers against the general ones in float64, for every instruction set, and the same bits
- * for any number of threads. */
+/* rnn_fast_test.c: the float32 recurrent layers against the general ones in float64, for every instruction set. */
 #include "rnn_case.h"
 #include "ops.h"
 
@@ -154,29 +153,6 @@ static void test_dropout_is_rounded(void) {
   }
 }
 
-static void test_threads(void) {
-  for (unsigned number = 0; number < 24; number++) {
-    rnn_shape shape = shape_number(6000 + number / 3);
-    shape.kind = (int)(number % KINDS);
-    shape.B = 41;
-    shape.T = 9;
-    shape.U = 37;
-    shape.F = 20;
-    rnn_case one = new_case(shape, MG_FLOAT32), many = new_case(shape, MG_FLOAT32);
-    CHECK_OK(mg_set_threads(1));
-    run(&one);
-    CHECK_OK(mg_set_threads(3));
-    run(&many);
-    for (int i = 0; i < RESULTS; i++) {
-      const char *name;
-      const mg_tensor *a = result_of(&one, i, &name), *b = result_of(&many, i, &name);
-      if (a != NULL) CHECK(memcmp(mg_tensor_read(a), mg_tensor_read(b), (size_t)mg_tensor_size(a) * sizeof(float)) == 0);
-    }
-    free_case(&one);
-    free_case(&many);
-  }
-}
-
 /* Inference, and a packed handle, compute the same numbers as training. */
 static void test_inference_and_packed(void) {
   for (unsigned number = 0; number < 90; number++) {
@@ -224,7 +200,6 @@ static int tests(void) {
   RUN(test_slope_missing_in_pads);
   RUN(test_inference_and_packed);
   RUN(test_dropout_is_rounded);
-  RUN(test_threads);
   return finish();
 }
 
