@@ -296,7 +296,7 @@ enum { /* of every recurrent layer; 1 << 16 and above: one kind's own */
   MG_RNN_RETURN_SEQUENCES = 2,
   MG_RNN_ZERO_OUTPUT_FOR_MASK = 4, /* masked outputs are 0 instead of the previous output; ignored without RETURN_SEQUENCES */
   MG_RNN_TIME_MAJOR = 8,           /* x, mask, gates, a sequence output and their gradients are (T,B,...) */
-  MG_RNN_RECOMPUTE = 16,           /* `saved` keeps the states alone; backward computes all steps' gates again, in scratch */
+  MG_RNN_RECOMPUTE = 16,           /* `saved` keeps few states (float32: of sqrt(T) steps); backward computes the rest again */
   MG_GRU_RESET_AFTER = 1 << 16,
 };
 

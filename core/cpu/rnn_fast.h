@@ -126,7 +126,11 @@ typedef struct rnn_fast {
   const float *recurrent_dropout[4];
   int state_masks;                         /* different ones: 0, 1 or G */
   const uint8_t *mask;
-  float *states, *carries, *gates; /* of all blocks; NULL: not kept, or no carry */
+  int64_t from, steps;             /* the steps of a run: all, or with RECOMPUTE a segment of them */
+  float *states, *carries, *gates; /* of these steps and all blocks; NULL: not kept, or no carry */
+  int64_t segment;                 /* RECOMPUTE: steps of a segment; 0: no such call */
+  float *marks, *carry_marks;      /* RECOMPUTE: (segment, row of the block, P) of all blocks: the states before each segment */
+  int accumulate;                  /* weights' gradients are added to what is there */
 } rnn_fast;
 
 static inline int rnn_gate_of_slot(const rnn_fast *f, int slot) { return f->layout->gate_of_slot[slot]; }
@@ -139,16 +143,18 @@ static inline int64_t rnn_block_size(const rnn_fast *f, int64_t block) {
   return left < f->block_rows ? left : f->block_rows;
 }
 static inline float *rnn_block_gates(const rnn_fast *f, int64_t block) {
-  return f->gates + rnn_block_first(f, block) * f->d.T * f->width;
+  return f->gates + rnn_block_first(f, block) * f->steps * f->width;
 }
 /* The block's part of states or carries. */
 static inline float *rnn_block_states(const rnn_fast *f, float *states, int64_t block) {
-  return states + rnn_block_first(f, block) * (f->d.T + 1) * f->P;
+  return states + rnn_block_first(f, block) * (f->steps + 1) * f->P;
 }
 int64_t rnn_chunk_steps(const rnn_fast *f, int64_t rows); /* steps whose input products are computed together */
 
 /* rnn_fast_plan.c */
 void rnn_fast_plan(rnn_fast *f /*[out]*/, const mg_rnn_kind *kind, const mg_rnn_args *args);
+mg_status rnn_fast_saved_size(int64_t *elements, const mg_rnn_kind *kind, const mg_rnn_args *args);
+void rnn_fast_places(rnn_fast *f); /* what lies in args->saved */
 mg_status rnn_fast_pack_forward(rnn_fast *f); /* panels and bias: in args->packed, or the caller's workspace */
 mg_status rnn_fast_pack_backward(rnn_fast *f);
 void rnn_pack_bias(const rnn_fast *f, float *bias); /* by slot */
@@ -159,9 +165,7 @@ mg_status rnn_part_memory(const rnn_fast *f, int part, int64_t floats, float **d
 void rnn_part_done(const rnn_fast *f, int part);
 
 /* rnn_fast_forward.c */
-mg_status rnn_fast_saved_size(int64_t *elements, const mg_rnn_kind *kind, const mg_rnn_args *args);
 mg_status rnn_fast_forward(const mg_rnn_kind *kind, const mg_rnn_args *args);
-void rnn_fast_places(rnn_fast *f); /* states, carries and, unless they are not kept, gates in args->saved */
 mg_status rnn_fast_run(rnn_fast *f, int outputs); /* all blocks; without outputs only states and gates are written */
 
 /* rnn_pieces.c. Every matrix product of a layer: on pieces where the numbers fit, else on the floats. */
@@ -173,6 +177,7 @@ int rnn_pieces_add(const rnn_fast *f, const rnn_product *p, const float *b, int6
 
 /* rnn_fast_backward.c */
 mg_status rnn_fast_backward(const mg_rnn_kind *kind, const mg_rnn_args *args);
+mg_status rnn_fast_back(const rnn_fast *f, float *dh /*(B,P)*/, float *dc); /* the run's steps; dh and dc go from run to run; NULL: own */
 
 /* rnn_fast_weights.c: dkernel, drecurrent_kernel, dbias; with an engine on pieces (rnn_pieces_weights.c). */
 mg_status rnn_fast_weights(rnn_fast *f);
@@ -188,6 +193,12 @@ typedef struct rnn_values {
   int64_t ld;
 } rnn_values;
 void rnn_fast_values(const rnn_fast *f, const rnn_values *v);
+
+/* rnn_fast_recompute.c: states kept at the first step of each segment, the rest of them computed again by backward. */
+int64_t rnn_segments(const rnn_fast *f);
+float *rnn_mark(const rnn_fast *f, float *marks, int64_t block, int64_t segment);
+mg_status rnn_fast_back_by_segments(rnn_fast *f);
+void rnn_put(const rnn_fast *f, float *to, const float *from, int64_t n); /* what the run found of a weight's gradient */
 
 /* (state_masks, rows, P): the recurrent dropout masks of a block. */
 void rnn_fast_block_masks(const rnn_fast *f, float *masks, int64_t first, int64_t rows);

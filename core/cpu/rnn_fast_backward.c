@@ -11,6 +11,7 @@ typedef struct run {
   const rnn_fast *f;
   const float *doutput, *dstate, *dcarry;
   float *dx, *dinitial_state, *dinitial_carry;
+  float *dh, *dc; /* (B,P): taken over from the run of the later steps and left to that of the earlier ones; NULL: all steps are here */
 } run;
 
 typedef struct block {
@@ -147,13 +148,13 @@ static void clear_pads(const block *k, float *gates) {
 static void step(const block *k, int64_t s, float *gates) {
   const rnn_fast *f = k->f;
   const mg_rnn_args *args = f->args;
-  const int64_t size = k->rows * f->P;
-  rnn_cell cell = { .rows = k->rows, .P = f->P, .gates = gates, .sums = k->sums, .h = k->states + s * size, .dh = k->dh,
+  const int64_t size = k->rows * f->P, at = s - f->from;
+  rnn_cell cell = { .rows = k->rows, .P = f->P, .gates = gates, .sums = k->sums, .h = k->states + at * size, .dh = k->dh,
                     .dc = k->dc, .scratch = k->sums + k->rows * f->width, .activation = &args->activation,
                     .recurrent_activation = &args->recurrent_activation };
   if (k->dc != NULL) {
-    cell.c = k->carries + s * size;
-    cell.c_new = k->carries + (s + 1) * size;
+    cell.c = k->carries + at * size;
+    cell.c_new = k->carries + (at + 1) * size;
   }
   copy_masked(k, s, k->held, k->dh);
   copy_masked(k, s, k->held_carry, k->dc);
@@ -203,26 +204,27 @@ static void input_gradient(const block *k, int64_t first_step, int64_t steps, co
 
 static void run_steps(const block *k) {
   const rnn_fast *f = k->f;
-  const int64_t gate_size = k->rows * f->width, chunk = rnn_chunk_steps(f, k->rows);
-  for (int64_t s = f->d.T - 1; s >= 0; s--) {
-    float *gates = k->gates + s * gate_size;
+  const int64_t gate_size = k->rows * f->width, chunk = rnn_chunk_steps(f, k->rows), end = f->from + f->steps;
+  for (int64_t s = end - 1; s >= f->from; s--) {
+    float *gates = k->gates + (s - f->from) * gate_size;
     if (k->run->doutput != NULL && f->d.return_sequences) add_doutput(k, s);
     step(k, s, gates);
-    const int64_t left = f->d.T - s;
-    if (k->run->dx != NULL && s % chunk == 0) input_gradient(k, s, left < chunk ? left : chunk, gates);
+    const int64_t left = end - s;
+    if (k->run->dx != NULL && (s - f->from) % chunk == 0) input_gradient(k, s, left < chunk ? left : chunk, gates);
   }
 }
 
 static void run_block(const block *k) {
   const rnn_fast *f = k->f;
   find_valid(k);
-  first_gradient(k);
+  if (f->from + f->steps == f->d.T) first_gradient(k);
   if (f->row == NULL) run_steps(k);
   else {
     const float *doutput = f->d.return_sequences ? k->run->doutput : NULL;
     rnn_row_backward(f, &(rnn_row_call){ .b = k->first, .gates = k->gates, .h = k->states, .c = k->carries, .doutput = doutput,
                                          .dh = k->dh, .dc = k->dc, .du = k->product, .dx = k->run->dx, .valid = k->valid[0] });
   }
+  if (f->from > 0) return;
   write_rows(k, k->run->dinitial_state, k->dh);
   write_rows(k, k->run->dinitial_carry, k->dc);
 }
@@ -231,10 +233,10 @@ static float *take(int64_t floats) { return mg_workspace_take((size_t)floats * s
 
 static int block_memory(block *k) {
   const rnn_fast *f = k->f;
-  const int64_t size = k->rows * f->P;
-  int good = (k->dh = take(size)) != NULL && (k->sums = take(k->rows * f->width + LSTM_SCRATCH * f->P)) != NULL;
+  const int64_t size = k->rows * f->P, own = k->run->dh == NULL;
+  int good = (k->dh = own ? take(size) : k->run->dh + k->first * f->P) != NULL && (k->sums = take(k->rows * f->width + LSTM_SCRATCH * f->P)) != NULL;
   good = good && (k->product = take(size)) != NULL && (k->valid = mg_workspace_take((size_t)k->rows * sizeof *k->valid)) != NULL;
-  if (f->d.kind->has_carry) good = good && (k->dc = take(size)) != NULL;
+  if (f->d.kind->has_carry) good = good && (k->dc = own ? take(size) : k->run->dc + k->first * f->P) != NULL;
   if (f->mask != NULL) good = good && (k->held = take(size)) != NULL;
   if (f->mask != NULL && k->dc != NULL) good = good && (k->held_carry = take(size)) != NULL;
   if (f->state_masks > 0) good = good && (k->masks = take(f->state_masks * size)) != NULL && (k->scaled = take(size)) != NULL;
@@ -264,16 +266,7 @@ static mg_status block_task(void *context, int64_t index) {
                         (long long)f->d.U);
 }
 
-/* RECOMPUTE: the gates again, and with them the same states. */
-static mg_status gates_again(rnn_fast *f) {
-  f->gates = take(f->d.B * f->d.T * f->width);
-  if (f->gates == NULL)
-    return mg_fail(MG_ENOMEM, "%s: no memory to compute the gates of x %s again", f->d.kind->backward, mg_shape_text(f->args->x));
-  MG_TRY(rnn_fast_pack_forward(f));
-  return rnn_fast_run(f, 0);
-}
-
-static mg_status backward(rnn_fast *f) {
+mg_status rnn_fast_back(const rnn_fast *f, float *dh, float *dc) {
   const mg_rnn_args *args = f->args;
   const run r = { .f = f,
                   .doutput = mg_rnn_elements(args->doutput),
@@ -281,10 +274,16 @@ static mg_status backward(rnn_fast *f) {
                   .dcarry = mg_rnn_elements(args->dcarry),
                   .dx = mg_rnn_elements(args->dx),
                   .dinitial_state = mg_rnn_elements(args->dinitial_state),
-                  .dinitial_carry = mg_rnn_elements(args->dinitial_carry) };
-  if (f->d.recompute) MG_TRY(gates_again(f));
+                  .dinitial_carry = mg_rnn_elements(args->dinitial_carry),
+                  .dh = dh,
+                  .dc = dc };
+  return mg_parallel(rnn_blocks(f), block_task, (void *)&r);
+}
+
+static mg_status backward(rnn_fast *f) {
   MG_TRY(rnn_fast_pack_backward(f));
-  MG_TRY(mg_parallel(rnn_blocks(f), block_task, (void *)&r));
+  if (f->d.recompute) return rnn_fast_back_by_segments(f);
+  MG_TRY(rnn_fast_back(f, NULL, NULL));
   return rnn_fast_weights(f);
 }
 

@@ -15,7 +15,7 @@ typedef struct run {
 typedef struct block {
   const run *run;
   const rnn_fast *f;
-  int64_t first, rows;
+  int64_t index, first, rows;
   float *x;      /* (step of the chunk, row, F): input of a product */
   float *gates;  /* of a chunk, or all where they are kept */
   float *sums;   /* (row, slots) */
@@ -26,35 +26,7 @@ typedef struct block {
 
 /* The state before step s, of h or c. */
 static float *state_at(const block *k, float *states, int64_t s) {
-  return states + (k->f->states != NULL ? s : s % 2) * k->rows * k->f->P;
-}
-
-mg_status rnn_fast_saved_size(int64_t *elements, const mg_rnn_kind *kind, const mg_rnn_args *args) {
-  rnn_fast f;
-  rnn_fast_plan(&f, kind, args);
-  const int64_t each = kind->has_carry ? 2 * f.P : f.P;
-  int64_t states, gates, size;
-  int bad = __builtin_add_overflow(f.d.T, 1, &states) || __builtin_mul_overflow(states, f.d.B, &states) ||
-            __builtin_mul_overflow(states, each, &states) || __builtin_mul_overflow(f.d.T, f.d.B, &gates) ||
-            __builtin_mul_overflow(gates, f.width, &gates) || __builtin_add_overflow(gates, states, &size);
-  if (bad) {
-    return mg_fail(MG_ENOMEM, "%s: argument x %s is too large for %lld units", kind->saved_size, mg_shape_text(args->x),
-                   (long long)f.d.U);
-  }
-  *elements = f.d.recompute ? states : size;
-  return MG_OK;
-}
-
-void rnn_fast_places(rnn_fast *f) {
-  const int64_t size = f->d.B * (f->d.T + 1) * f->P;
-  float *next = f->states = mg_rnn_elements(f->args->saved);
-  if (next == NULL) return;
-  next += size;
-  if (f->d.kind->has_carry) {
-    f->carries = next;
-    next += size;
-  }
-  if (!f->d.recompute) f->gates = next;
+  return states + (k->f->states != NULL ? s - k->f->from : s % 2) * k->rows * k->f->P;
 }
 
 /* Rows of x as the product wants them: (step, row, F), times the dropout mask of a gate, masked steps 0. */
@@ -196,21 +168,35 @@ static void write_last(const block *k) {
   }
 }
 
-static void first_state(const block *k, float *states, const mg_tensor *given) {
+/* The state before the run's first step: the initial one, or that of its segment. */
+static void first_state(const block *k, float *states, const mg_tensor *given, float *marks) {
   const rnn_fast *f = k->f;
   const float *initial = mg_rnn_elements(given);
   if (states == NULL) return;
+  if (f->from > 0) {
+    memcpy(states, rnn_mark(f, marks, k->index, f->from / f->segment), (size_t)(k->rows * f->P) * sizeof *states);
+    return;
+  }
   memset(states, 0, (size_t)(k->rows * f->P) * sizeof *states);
   for (int64_t i = 0; initial != NULL && i < k->rows; i++)
     memcpy(states + i * f->P, initial + (k->first + i) * f->d.U, (size_t)f->d.U * sizeof *states);
 }
 
+/* The state before a segment, unless it is the run that reads it. */
+static void keep_state(const block *k, float *states, float *marks, int64_t s) {
+  const rnn_fast *f = k->f;
+  if (marks == NULL || f->states != NULL || s % f->segment != 0) return;
+  memcpy(rnn_mark(f, marks, k->index, s / f->segment), state_at(k, states, s), (size_t)(k->rows * f->P) * sizeof *states);
+}
+
 static void run_steps(const block *k) {
   const rnn_fast *f = k->f;
-  const int64_t gate_size = k->rows * f->width, chunk = rnn_chunk_steps(f, k->rows);
-  for (int64_t s = 0; s < f->d.T; s++) {
-    const int64_t at = s % chunk, left = f->d.T - s;
-    float *chunk_gates = f->gates != NULL ? k->gates + (s - at) * gate_size : k->gates;
+  const int64_t gate_size = k->rows * f->width, chunk = rnn_chunk_steps(f, k->rows), end = f->from + f->steps;
+  for (int64_t s = f->from; s < end; s++) {
+    const int64_t at = (s - f->from) % chunk, left = end - s;
+    float *chunk_gates = f->gates != NULL ? k->gates + (s - f->from - at) * gate_size : k->gates;
+    keep_state(k, k->h, f->marks, s);
+    keep_state(k, k->c, f->carry_marks, s);
     if (at == 0) input_products(k, s, left < chunk ? left : chunk, chunk_gates);
     float *gates = chunk_gates + at * gate_size;
     step(k, s, gates);
@@ -223,15 +209,15 @@ static void run_steps(const block *k) {
 
 static void run_block(const block *k) {
   const rnn_fast *f = k->f;
-  first_state(k, k->h, f->args->initial_state);
-  first_state(k, k->c, f->args->initial_carry);
+  first_state(k, k->h, f->args->initial_state, f->marks);
+  first_state(k, k->c, f->args->initial_carry, f->carry_marks);
   if (f->row == NULL) {
     run_steps(k);
   } else {
     float *output = f->d.return_sequences ? k->run->output : NULL;
     rnn_row_forward(f, &(rnn_row_call){ .b = k->first, .gates = k->gates, .h = k->h, .c = k->c, .output = output });
   }
-  write_last(k);
+  if (f->from + f->steps == f->d.T) write_last(k);
 }
 
 static float *take(int64_t floats) { return mg_workspace_take((size_t)floats * sizeof(float)); }
@@ -262,7 +248,7 @@ static int block_memory(block *k, int64_t index) {
 static mg_status block_task(void *context, int64_t index) {
   const run *r = context;
   const rnn_fast *f = r->f;
-  block k = { .run = r, .f = f, .first = rnn_block_first(f, index), .rows = rnn_block_size(f, index) };
+  block k = { .run = r, .f = f, .index = index, .first = rnn_block_first(f, index), .rows = rnn_block_size(f, index) };
   const size_t mark = mg_workspace_mark();
   const int good = block_memory(&k, index);
   if (good) {

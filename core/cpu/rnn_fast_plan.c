@@ -29,6 +29,13 @@ int64_t rnn_chunk_steps(const rnn_fast *f, int64_t rows) {
   return steps < 1 ? 1 : steps < f->d.T ? steps : f->d.T;
 }
 
+/* About the root of T: as many segments as steps in one, so that neither part grows faster. */
+static int64_t segment_steps(int64_t T) {
+  int64_t steps = 1;
+  while (steps * steps < T) steps++;
+  return steps;
+}
+
 static int cut_groups(rnn_group *groups, int apart, int first, int slots) {
   if (!apart) {
     groups[0] = (rnn_group){ .first = first, .slots = slots };
@@ -71,7 +78,7 @@ static void plan_rows(rnn_fast *f) {
   const mg_rnn_args *args = f->args;
   if (f->d.B > FEW_ROWS || f->any || args->dropout_masks[0] != NULL || args->recurrent_dropout_masks[0] != NULL) return;
   f->block_rows = 1;
-  if (args->gates == NULL) f->row = rnn_row_table_now();
+  if (args->gates == NULL && !f->d.recompute) f->row = rnn_row_table_now();
 }
 
 void rnn_fast_plan(rnn_fast *f, const mg_rnn_kind *kind, const mg_rnn_args *args) {
@@ -89,7 +96,40 @@ void rnn_fast_plan(rnn_fast *f, const mg_rnn_kind *kind, const mg_rnn_args *args
   f->x = mg_rnn_elements(args->x);
   plan_masks(f);
   plan_groups(f);
+  f->steps = f->d.T;
+  if (f->d.recompute) f->segment = segment_steps(f->d.T);
   f->engine = rnn_engine_for(&f->d, mg_get_matmul_precision(), &f->pieces);
+}
+
+mg_status rnn_fast_saved_size(int64_t *elements, const mg_rnn_kind *kind, const mg_rnn_args *args) {
+  rnn_fast f;
+  rnn_fast_plan(&f, kind, args);
+  const int64_t each = kind->has_carry ? 2 * f.P : f.P;
+  int64_t states, gates, size;
+  int bad = __builtin_add_overflow(f.d.recompute ? rnn_segments(&f) : f.d.T, !f.d.recompute, &states) ||
+            __builtin_mul_overflow(states, f.d.B, &states) || __builtin_mul_overflow(states, each, &states) ||
+            __builtin_mul_overflow(f.d.T, f.d.B, &gates) || __builtin_mul_overflow(gates, f.width, &gates) ||
+            __builtin_add_overflow(gates, states, &size);
+  if (bad) {
+    return mg_fail(MG_ENOMEM, "%s: argument x %s is too large for %lld units", kind->saved_size, mg_shape_text(args->x),
+                   (long long)f.d.U);
+  }
+  *elements = f.d.recompute ? states : size;
+  return MG_OK;
+}
+
+void rnn_fast_places(rnn_fast *f) {
+  const int64_t size = f->d.B * (f->d.recompute ? rnn_segments(f) : f->d.T + 1) * f->P;
+  float *saved = mg_rnn_elements(f->args->saved), *carries = f->d.kind->has_carry ? saved + size : NULL;
+  if (saved == NULL) return;
+  if (f->d.recompute) {
+    f->marks = saved;
+    f->carry_marks = carries;
+  } else {
+    f->states = saved;
+    f->carries = carries;
+    f->gates = (carries != NULL ? carries : saved) + size;
+  }
 }
 
 /* Panels of the group's columns of W (K, GU). */

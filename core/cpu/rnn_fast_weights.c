@@ -45,7 +45,7 @@ void rnn_fast_values(const rnn_fast *f, const rnn_values *v) {
   const int gate = rnn_gate_of_slot(f, v->slot), stored = v->recurrent && f->resets && v->slot == SLOT_N; /* r * h_n: q */
   const float *mask = v->recurrent ? (stored ? NULL : f->recurrent_dropout[gate]) : f->dropout[gate];
   const size_t bytes = (size_t)v->values * sizeof *v->to;
-  int64_t row = v->first % R, s = v->first / R;
+  int64_t row = v->first % R, s = f->from + v->first / R;
   for (int64_t i = 0; i < v->rows; i++, row++) {
     if (row == R) {
       row = 0;
@@ -139,9 +139,9 @@ static void write_bias(const piece *p, float *dbias) {
     for (int64_t u = 0; u < p->units; u++) {
       const float *from = p->sums + place_of(p, slot, p->slots, u) * V;
       const int64_t at = (p->unit + u) * V, column = rnn_gate_of_slot(f, slot) * U + at;
-      const size_t bytes = (size_t)(U - at < V ? U - at : V) * sizeof *from;
-      if (slot < f->d.G) memcpy(dbias + column, from, bytes);
-      if (f->d.reset_after && slot != SLOT_N) memcpy(dbias + 3 * U + column, from, bytes);
+      const int64_t n = U - at < V ? U - at : V;
+      if (slot < f->d.G) rnn_put(f, dbias + column, from, n);
+      if (f->d.reset_after && slot != SLOT_N) rnn_put(f, dbias + 3 * U + column, from, n);
     }
   }
 }
@@ -154,7 +154,7 @@ static void write_side(const piece *p, int recurrent, float *out) {
       for (int64_t u = 0; u < p->units; u++) {
         const int64_t at = (p->unit + u) * V, n = U - at < V ? U - at : V;
         const float *from = p->c[recurrent] + (i * G * p->units + place_of(p, slot, G, u)) * V;
-        memcpy(out + rnn_gate_of_slot(f, (int)(first + slot)) * U + at, from, (size_t)n * sizeof *out);
+        rnn_put(f, out + rnn_gate_of_slot(f, (int)(first + slot)) * U + at, from, n);
       }
     }
   }
@@ -167,7 +167,7 @@ static void run_piece(const piece *p) {
   if (p->c[1] != NULL) memset(p->c[1], 0, (size_t)(f->d.U * columns) * sizeof(float));
   memset(p->sums, 0, (size_t)(p->slots * p->units * f->V) * sizeof *p->sums);
   for (int64_t block = 0; block < rnn_blocks(f); block++) {
-    const int64_t all = rnn_block_size(f, block) * f->d.T, chunks = count_of(all, CHUNK_ROWS);
+    const int64_t all = rnn_block_size(f, block) * f->steps, chunks = count_of(all, CHUNK_ROWS);
     for (int64_t i = 0; i < chunks; i++) add_chunk(p, block, all * i / chunks, all * (i + 1) / chunks - all * i / chunks);
   }
   if (p->c[0] != NULL) write_side(p, 0, mg_elements(f->args->dkernel));

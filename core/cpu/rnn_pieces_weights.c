@@ -97,8 +97,8 @@ static void write_bias(const piece *p, int64_t v, int64_t column, int64_t n, int
   float *dbias = mg_rnn_elements(f->args->dbias);
   if (p->recurrent && slot != SLOT_Q) return;
   const float *from = p->sums + v * f->V;
-  if (!p->recurrent) memcpy(dbias + column, from, (size_t)n * sizeof *from);
-  if (f->d.reset_after && slot != SLOT_N) memcpy(dbias + 3 * f->d.U + column, from, (size_t)n * sizeof *from);
+  if (!p->recurrent) rnn_put(f, dbias + column, from, n);
+  if (f->d.reset_after && slot != SLOT_N) rnn_put(f, dbias + 3 * f->d.U + column, from, n);
 }
 
 static void write_piece(const piece *p, float *out) {
@@ -108,7 +108,7 @@ static void write_piece(const piece *p, float *out) {
     int slot;
     const int64_t column = column_of(p, p->vector + v, &n, &slot);
     for (int64_t i = 0; out != NULL && i < p->values; i++)
-      memcpy(out + (p->value + i) * f->d.G * f->d.U + column, p->c + (i * p->vectors + v) * f->V, (size_t)n * sizeof *out);
+      rnn_put(f, out + (p->value + i) * f->d.G * f->d.U + column, p->c + (i * p->vectors + v) * f->V, n);
     if (p->bias) write_bias(p, v, column, n, slot);
   }
 }
@@ -120,7 +120,7 @@ static void run_piece(const piece *p) {
   memset(p->c, 0, (size_t)(p->values * p->vectors * f->V) * sizeof *p->c);
   memset(p->sums, 0, (size_t)(p->vectors * f->V) * sizeof *p->sums);
   for (int64_t block = 0; rnn_block_first(f, block) < f->d.B; block++) {
-    const int64_t all = rnn_block_size(f, block) * f->d.T;
+    const int64_t all = rnn_block_size(f, block) * f->steps;
     for (int64_t first = 0; first < all; first += CHUNK_ROWS)
       add_chunk(p, block, first, all - first < CHUNK_ROWS ? all - first : CHUNK_ROWS, out != NULL);
   }

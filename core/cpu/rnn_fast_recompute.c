@@ -1,0 +1,52 @@
+/* rnn_fast_recompute.c: training of long sequences in little memory (MG_RNN_RECOMPUTE). Forward keeps the states before each segment
+ * of about sqrt(T) steps; backward takes the segments from the last to the first, computes the states and gates of one again and
+ * goes back through it. So memory is O(sqrt(T)) rows of the layer instead of O(T), for one more forward's time.
+ * Source: Chen et al. 2016, "Training deep nets with sublinear memory cost"; Gruslys et al. 2016 for recurrent networks.
+ * States, dx and the states' gradients are those of the plain call, bit for bit; the weights' gradients are sums in another order:
+ * segment by segment. */
+#include <string.h>
+
+#include "../error.h"
+#include "../workspace.h"
+#include "rnn_fast.h"
+
+int64_t rnn_segments(const rnn_fast *f) { return f->segment > 0 ? (f->d.T + f->segment - 1) / f->segment : 1; }
+
+float *rnn_mark(const rnn_fast *f, float *marks, int64_t block, int64_t segment) {
+  const int64_t rows = rnn_block_size(f, block);
+  return marks + (rnn_block_first(f, block) * rnn_segments(f) + segment * rows) * f->P;
+}
+
+void rnn_put(const rnn_fast *f, float *to, const float *from, int64_t n) {
+  if (!f->accumulate) memcpy(to, from, (size_t)n * sizeof *to);
+  for (int64_t i = 0; f->accumulate && i < n; i++) to[i] += from[i];
+}
+
+static float *take(int64_t floats) { return mg_workspace_take((size_t)floats * sizeof(float)); }
+
+/* States, carries and gates of one segment, and the gradients of the states between two of them. */
+static mg_status segment_memory(rnn_fast *f, float **dh, float **dc) {
+  const int64_t B = f->d.B, states = B * (f->segment + 1) * f->P;
+  int good = (f->states = take(states)) != NULL && (f->gates = take(B * f->segment * f->width)) != NULL;
+  good = good && (*dh = take(B * f->P)) != NULL;
+  if (f->d.kind->has_carry) good = good && (f->carries = take(states)) != NULL && (*dc = take(B * f->P)) != NULL;
+  return good ? MG_OK
+              : mg_fail(MG_ENOMEM, "%s: no memory to compute %lld steps of x %s again", f->d.kind->backward, (long long)f->segment,
+                        mg_shape_text(f->args->x));
+}
+
+mg_status rnn_fast_back_by_segments(rnn_fast *f) {
+  float *dh = NULL, *dc = NULL;
+  MG_TRY(segment_memory(f, &dh, &dc));
+  MG_TRY(rnn_fast_pack_forward(f));
+  for (int64_t segment = rnn_segments(f) - 1; segment >= 0; segment--) {
+    const int64_t left = f->d.T - segment * f->segment;
+    f->from = segment * f->segment;
+    f->steps = left < f->segment ? left : f->segment;
+    MG_TRY(rnn_fast_run(f, 0));
+    MG_TRY(rnn_fast_back(f, dh, dc));
+    MG_TRY(rnn_fast_weights(f));
+    f->accumulate = 1;
+  }
+  return MG_OK;
+}
