@@ -51,6 +51,7 @@ mg_status mg_rnn_saved_size(const mg_rnn_kind *kind, int64_t *elements, const mg
     if (reason != NULL) continue;
     MG_TRY(backend->rnn_kernels[i].saved_size(&size, kind, args));
     if (size > most) most = size;
+    if (!backend->rnn_kernels[i].passes_on) break; /* the one that runs */
   }
   *elements = most;
   return MG_OK;

@@ -15,7 +15,8 @@ local through = require "moongate.layers.rnn_through"
 --- recurrent_initializer = "orthogonal", bias_initializer = "zeros", kernel_regularizer, recurrent_regularizer, bias_regularizer,
 --- activity_regularizer, kernel_constraint, recurrent_constraint, bias_constraint, dropout = 0, recurrent_dropout = 0, seed,
 --- return_sequences = false, return_state = false, go_backwards = false, stateful = false, unroll = false, zero_output_for_mask =
---- false, time_major = false, reset_after = true, implementation = 2, use_cudnn = "auto", name, dtype, trainable.
+--- false, time_major = false, reset_after = true, implementation = 2, use_cudnn = "auto", name, dtype, trainable; and in no config:
+--- recompute = false (true: long sequences train in the memory of about sqrt(T) steps, for a third more time).
 ---@param units integer
 ---@param options? table
 ---@example local sequence, state = mg.layers.GRU(4, { return_sequences = true, return_state = true })(x)
@@ -23,6 +24,7 @@ local GRU = class("GRU", RNN)
 GRU.rows_apart = true
 local list = through.fields(GRUCell, through.names(GRUCell))
 list.older, list[#list + 1] = older.recurrent, through.use_cudnn
+list[#list + 1] = through.recompute
 RNN.declare(GRU, list, { "units", "activation", "recurrent_activation", "use_bias", "kernel_initializer", "recurrent_initializer",
   "bias_initializer", "kernel_regularizer", "recurrent_regularizer", "bias_regularizer", "activity_regularizer",
   "kernel_constraint", "recurrent_constraint", "bias_constraint", "dropout", "recurrent_dropout", "seed", "return_sequences",

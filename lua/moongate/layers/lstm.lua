@@ -13,7 +13,7 @@ local through = require "moongate.layers.rnn_through"
 --- recurrent_regularizer, bias_regularizer, activity_regularizer, kernel_constraint, recurrent_constraint, bias_constraint,
 --- dropout = 0, recurrent_dropout = 0, seed, return_sequences = false, return_state = false, go_backwards = false,
 --- stateful = false, unroll = false, zero_output_for_mask = false, time_major = false, implementation = 2, use_cudnn = "auto",
---- name, dtype, trainable.
+--- name, dtype, trainable; not in the config: recompute = false, see GRU.
 ---@param units integer
 ---@param options? table
 ---@example local sequence, h, c = mg.layers.LSTM(4, { return_sequences = true, return_state = true })(x)
@@ -24,6 +24,7 @@ local list = through.fields(LSTMCell, { "units", "activation", "recurrent_activa
   "bias_regularizer", "kernel_constraint", "recurrent_constraint", "bias_constraint", "dropout", "recurrent_dropout", "seed",
   "implementation" })
 list.older, list[#list + 1] = older.recurrent, through.use_cudnn
+list[#list + 1] = through.recompute
 RNN.declare(LSTM, list, { "units", "activation", "recurrent_activation", "use_bias", "kernel_initializer",
   "recurrent_initializer", "bias_initializer", "unit_forget_bias", "kernel_regularizer", "recurrent_regularizer",
   "bias_regularizer", "activity_regularizer", "kernel_constraint", "recurrent_constraint", "bias_constraint", "dropout",

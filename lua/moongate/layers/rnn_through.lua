@@ -46,6 +46,10 @@ through.use_cudnn = { "use_cudnn", default = "auto", hidden = true, codec = { de
   return check.one_of(where.op, where.name, value, { "auto", true, false })
 end } }
 
+--- The field recompute, which is not Keras's and in no config: training keeps the states of about sqrt(T) steps alone and computes
+--- the rest again on the way back, so that a long sequence takes the memory of a short one and about a third more time.
+through.recompute = { "recompute", default = false, codec = fields.boolean, hidden = true }
+
 --- Gives a class of layers a cell of its own, made of its options, and the cell's weights.
 ---@param C table
 ---@param Cell table
@@ -90,7 +94,8 @@ function through.operation(layer, x, mask, training)
     x = x, mask = mask, kernel = cell.kernel, recurrent_kernel = cell.recurrent_kernel, bias = cell.bias,
     activation = cell.activation.spec, dropout_masks = input_masks, recurrent_dropout_masks = recurrent_masks,
     go_backwards = layer.go_backwards, return_sequences = layer.return_sequences, time_major = layer.time_major,
-    zero_output_for_mask = layer.zero_output_for_mask, packed = layer.packed,
+    zero_output_for_mask = layer.zero_output_for_mask, recompute = layer.recompute,
+    packed = layer.packed,
   }
 end
 

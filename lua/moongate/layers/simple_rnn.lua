@@ -12,7 +12,7 @@ local through = require "moongate.layers.rnn_through"
 --- bias_initializer = "zeros", kernel_regularizer, recurrent_regularizer, bias_regularizer, activity_regularizer,
 --- kernel_constraint, recurrent_constraint, bias_constraint, dropout = 0, recurrent_dropout = 0, seed, return_sequences = false,
 --- return_state = false, go_backwards = false, stateful = false, unroll = false, zero_output_for_mask = false, time_major = false,
---- name, dtype, trainable.
+--- name, dtype, trainable; not in the config: recompute = false, see GRU.
 ---@param units integer
 ---@param options? table
 ---@example local sequence = mg.layers.SimpleRNN(4, { return_sequences = true })(x)
@@ -20,7 +20,7 @@ local SimpleRNN = class("SimpleRNN", RNN)
 SimpleRNN.rows_apart = true
 -- Keras does not write the seed of this one.
 local list = through.fields(SimpleRNNCell, through.names(SimpleRNNCell), { seed = { hidden = true } })
-list.older = older.simple_rnn
+list.older, list[#list + 1] = older.simple_rnn, through.recompute
 RNN.declare(SimpleRNN, list, { "units", "activation", "use_bias", "kernel_initializer", "recurrent_initializer",
   "bias_initializer", "kernel_regularizer", "recurrent_regularizer", "bias_regularizer", "activity_regularizer",
   "kernel_constraint", "recurrent_constraint", "bias_constraint", "dropout", "recurrent_dropout", "return_sequences",
