@@ -154,6 +154,9 @@ static errors errors_of_plain(rnn_shape shape, const rnn_case *truth) {
                                             [LSTM] = { .cell = MG_CELL_LSTM, .gates = 4, .has_carry = 1, .layer = "LSTM" },
                                             [SIMPLE] = { .cell = MG_CELL_SIMPLE, .gates = 1, .layer = "SimpleRNN" } };
   rnn_case c = new_case(shape, MG_FLOAT32);
+  int64_t elements;
+  CHECK_OK(rnn_reference_saved_size(&elements, &kinds[shape.kind], &c.args)); /* the case has what the fast kernel needs */
+  check_must(mg_tensor_alloc(c.args.saved, MG_CPU, MG_FLOAT32, SHAPE(elements)));
   CHECK_OK(rnn_plain.forward(&kinds[shape.kind], &c.args));
   CHECK_OK(rnn_plain.backward(&kinds[shape.kind], &c.args));
   const errors e = errors_of(&c, truth);
