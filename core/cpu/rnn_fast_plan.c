@@ -76,9 +76,9 @@ static const rnn_layout layouts[MG_CELLS] = {
 /* Few rows are each a block; where nothing but tanh, sigmoid and a mask is asked for, rnn_row.c has kernels for them. */
 static void plan_rows(rnn_fast *f) {
   const mg_rnn_args *args = f->args;
-  if (f->d.B > FEW_ROWS || f->any || args->dropout_masks[0] != NULL || args->recurrent_dropout_masks[0] != NULL) return;
+  if (f->d.recompute || f->d.B > FEW_ROWS || f->any || args->dropout_masks[0] != NULL || args->recurrent_dropout_masks[0] != NULL) return;
   f->block_rows = 1;
-  if (args->gates == NULL && !f->d.recompute) f->row = rnn_row_table_now();
+  if (args->gates == NULL) f->row = rnn_row_table_now();
 }
 
 void rnn_fast_plan(rnn_fast *f, const mg_rnn_kind *kind, const mg_rnn_args *args) {
