@@ -9,7 +9,9 @@
 #include "../workspace.h"
 #include "rnn_fast.h"
 
-enum { CHUNK_ROWS = 192, MOST_VALUES = 128, PANELS = 4, PANEL_VECTORS = 3, PAD = 16 };
+/* Both factors of a piece are split once: large pieces split less often. CHUNK_ROWS times (values + columns) pieces and the
+ * sums fit the second cache. */
+enum { CHUNK_ROWS = 256, MOST_VALUES = 256, MOST_VECTORS = 24, PAD = 16 };
 
 /* One piece: values [value, value + values) of x (recurrent 0) or h (1) with some vectors of a group's slots. */
 typedef struct piece {
@@ -23,8 +25,14 @@ typedef struct piece {
 
 static int64_t count_of(int64_t n, int64_t most) { return (n + most - 1) / most; }
 
+/* Vectors of a piece, whole panels: parts of nearly equal size, an even number of them shares two threads alike. */
+static int64_t piece_vectors(const rnn_fast *f, const rnn_group *group) {
+  const int64_t vectors = group->slots * f->P / f->V, parts = count_of(vectors, MOST_VECTORS);
+  return count_of(count_of(vectors, parts + parts % 2), 6) * 6;
+}
+
 static int64_t group_pieces(const rnn_fast *f, const rnn_group *group, int64_t values) {
-  return count_of(values, MOST_VALUES) * count_of(group->slots * f->P / f->V, PANELS * PANEL_VECTORS);
+  return count_of(values, MOST_VALUES) * count_of(group->slots * f->P / f->V, piece_vectors(f, group));
 }
 
 /* Piece number index of all groups: inputs first. Returns how many pieces there are. */
@@ -34,16 +42,16 @@ static int64_t find_piece(const rnn_fast *f, int64_t index, piece *p) {
     const int recurrent = i >= f->inputs;
     const rnn_group *group = recurrent ? &f->recurrent[i - f->inputs] : &f->input[i];
     const int64_t values = recurrent ? f->d.U : f->d.F, vectors = group->slots * f->P / f->V, parts = count_of(values, MOST_VALUES);
-    const int64_t pieces = group_pieces(f, group, values), at = index - before;
+    const int64_t pieces = group_pieces(f, group, values), most = piece_vectors(f, group), at = index - before;
     before += pieces;
     if (at < 0 || at >= pieces) continue;
     *p = (piece){ .f = f,
                   .recurrent = recurrent,
                   .group = group,
                   .value = at % parts * MOST_VALUES,
-                  .vector = at / parts * PANELS * PANEL_VECTORS };
+                  .vector = at / parts * most };
     p->values = values - p->value < MOST_VALUES ? values - p->value : MOST_VALUES;
-    p->vectors = vectors - p->vector < PANELS * PANEL_VECTORS ? vectors - p->vector : PANELS * PANEL_VECTORS;
+    p->vectors = vectors - p->vector < most ? vectors - p->vector : most;
     p->bias = p->value == 0 && f->args->dbias != NULL && (!recurrent || f->d.reset_after);
   }
   return before;
@@ -59,6 +67,21 @@ static void pack_panels(const piece *p, const float *gradients, int64_t rows, fl
   }
 }
 
+/* The values of a chunk: states without masks where they lie, others copied. */
+static const float *chunk_values(const piece *p, int64_t block, int64_t first, int64_t rows, int64_t *ld) {
+  const rnn_fast *f = p->f;
+  const int stored = f->resets && p->group->first == SLOT_N;
+  if (p->recurrent && !stored && f->mask == NULL && f->state_masks == 0) {
+    *ld = f->P;
+    return rnn_block_states(f, f->states, block) + first * f->P + p->value;
+  }
+  const rnn_values values = { .block = block, .first = first, .rows = rows, .recurrent = p->recurrent, .slot = p->group->first,
+                              .value = p->value, .values = p->values, .to = p->a, .ld = MOST_VALUES + PAD };
+  rnn_fast_values(f, &values);
+  *ld = MOST_VALUES + PAD;
+  return p->a;
+}
+
 static void add_chunk(const piece *p, int64_t block, int64_t first, int64_t rows, int wanted) {
   const rnn_fast *f = p->f;
   const float *gradients = rnn_block_gates(f, block) + first * f->width + p->group->first * f->P + p->vector * f->V;
@@ -67,16 +90,10 @@ static void add_chunk(const piece *p, int64_t block, int64_t first, int64_t rows
                           .ldc = p->vectors * f->V,
                           .M = p->values,
                           .K = rows,
-                          .a = p->a,
                           .row = 1,
-                          .step = MOST_VALUES + PAD,
                           .b = { .data = p->b, .K = rows, .vectors = p->vectors },
                           .accumulate = 1 };
-  if (wanted) {
-    const rnn_values values = { .block = block, .first = first, .rows = rows, .recurrent = p->recurrent, .slot = p->group->first,
-                                .value = p->value, .values = p->values, .to = p->a, .ld = MOST_VALUES + PAD };
-    rnn_fast_values(f, &values);
-  }
+  if (wanted) product.a = chunk_values(p, block, first, rows, &product.step);
   if (wanted && rnn_pieces_add(f, &product, gradients, f->width, sums)) return;
   pack_panels(p, gradients, rows, sums);
   if (wanted) rnn_multiply(f, &product);
@@ -131,7 +148,7 @@ static mg_status piece_task(void *context, int64_t index) {
   const rnn_fast *f = context;
   piece p;
   find_piece(f, index, &p);
-  const size_t columns = (size_t)(PANELS * PANEL_VECTORS * f->V), mark = mg_workspace_mark();
+  const size_t columns = (size_t)(p.vectors * f->V), mark = mg_workspace_mark();
   p.a = mg_workspace_take(CHUNK_ROWS * (MOST_VALUES + PAD) * sizeof *p.a);
   p.b = mg_workspace_take(CHUNK_ROWS * columns * sizeof *p.b);
   p.c = mg_workspace_take(MOST_VALUES * columns * sizeof *p.c);
