@@ -7,6 +7,7 @@
 
 /* From here on bf16 rounds to infinity: its largest number and half a step. */
 enum { UNFIT = 0x7f7f8000, MAGNITUDE = 0x7fffffff };
+enum { AHEAD = 16 /* rows */ };
 
 INLINE __m512i larger(__m512i most, __m512 x) {
   return _mm512_max_epu32(most, _mm512_and_si512(_mm512_castps_si512(x), _mm512_set1_epi32(MAGNITUDE)));
@@ -70,6 +71,10 @@ INLINE void split_pair(const int count, const int vectors, const int rows, const
 #pragma GCC unroll 3
   for (int v = 0; v < vectors; v++) {
     const __m512 zero = _mm512_setzero_ps();
+    if (rows > 1) { /* no prefetcher of the processor's follows rows that are pages apart */
+      _mm_prefetch((const char *)(from + AHEAD * s->ld + v * RNN_LANES), _MM_HINT_T0);
+      _mm_prefetch((const char *)(from + (AHEAD + 1) * s->ld + v * RNN_LANES), _MM_HINT_T0);
+    }
     __m512 a = rows > 0 ? _mm512_maskz_loadu_ps(state->mask[v], from + v * RNN_LANES) : zero;
     __m512 b = rows > 1 ? _mm512_maskz_loadu_ps(state->mask[v], from + s->ld + v * RNN_LANES) : zero;
     state->most = larger(larger(state->most, a), b);
