@@ -9,7 +9,7 @@
 #include "../error.h"
 #include "../threads.h"
 #include "../workspace.h"
-#include "rnn_fast.h"
+#include "rnn_row.h"
 
 enum { CHUNK_ROWS = 256, MOST_VALUES = 128, MOST_UNITS = 64, PAD = 16 };
 
@@ -203,6 +203,10 @@ static mg_status piece_task(void *context, int64_t index) {
 mg_status rnn_fast_weights(rnn_fast *f) {
   const mg_rnn_args *args = f->args;
   if (args->dkernel == NULL && args->drecurrent_kernel == NULL && args->dbias == NULL) return MG_OK;
+  if (f->row != NULL && f->mask == NULL) {
+    rnn_row_gradients(f);
+    return MG_OK;
+  }
   if (f->engine != NULL) return rnn_pieces_weights(f);
   return mg_parallel(count_pieces(f), piece_task, f);
 }

@@ -9,8 +9,8 @@
 
 /* A part of the units is whole blocks of four vectors, which the bodies compute together: sums are the same for any cut. Two threads
  * pay where a step reads BYTES_A_PART of weights for each, and the whole call lasts longer than to wake a thread: FLOATS read. */
-enum { BYTES_A_PART = 200 << 10, FLOATS = 2 << 20, FEATURES = 32,
-       PANEL_FLOATS = 20 << 10 };
+enum { BYTES_A_PART = 200 << 10, FLOATS = 2 << 20, FEATURES = 32, PANEL_FLOATS = 20 << 10, TURNS = 40 << 10,
+       LARGE_PANELS = 96 << 10, HUGE_PAGE = (2 << 20) / sizeof(float) };
 
 MG_ISA_DECLARE(rnn_row_table, rnn_row);
 const rnn_row_table *rnn_row_table_now(void) { return MG_ISA_PICK(rnn_row); }
@@ -51,11 +51,13 @@ mg_status rnn_row_pack(rnn_fast *f, int forward) {
   f->row_recurrent = mg_elements(f->args->recurrent_kernel);
   if (f->d.U != f->P) MG_TRY(pack_padded(f));
   if (!forward || floats < PANEL_FLOATS) return MG_OK;
-  return rnn_part_memory(f, RNN_PART_ROW_PANELS, floats, &f->row_panels, &f->row_panels_ready);
+  /* Large ones ask for a huge page: scattered small ones fight for places in the second cache, which they nearly fill. */
+  const int64_t taken = floats >= LARGE_PANELS && floats < HUGE_PAGE ? HUGE_PAGE : floats;
+  return rnn_part_memory(f, RNN_PART_ROW_PANELS, taken, &f->row_panels, &f->row_panels_ready);
 }
 
 static const rnn_row_pass passes[RNN_ROW_KINDS][3] = {
-  [MG_CELL_GRU] = { RNN_GRU_R_AND_Q, RNN_GRU_Z },
+  [MG_CELL_GRU] = { RNN_GRU_R, RNN_GRU_N_AND_Z },
   [MG_CELL_LSTM] = { RNN_LSTM_I_AND_G, RNN_LSTM_F_AND_O },
   [MG_CELL_SIMPLE] = { RNN_SIMPLE },
   [RNN_ROW_RESET] = { RNN_GRU_R, RNN_GRU_N, RNN_GRU_Z },
@@ -107,6 +109,7 @@ static void place_steps(const run *n, rnn_row *r, int64_t s, int64_t steps, floa
 static rnn_row shared_row(const rnn_fast *f, const rnn_row_call *call) {
   const int64_t x_step = step_of(f, f->d.F);
   return (rnn_row){ .U = f->d.U, .P = f->P, .F = f->d.F, .G = f->d.G, .kernel = f->row_kernel, .recurrent = f->row_recurrent, .panels = f->row_panels,
+                    .turns = f->d.G * f->P * f->d.U < TURNS,
                     .bias = f->bias, .x_step = f->d.go_backwards ? -x_step : x_step, .width = f->width, .keep = f->gates != NULL,
                     .h = call->h, .c = call->c, .kept = f->states != NULL, .output_step = step_of(f, f->d.U), .dh = call->dh,
                     .dc = call->dc, .du = call->du, .slot_of_gate = f->layout->slot_of_gate };

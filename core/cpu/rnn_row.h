@@ -24,6 +24,7 @@ typedef struct rnn_row {
   int64_t first, vectors;                  /* the unit vectors of this call; all others are somebody else's */
   const float *kernel, *recurrent, *bias;  /* (F, GP), (U, GP), by slot */
   float *panels;                           /* forward's recurrent kernel; NULL: read `recurrent` */
+  int turns;                               /* every second step reads the weights backwards */
   int64_t steps;                           /* that follow one another without a masked one between them */
   int64_t s;                               /* the first one */
   const float *x;                          /* of step s */
@@ -52,6 +53,15 @@ typedef struct rnn_row_input {
   const rnn_segment *segments;
 } rnn_row_input;
 
+/* out (count, U) of rows ld apart = or += values^T gates, both over the steps; of a bias: the sums of the gates alone. */
+typedef struct rnn_row_weights {
+  const float *values, *gates;
+  int64_t values_step, width, steps, count, U;
+  float *out;
+  int64_t ld;
+  int add;
+} rnn_row_weights;
+
 enum { RNN_ROW_RESET = MG_CELLS, RNN_ROW_KINDS }; /* a GRU without reset_after is a kind of its own here */
 
 /* Units are computed in blocks of four vectors, no single one beside others; and the gates of a block in passes of one or two. In
@@ -61,8 +71,8 @@ static inline int64_t rnn_row_block(int64_t vectors_left) { return vectors_left 
 typedef struct rnn_row_pass {
   int before, count, gates[2]; /* gates of the passes before it, and its own */
 } rnn_row_pass;
-#define RNN_GRU_R_AND_Q (rnn_row_pass){ 0, 2, { 1, 2 } }
 #define RNN_GRU_R (rnn_row_pass){ 0, 1, { 1, 1 } }
+#define RNN_GRU_N_AND_Z (rnn_row_pass){ 1, 2, { 2, 0 } }
 #define RNN_GRU_N (rnn_row_pass){ 1, 1, { 2, 2 } }
 #define RNN_GRU_Z (rnn_row_pass){ 2, 1, { 0, 0 } }
 #define RNN_LSTM_I_AND_G (rnn_row_pass){ 0, 2, { 0, 2 } }
@@ -74,6 +84,8 @@ typedef struct rnn_row_table {
   void (*forward[RNN_ROW_KINDS])(const rnn_row *r);
   void (*backward[RNN_ROW_KINDS])(const rnn_row *r);
   void (*input_gradient)(const rnn_row_input *p);
+  void (*weights_gradient)(const rnn_row_weights *p);
+  void (*bias_gradient)(const rnn_row_weights *p);
 } rnn_row_table;
 
 /* One row of the batch, forward (output) or backward (the rest). */
@@ -95,5 +107,6 @@ const rnn_row_table *rnn_row_table_now(void);
 mg_status rnn_row_pack(rnn_fast *f, int forward); /* the bias, and weights as they are wanted */
 void rnn_row_forward(const rnn_fast *f, const rnn_row_call *call); /* all steps from the first state on */
 void rnn_row_backward(const rnn_fast *f, const rnn_row_call *call); /* all steps, and dx */
+void rnn_row_gradients(rnn_fast *f); /* of the weights, without a mask: rnn_row_weights.c */
 
 #endif

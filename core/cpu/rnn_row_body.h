@@ -13,6 +13,7 @@
 #include "rnn_row_sums_body.h"
 #include "rnn_row_steps_body.h"
 #include "rnn_row_input_body.h"
+#include "rnn_row_weights_body.h"
 #include "rnn_row_gru_body.h"
 #include "rnn_row_lstm_body.h"
 
@@ -24,4 +25,6 @@ const rnn_row_table MG_NAME(rnn_row) = {
   .backward = { [MG_CELL_GRU] = gru_backward, [MG_CELL_LSTM] = lstm_backward, [MG_CELL_SIMPLE] = simple_backward,
                 [RNN_ROW_RESET] = gru_reset_backward },
   .input_gradient = input_gradient,
+  .weights_gradient = weights_gradient,
+  .bias_gradient = bias_gradient,
 };

@@ -1,7 +1,7 @@
 /* rnn_row_gru_body.h: a GRU with tanh and sigmoid for one row over many steps, for one instruction set. Included by rnn_row_body.h.
  * Gates hold bias + x K at first. Equations: moongate.h, gru_cell_body.h.
  *
- * The sums of r and q come before those of z: the chain r, n, h_new is the longest of a step, and z's sums fill the time it takes. */
+ * The sum of r comes first: the chain r, n, h_new is the longest of a step, and the sums of q and z fill the time it takes. */
 
 /* n + z (h - n) */
 MG_INLINE vf blend(vf z, vf h, vf n) { return vfma(z, h - n, n); }
@@ -10,30 +10,26 @@ MG_INLINE vf blend(vf z, vf h, vf n) { return vfma(z, h - n, n); }
 MG_INLINE void gru_units(const int vectors, const rnn_row *r, const row_step *t, int64_t i, int64_t u) {
   const int64_t P = r->P;
   float *g = t->gates + u;
-  vf sum[8], z[4], n[4];
+  vf reset[4], sum[8]; /* of q and z */
+#pragma GCC unroll 4
+  for (int v = 0; v < vectors; v++) reset[v] = vload(g + SLOT_R * P + v * MG_VW);
+  add_pass(1, vectors, r, reset, t->h, RNN_GRU_R, i, u);
 #pragma GCC unroll 4
   for (int v = 0; v < vectors; v++) {
-    sum[v] = vload(g + SLOT_R * P + v * MG_VW);
-    sum[vectors + v] = vload(r->bias + SLOT_Q * P + u + v * MG_VW);
+    reset[v] = vsigmoid_gate(reset[v]);
+    if (r->keep) vstore(g + SLOT_R * P + v * MG_VW, reset[v]);
+    sum[v] = vload(r->bias + SLOT_Q * P + u + v * MG_VW);
+    sum[vectors + v] = vload(g + SLOT_Z * P + v * MG_VW);
   }
-  add_pass(2, vectors, r, sum, t->h, RNN_GRU_R_AND_Q, i, u);
+  add_pass(2, vectors, r, sum, t->h, RNN_GRU_N_AND_Z, i, u);
 #pragma GCC unroll 4
   for (int v = 0; v < vectors; v++) {
-    const vf reset = vsigmoid_gate(sum[v]);
-    n[v] = vtanh(vfma(reset, sum[vectors + v], vload(g + v * MG_VW)));
+    const vf n = vtanh(vfma(reset[v], sum[v], vload(g + v * MG_VW))), z = vsigmoid_gate(sum[vectors + v]);
+    write_state(r, t, u + v * MG_VW, blend(z, vload(t->h + u + v * MG_VW), n));
     if (!r->keep) continue;
-    vstore(g + SLOT_R * P + v * MG_VW, reset);
-    vstore(g + SLOT_Q * P + v * MG_VW, sum[vectors + v]);
-    vstore(g + v * MG_VW, n[v]);
-  }
-#pragma GCC unroll 4
-  for (int v = 0; v < vectors; v++) z[v] = vload(g + SLOT_Z * P + v * MG_VW);
-  add_pass(1, vectors, r, z, t->h, RNN_GRU_Z, i, u);
-#pragma GCC unroll 4
-  for (int v = 0; v < vectors; v++) {
-    z[v] = vsigmoid_gate(z[v]);
-    if (r->keep) vstore(g + SLOT_Z * P + v * MG_VW, z[v]);
-    write_state(r, t, u + v * MG_VW, blend(z[v], vload(t->h + u + v * MG_VW), n[v]));
+    vstore(g + v * MG_VW, n);
+    vstore(g + SLOT_Q * P + v * MG_VW, sum[v]);
+    vstore(g + SLOT_Z * P + v * MG_VW, z);
   }
 }
 
@@ -121,7 +117,7 @@ static void gru_backward(const rnn_row *r) {
       vstore(g + SLOT_Q * P + u, dq);
     }
     meet(r);
-    add_dots(r, g, segments, r->dh, (int)((r->s + i) & 1));
+    add_dots(r, g, segments, r->dh, turned(r, i));
   }
 }
 
@@ -137,7 +133,7 @@ static void gru_reset_backward(const rnn_row *r) {
       vstore(r->du + v * MG_VW, vset(0.0f));
     }
     meet(r);
-    add_dots(r, g, of_n, r->du, 0);
+    add_dots(r, g, of_n, r->du, turned(r, i));
     for (int64_t v = r->first; v < r->first + r->vectors; v++) {
       const int64_t u = v * MG_VW;
       const vf reset = vload(g + SLOT_R * P + u), dh = vload(r->du + u) * reset;
@@ -145,6 +141,6 @@ static void gru_reset_backward(const rnn_row *r) {
       vstore(r->dh + u, vload(r->dh + u) + dh);
     }
     meet(r);
-    add_dots(r, g, of_z_and_r, r->dh, 1);
+    add_dots(r, g, of_z_and_r, r->dh, turned(r, i));
   }
 }

@@ -60,7 +60,7 @@ static void lstm_backward(const rnn_row *r) {
       vstore(r->dh + u, vset(0.0f));
     }
     meet(r);
-    add_dots(r, at, segments, r->dh, (int)((r->s + s) & 1));
+    add_dots(r, at, segments, r->dh, turned(r, s));
   }
 }
 
@@ -94,6 +94,6 @@ static void simple_backward(const rnn_row *r) {
       vstore(r->dh + u, vset(0.0f));
     }
     meet(r);
-    add_dots(r, g, segments, r->dh, (int)((r->s + i) & 1));
+    add_dots(r, g, segments, r->dh, turned(r, i));
   }
 }

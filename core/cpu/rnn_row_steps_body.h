@@ -27,9 +27,11 @@ MG_INLINE void write_state(const rnn_row *r, const row_step *t, int64_t u, vf h_
   else vstore_part(t->output + u, h_new, (int)(r->U - u));
 }
 
+MG_INLINE int turned(const rnn_row *r, int64_t i) { return r->turns && ((r->s + i) & 1); }
+
 MG_INLINE void add_pass(const int gates, const int vectors, const rnn_row *r, vf *sum, const float *h, const rnn_row_pass pass,
                         int64_t i, int64_t u) {
-  add_products(gates, vectors, PARTS(gates * vectors), sum, walk_rows(r, h, pass, vectors, u, (int)((r->s + i) & 1)));
+  add_products(gates, vectors, PARTS(gates * vectors), sum, walk_rows(r, h, pass, vectors, u, turned(r, i)));
 }
 
 typedef void (*units_function)(const rnn_row *r, const row_step *t, int64_t i, int64_t u);

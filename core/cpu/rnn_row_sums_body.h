@@ -1,8 +1,8 @@
 /* rnn_row_sums_body.h: one row times a matrix in Keras's layout, down its rows or along them, for one instruction set. Included by
  * rnn_row_body.h. */
 
-/* How a product walks down the rows of a matrix: every second step from the last to the first, so that what the cache still holds
- * of the step before comes first. */
+/* How a product walks down the rows of a matrix: with few of them every second step from the last to the first, so that what the
+ * first cache still holds of the step before comes first. */
 typedef struct row_walk {
   const float *h, *weights[2]; /* the first value, and where its row begins for one gate or two */
   int64_t K, h_step, row_step;
@@ -33,10 +33,6 @@ MG_INLINE row_walk walk_rows(const rnn_row *r, const float *h, const rnn_row_pas
 /* Hides where a pointer comes from, so that a compiler keeps it in a register instead of computing it from others each time. */
 #define MG_KEEP(pointer) __asm__("" : "+r"(pointer))
 
-typedef struct row_sums {
-  vf part[4][8];
-} row_sums;
-
 MG_INLINE void add_row(const int gates, const int vectors, vf *acc, float h, const float *const *weights) {
   const vf value = vset(h);
 #pragma GCC unroll 2
@@ -45,41 +41,45 @@ MG_INLINE void add_row(const int gates, const int vectors, vf *acc, float h, con
     for (int v = 0; v < vectors; v++) acc[g * vectors + v] = vfma(value, vload(weights[g] + v * MG_VW), acc[g * vectors + v]);
 }
 
-/* sum[gate * vectors + v] += h W, one gate or two of some vectors. The sum of each column has `parts` parts, which
- * hides the latency of the additions. */
+/* A row and on to the next one. */
+MG_INLINE void take_row(const int gates, const int vectors, vf *acc, row_walk *w) {
+  add_row(gates, vectors, acc, *w->h, w->weights);
+  w->h += w->h_step;
+  MG_KEEP(w->h);
+#pragma GCC unroll 2
+  for (int g = 0; g < gates; g++) {
+    w->weights[g] += w->row_step;
+    MG_KEEP(w->weights[g]);
+  }
+}
+
+/* sum[gate * vectors + v] += h W, one gate or two of some vectors. The sum of each column has `parts` parts, which hides the latency
+ * of the additions: half of them go down the first half of the rows, the others down the second, since a second stream makes a
+ * processor fetch ahead more. */
 MG_INLINE void add_products(const int gates, const int vectors, const int parts, vf *sum, row_walk walk) {
-  row_sums acc;
-  const int n = gates * vectors;
-  const float *h = walk.h, *weights[2] = { walk.weights[0], walk.weights[1] };
+  vf acc[4][8];
+  const int n = gates * vectors, streams = parts > 1 ? 2 : 1, each = parts / streams;
+  const int64_t rows = walk.K / parts;
+  row_walk stream[2] = { walk, walk };
+  if (streams > 1) {
+    stream[1].h += rows * each * walk.h_step;
+    stream[1].weights[0] += rows * each * walk.row_step;
+    stream[1].weights[1] += rows * each * walk.row_step;
+  }
 #pragma GCC unroll 4
   for (int part = 0; part < parts; part++)
 #pragma GCC unroll 8
-    for (int i = 0; i < n; i++) acc.part[part][i] = part == 0 ? sum[i] : vset(0.0f);
-  int64_t k = walk.K;
-  for (; k >= parts; k -= parts) {
+    for (int i = 0; i < n; i++) acc[part][i] = part == 0 ? sum[i] : vset(0.0f);
+  for (int64_t k = rows; k > 0; k--) {
 #pragma GCC unroll 4
-    for (int part = 0; part < parts; part++) {
-      add_row(gates, vectors, acc.part[part], *h, weights);
-      h += walk.h_step;
-      MG_KEEP(h);
-#pragma GCC unroll 2
-      for (int g = 0; g < gates; g++) {
-        weights[g] += walk.row_step;
-        MG_KEEP(weights[g]);
-      }
-    }
+    for (int part = 0; part < parts; part++) take_row(gates, vectors, acc[part], &stream[part / each]);
   }
-  for (; parts > 1 && k > 0; k--) {
-    add_row(gates, vectors, acc.part[0], *h, weights);
-    h += walk.h_step;
-    weights[0] += walk.row_step;
-    weights[1] += walk.row_step;
-  }
+  for (int64_t k = walk.K - rows * parts; parts > 1 && k > 0; k--) take_row(gates, vectors, acc[0], &stream[1]);
 #pragma GCC unroll 8
   for (int i = 0; i < n; i++)
-    sum[i] = parts == 4   ? (acc.part[0][i] + acc.part[1][i]) + (acc.part[2][i] + acc.part[3][i])
-             : parts == 2 ? acc.part[0][i] + acc.part[1][i]
-                          : acc.part[0][i];
+    sum[i] = parts == 4   ? (acc[0][i] + acc[1][i]) + (acc[2][i] + acc[3][i])
+             : parts == 2 ? acc[0][i] + acc[1][i]
+                          : acc[0][i];
 }
 
 /* ---- dot products: eight of them end as eight neighbouring floats */
@@ -119,25 +119,43 @@ MG_INLINE void reduce_dots(const vf *acc, float *out) {
 #endif
 }
 
+/* acc[i] += gates . row i of `weights`, lane by lane, for four rows: more of them at once are more streams than the first cache
+ * serves well. */
+MG_INLINE void add_dots_of_4(const float *gates, const float *weights, int64_t ld, int64_t rows, const rnn_segment *segments, vf *acc) {
+  const float *row[4];
+  vf other[4];
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; i++) {
+    row[i] = weights + (i < rows ? i : rows - 1) * ld;
+    acc[i] = other[i] = vset(0.0f);
+  }
+  for (int part = 0; part < RNN_SEGMENTS; part++) {
+    const float *from = gates + segments[part].slot;
+    const int64_t column = segments[part].column, size = segments[part].size;
+    int64_t j = 0;
+    for (; j + 2 * MG_VW <= size; j += 2 * MG_VW) {
+      const vf first = vload(from + j), second = vload(from + j + MG_VW);
+#pragma GCC unroll 4
+      for (int i = 0; i < 4; i++) {
+        acc[i] = vfma(first, vload(row[i] + column + j), acc[i]);
+        other[i] = vfma(second, vload(row[i] + column + j + MG_VW), other[i]);
+      }
+    }
+    if (j == size) continue;
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; i++) acc[i] = vfma(vload(from + j), vload(row[i] + column + j), acc[i]);
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; i++) acc[i] += other[i];
+}
+
 /* out[i] = gates . row i of `weights`, for DOTS rows from `weights` on, or `rows` of them: the last one stands for those that are
  * not there. */
 MG_INLINE void dots_of_rows(const float *gates, const float *weights, int64_t ld, int64_t rows, const rnn_segment *segments,
                             float *out) {
-  const float *row[DOTS];
   vf acc[DOTS];
-#pragma GCC unroll 8
-  for (int i = 0; i < DOTS; i++) {
-    row[i] = weights + (i < rows ? i : rows - 1) * ld;
-    acc[i] = vset(0.0f);
-  }
-  for (int part = 0; part < RNN_SEGMENTS; part++) {
-    const float *from = gates + segments[part].slot;
-    const int64_t column = segments[part].column;
-    for (int64_t j = 0; j < segments[part].size; j += MG_VW) {
-      const vf value = vload(from + j);
-#pragma GCC unroll 8
-      for (int i = 0; i < DOTS; i++) acc[i] = vfma(value, vload(row[i] + column + j), acc[i]);
-    }
-  }
+  const int64_t second = rows > 4 ? 4 : 0;
+  add_dots_of_4(gates, weights, ld, rows, segments, acc);
+  add_dots_of_4(gates, weights + second * ld, ld, rows - second, segments, acc + 4);
   reduce_dots(acc, out);
 }
