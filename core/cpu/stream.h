@@ -32,8 +32,11 @@ typedef struct stream_row {
   const float *x, *h;
   float *h_new; /* may be h for a single block */
   float *y;
-  int64_t F, U;
+  int64_t F, U, K; /* K: stream_state_rows */
 } stream_row;
+
+/* Rows of a packed recurrent kernel: the last ones are zeros, as is what they meet in the state. */
+static inline int64_t stream_state_rows(const mg_stream_layer *l) { return (l->outputs + 7) & -8; }
 
 typedef mg_status (*stream_step)(const mg_stream_layer *layer, float *state, float *y, const float *x, int64_t rows,
                                  float *scratch);

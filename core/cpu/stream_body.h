@@ -2,43 +2,52 @@
  * stream_avx512.c.
  *
  * A block of 1 to 4 vectors of units stays in registers through the whole step. Its weights are read once, from front to back:
- * bias, then the kernel's rows and the recurrent kernel's rows of one gate after the other. Gates are summed in the order in which
- * the step waits for them. */
+ * bias, the kernel's rows with all gates side by side, the recurrent kernel's rows of one gate after the other. Of the recurrent
+ * products the one that the step waits for comes first; the others run while its activation does. */
 #include "stream.h"
 #include "vector_short.h"
 
 enum { MOST = STREAM_BLOCK_VECTORS };
 
-/* acc += a (K) times a panel of K rows of v vectors. `parts` sums at once hide the latency of the additions. */
-MG_INLINE const float *add_product(const int v, const int parts, vf *acc, const float *panel, const float *a, int64_t K) {
+/* acc += h (K) times a panel of K rows of v vectors; `parts` sums at once, a divisor of K, hide the latency of the additions. */
+MG_INLINE const float *add_state(const int v, const int parts, vf *acc, const float *panel, const float *h, int64_t K) {
   vf part[8][MOST];
 #pragma GCC unroll 8
   for (int p = 0; p < parts; p++)
 #pragma GCC unroll 4
     for (int i = 0; i < v; i++) part[p][i] = p == 0 ? acc[i] : vset(0.0f);
-  int64_t k = 0;
-  for (; k + parts <= K; k += parts) {
+  for (; K > 0; K -= parts) {
 #pragma GCC unroll 8
     for (int p = 0; p < parts; p++) {
-      const vf value = vset(a[k + p]);
+      const vf value = vset(h[p]);
 #pragma GCC unroll 4
       for (int i = 0; i < v; i++) part[p][i] = vfma(value, vload(panel + (p * v + i) * MG_VW), part[p][i]);
     }
     panel += parts * v * MG_VW;
-  }
-  for (; k < K; k++, panel += v * MG_VW) {
-    const vf value = vset(a[k]);
-#pragma GCC unroll 4
-    for (int i = 0; i < v; i++) part[0][i] = vfma(value, vload(panel + i * MG_VW), part[0][i]);
+    h += parts;
   }
 #pragma GCC unroll 4
-  for (int half = parts / 2; half > 0; half /= 2)
-#pragma GCC unroll 8
-    for (int p = 0; p < half; p++)
+  for (int i = 0; i < v; i++) {
+    if (parts == 8) part[0][i] = (part[0][i] + part[4][i]) + (part[2][i] + part[6][i]) +
+                                 ((part[1][i] + part[5][i]) + (part[3][i] + part[7][i]));
+    if (parts == 4) part[0][i] = (part[0][i] + part[2][i]) + (part[1][i] + part[3][i]);
+    if (parts == 2) part[0][i] = part[0][i] + part[1][i];
+    acc[i] = part[0][i];
+  }
+  return panel;
+}
+
+/* a, b, c += x (F) times a panel of F rows of 3 v vectors, v for each. */
+MG_INLINE const float *add_input(const int v, vf *a, vf *b, vf *c, const float *panel, const float *x, int64_t F) {
+  for (; F > 0; F--, x++, panel += 3 * v * MG_VW) {
+    const vf value = vset(*x);
 #pragma GCC unroll 4
-      for (int i = 0; i < v; i++) part[p][i] += part[p + half][i];
-#pragma GCC unroll 4
-  for (int i = 0; i < v; i++) acc[i] = part[0][i];
+    for (int i = 0; i < v; i++) {
+      a[i] = vfma(value, vload(panel + i * MG_VW), a[i]);
+      b[i] = vfma(value, vload(panel + (v + i) * MG_VW), b[i]);
+      c[i] = vfma(value, vload(panel + (2 * v + i) * MG_VW), c[i]);
+    }
+  }
   return panel;
 }
 
@@ -57,23 +66,22 @@ MG_INLINE void store_units(float *y, vf value, int64_t u, int64_t U) {
 /* Parts for sums of v vectors. */
 #define PARTS(v) ((v) == 1 ? 8 : (v) == 2 ? 4 : 2)
 
-/* reset_after, sigmoid and tanh. Weights of a block: bias r, q, z, n; kernel r, n, z; recurrent kernel r, q, z. */
+/* reset_after, sigmoid and tanh. Weights of a block: bias r, q, z, n; kernel r, n, z; recurrent kernel
+ * r, q, z. */
 MG_INLINE const float *gru_block(const int v, const stream_row *s, const float *panel, int64_t u) {
   vf r[MOST], q[MOST], z[MOST], n[MOST], h[MOST];
   panel = load_vectors(v, r, panel);
   panel = load_vectors(v, q, panel);
   panel = load_vectors(v, z, panel);
   panel = load_vectors(v, n, panel);
-  panel = add_product(v, PARTS(v), r, panel, s->x, s->F);
-  panel = add_product(v, PARTS(v), n, panel, s->x, s->F);
-  panel = add_product(v, PARTS(v), z, panel, s->x, s->F);
-  panel = add_product(v, PARTS(v), r, panel, s->h, s->U);
+  panel = add_input(v, r, n, z, panel, s->x, s->F);
+  panel = add_state(v, PARTS(v), r, panel, s->h, s->K);
 #pragma GCC unroll 4
   for (int i = 0; i < v; i++) r[i] = vsigmoid_short(r[i]);
-  panel = add_product(v, PARTS(v), q, panel, s->h, s->U);
+  panel = add_state(v, PARTS(v), q, panel, s->h, s->K);
 #pragma GCC unroll 4
   for (int i = 0; i < v; i++) n[i] = vtanh_short(vfma(r[i], q[i], n[i]));
-  panel = add_product(v, PARTS(v), z, panel, s->h, s->U);
+  panel = add_state(v, PARTS(v), z, panel, s->h, s->K);
 #pragma GCC unroll 4
   for (int i = 0; i < v; i++) {
     z[i] = vsigmoid_short(z[i]);
@@ -92,7 +100,7 @@ MG_INLINE const float *gru_block(const int v, const stream_row *s, const float *
     (void)scratch;                                                                                                         \
     for (int64_t i = 0; i < rows; i++) {                                                                                   \
       const stream_row row = { .x = x + i * l->inputs, .h = state + i * l->row, .h_new = state + i * l->row,               \
-                               .y = y + i * l->outputs, .F = l->inputs, .U = l->outputs };                                 \
+                               .y = y + i * l->outputs, .F = l->inputs, .U = l->outputs, .K = stream_state_rows(l) };    \
       gru_block(v, &row, l->packed, 0);                                                                                    \
     }                                                                                                                      \
     return MG_OK;                                                                                                          \
@@ -111,10 +119,10 @@ static mg_status gru_step_blocks(const mg_stream_layer *l, float *state, float *
   for (int64_t i = 0; i < rows; i++) {
     float *h = state + i * l->row;
     const stream_row row = { .x = x + i * l->inputs, .h = h, .h_new = scratch, .y = y + i * l->outputs, .F = l->inputs,
-                             .U = l->outputs };
+                             .U = l->outputs, .K = stream_state_rows(l) };
     const float *panel = l->packed;
-    for (int64_t u = 0, v; u < l->row; u += v * MG_VW) {
-      v = stream_block_vectors((l->row - u) / MG_VW);
+    for (int64_t u = 0, v; u < l->outputs; u += v * MG_VW) {
+      v = stream_block_vectors((l->outputs - u + MG_VW - 1) / MG_VW);
       panel = blocks[v](&row, panel, u);
     }
     memcpy(h, scratch, (size_t)l->row * sizeof *h);
