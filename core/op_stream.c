@@ -174,7 +174,8 @@ mg_status mg_stepper_add_rnn(const char *op, mg_stepper *stepper, const mg_rnn_k
   return add(op, stepper, layer, (const mg_tensor *[MG_STREAM_WEIGHTS]){ own.kernel, own.recurrent_kernel, own.bias });
 }
 
-mg_status mg_stepper_add_dense(mg_stepper *stepper, const mg_tensor *kernel, const mg_tensor *bias, const mg_activation *activation) {
+mg_status mg_stepper_add_dense(mg_stepper *stepper, const mg_tensor *kernel, const mg_tensor *bias,
+                               const mg_activation *activation) {
   static const char *const op = "stepper_add_dense";
   if (activation == NULL) activation = &linear;
   MG_TRY(check_stepper(op, stepper));
@@ -242,7 +243,8 @@ mg_status mg_stepper_add_activation(mg_stepper *stepper, int64_t features, const
   static const char *const op = "stepper_add_activation";
   MG_TRY(check_stepper(op, stepper));
   MG_TRY(check_activation(op, activation));
-  const mg_stream_layer layer = { .kind = MG_STREAM_ACTIVATION, .inputs = features, .outputs = features, .activation = *activation };
+  const mg_stream_layer layer = { .kind = MG_STREAM_ACTIVATION, .inputs = features, .outputs = features,
+                                  .activation = *activation };
   return add(op, stepper, layer, (const mg_tensor *[MG_STREAM_WEIGHTS]){ NULL });
 }
 

@@ -193,8 +193,9 @@ static mg_status check_state(const char *op, const mg_stream *stream, const mg_t
 /* The view of a state in the stream's memory, borrowed. */
 static mg_tensor state_view(const mg_stream *stream, int64_t index, int32_t which) {
   const mg_stream_layer *layer = &stream->stepper->layers[index];
+  const int64_t first = stream->state[index] - (const float *)stream->memory->data;
   return (mg_tensor){ .buffer = stream->memory, .dtype = MG_FLOAT32, .ndim = 2,
-                      .offset = stream->state[index] - (const float *)stream->memory->data + which * mg_stream_state_floats(layer, stream->batch),
+                      .offset = first + which * mg_stream_state_floats(layer, stream->batch),
                       .shape = { stream->batch, layer->outputs }, .strides = { layer->row, 1 } };
 }
 
@@ -220,8 +221,8 @@ mg_status mg_stream_copy_rows(mg_stream *out, int64_t to, const mg_stream *x, in
   if (out == NULL || x == NULL) return mg_fail(MG_EINVAL, "%s: argument %s is NULL", op, out == NULL ? "out" : "x");
   if (out->stepper != x->stepper) return mg_fail(MG_EINVAL, "%s: argument x is a stream of another stepper than out", op);
   if (!row_range(out, to, rows) || !row_range(x, from, rows)) {
-    return mg_fail(MG_EINVAL, "%s: rows %lld from %lld on to %lld on; expected rows of batches of %lld and %lld", op, (long long)rows,
-                   (long long)from, (long long)to, (long long)x->batch, (long long)out->batch);
+    return mg_fail(MG_EINVAL, "%s: rows %lld from %lld on to %lld on; expected rows of batches of %lld and %lld", op,
+                   (long long)rows, (long long)from, (long long)to, (long long)x->batch, (long long)out->batch);
   }
   for (int64_t i = 0; i < out->stepper->count; i++) {
     const mg_stream_layer *layer = &out->stepper->layers[i];

@@ -3,6 +3,7 @@
 #define MG_CPU_STREAM_H
 
 #include "../stream.h"
+#include "isa.h"
 #include "rnn_fast.h"
 
 /* Element (i, j) of a weight of any strides; of a vector j = 0. */
@@ -14,8 +15,8 @@ static inline int64_t stream_round_up(int64_t n, int64_t to) { return (n + to - 
 
 const rnn_table *stream_rnn_table(void);
 
-/* Columns `gates[0..count)`, each of U, padded to whole vectors, of a weight (K, gates * U), as panels of `multiply`. Returns the end
- * of what was written. */
+/* Columns `gates[0..count)`, each of U, padded to whole vectors, of a weight (K, gates * U), as panels of `multiply`. Returns the
+ * end of what was written. */
 float *stream_pack_panels(float *data, const mg_tensor *weight, int64_t V, int64_t U, const int *gates, int count);
 
 void stream_plan_rnn(mg_stream_layer *layer);
@@ -43,6 +44,9 @@ typedef mg_status (*stream_step)(const mg_stream_layer *layer, float *state, flo
 typedef struct stream_table {
   int64_t width; /* floats of a vector */
   stream_step gru[STREAM_BLOCK_VECTORS + 1]; /* by vectors of units, 0: of more */
+  void (*sigmoid)(int64_t n, float *y, const float *x); /* the steps' own, n in whole vectors: for tests */
+  void (*tanh)(int64_t n, float *y, const float *x);
 } stream_table;
+MG_ISA_DECLARE(stream_table, stream);
 
 #endif

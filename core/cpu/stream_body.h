@@ -130,8 +130,17 @@ static mg_status gru_step_blocks(const mg_stream_layer *l, float *state, float *
   return MG_OK;
 }
 
-extern const stream_table MG_NAME(stream);
+static void sigmoid_loop(int64_t n, float *y, const float *x) {
+  for (int64_t i = 0; i < n; i += MG_VW) vstore(y + i, vsigmoid_short(vload(x + i)));
+}
+
+static void tanh_loop(int64_t n, float *y, const float *x) {
+  for (int64_t i = 0; i < n; i += MG_VW) vstore(y + i, vtanh_short(vload(x + i)));
+}
+
 const stream_table MG_NAME(stream) = {
   .width = MG_VW,
   .gru = { gru_step_blocks, gru_step_1, gru_step_2, gru_step_3, gru_step_4 },
+  .sigmoid = sigmoid_loop,
+  .tanh = tanh_loop,
 };

@@ -1,8 +1,5 @@
 /* stream_fused.c: which layers take the compiled steps of stream_body.h, and the packing of their weights. */
-#include "isa.h"
 #include "stream.h"
-
-MG_ISA_DECLARE(stream_table, stream);
 
 typedef struct column { int gate, row; } column; /* of the bias: row 0 or 1; 2: the sum of both */
 

@@ -6,7 +6,7 @@
 
 #include "check.h"
 #include "error.h"
-#include "rnn_case.h"
+#include "stream_case.h"
 #include "tensor.h"
 #include "threads.h"
 #include "workspace.h"
@@ -231,6 +231,49 @@ static void test_rows_and_matrices(void) {
   for (int i = 0; i < 10; i++) mg_tensor_destroy(all[i]);
 }
 
+/* ---- streams -------------------------------------------------------------------------------------------------------------- */
+
+static stream_layer gru_layer;
+static mg_tensor *dense_kernel;
+
+static mg_status build_stack(mg_stepper *stepper) {
+  MG_TRY(add_layer(stepper, &gru_layer));
+  MG_TRY(mg_stepper_add_dense(stepper, dense_kernel, NULL, NULL));
+  return mg_stepper_add_softmax(stepper, 3);
+}
+
+static mg_status stream_a_stack(void) {
+  mg_stepper *stepper;
+  mg_stream *stream = NULL;
+  MG_TRY(mg_stepper_create(&stepper));
+  mg_status status = build_stack(stepper);
+  if (status == MG_OK) status = mg_stream_create(&stream, stepper, 2);
+  mg_stream_destroy(stream);
+  mg_stepper_destroy(stepper);
+  return status;
+}
+
+/* Steps after the first are made with no memory to be had, one of them after weights have changed. */
+static void test_streams(void) {
+  gru_layer = new_layer(GRU, 2, 5, 1, 1, 3);
+  dense_kernel = uniform_tensor(MG_FLOAT32, 1, SHAPE(5, 3));
+  each_allocation_fails("stream", stream_a_stack, 5);
+  mg_stepper *stepper = new_stepper();
+  check_must(build_stack(stepper));
+  mg_stream *stream = new_stream(stepper, 2);
+  float x[4] = { 0 }, y[6];
+  until_failure = 0;
+  mg_status first = mg_stream_step(stream, y, x);
+  ((float *)mg_tensor_data(dense_kernel))[0] = 2;
+  mg_status second = mg_stream_step(stream, y, x), third = mg_stream_run(stream, y, x, 1);
+  until_failure = -1;
+  CHECK(first == MG_OK && second == MG_OK && third == MG_OK);
+  mg_stream_destroy(stream);
+  mg_stepper_destroy(stepper);
+  mg_tensor_destroy(dense_kernel);
+  free_layer(&gru_layer);
+}
+
 int main(void) {
   check_must(mg_set_threads(1)); /* so that the count is the same in each run */
   a = new_tensor(MG_FLOAT32, SHAPE(64, 64));
@@ -252,5 +295,6 @@ int main(void) {
   mg_tensor *all[] = {a, b, row, turned, b_turned, bytes};
   for (int i = 0; i < 6; i++) mg_tensor_destroy(all[i]);
   mg_memory_trim();
+  RUN(test_streams);
   return finish();
 }

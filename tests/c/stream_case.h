@@ -95,4 +95,22 @@ static inline double worst_error(const float *y, const mg_tensor *expected) {
   return worst;
 }
 
+/* A stack of a GRU (6, 24), an LSTM (24, 9) and a SimpleRNN (9, 17). */
+static stream_layer layers[3];
+static inline mg_stepper *new_stack(void) {
+  static const int64_t sizes[4] = { 6, 24, 9, 17 };
+  static const int kinds[3] = { GRU, LSTM, SIMPLE };
+  mg_stepper *stepper = new_stepper();
+  for (int i = 0; i < 3; i++) {
+    layers[i] = new_layer(kinds[i], sizes[i], sizes[i + 1], 1, 1, i + 70);
+    CHECK_OK(add_layer(stepper, &layers[i]));
+  }
+  return stepper;
+}
+
+static inline void free_stack(mg_stepper *stepper) {
+  mg_stepper_destroy(stepper);
+  for (int i = 0; i < 3; i++) free_layer(&layers[i]);
+}
+
 #endif

@@ -1,4 +1,5 @@
 /* stream_test.c: recurrent layers stepped one time step at a call give what the operations over a sequence give. */
+#include "cpu/stream.h"
 #include "stream_case.h"
 
 static void check_within(double error, double bound, const stream_layer *l, int64_t B, const char *than) {
@@ -70,7 +71,47 @@ static void test_activations(void) {
   }
 }
 
+/* ---- The activations of the compiled steps ------------------------------------------------------------------------------- */
+
+static double sigmoid(double x) { return 1 / (1 + exp(-x)); }
+
+/* In units of the last place, over normal results; every 7919th float. */
+static double worst_ulps(void (*function)(int64_t n, float *y, const float *x), double (*exact)(double), double least) {
+  enum { COUNT = 1024 };
+  float x[COUNT], y[COUNT];
+  double most = 0;
+  for (uint64_t bits = 0; bits < (1ull << 32);) {
+    for (int i = 0; i < COUNT; i++, bits += 7919) memcpy(&x[i], &(uint32_t){ (uint32_t)bits }, 4);
+    function(COUNT, y, x);
+    for (int i = 0; i < COUNT; i++) {
+      const double e = exact((double)x[i]);
+      int exponent;
+      if (isnan(e)) most = worse(most, isnan(y[i]) ? 0 : INFINITY);
+      else if (fabs(e) < least) most = worse(most, fabs((double)y[i] - e) > least ? INFINITY : 0);
+      else frexp(e, &exponent), most = worse(most, fabs((double)y[i] - e) / ldexp(1, exponent - 24));
+    }
+  }
+  return most;
+}
+
+static void check_activations(const stream_table *table, const char *name) {
+  const double s = worst_ulps(table->sigmoid, sigmoid, 1.3e-38), t = worst_ulps(table->tanh, tanh, 1.2e-38);
+  check_that(s < 3, __FILE__, __LINE__, "sigmoid of %s: %.2f ulp", name, s);
+  check_that(t < 3.4, __FILE__, __LINE__, "tanh of %s: %.2f ulp", name, t);
+}
+
+static void test_activation_errors(void) {
+  check_activations(&stream_generic, "generic");
+#ifdef MG_COMPILED_AVX2
+  if (mg_cpu_isa_best() >= MG_ISA_AVX2) check_activations(&stream_avx2, "avx2");
+#endif
+#ifdef MG_COMPILED_AVX512
+  if (mg_cpu_isa_best() >= MG_ISA_AVX512) check_activations(&stream_avx512, "avx512");
+#endif
+}
+
 int main(void) {
+  RUN(test_activation_errors);
   RUN(test_sizes);
   RUN(test_activations);
   return finish();
