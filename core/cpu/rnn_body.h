@@ -23,6 +23,7 @@ const rnn_table MG_NAME(rnn) = {
   .multiply = multiply,
   .pack_strip = pack_strip,
   .scale = scale,
+  .add = add,
   .fused = { [MG_CELL_GRU] = { .forward = gru_fused_forward, .backward = gru_fused_backward,
                                .forward_reset = gru_fused_forward_reset, .forward_state = gru_fused_forward_state,
                                .backward_state = gru_fused_backward_state, .backward_reset = gru_fused_backward_reset },

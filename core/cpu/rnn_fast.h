@@ -83,6 +83,7 @@ typedef struct rnn_table {
   void (*multiply)(const rnn_product *p);
   void (*pack_strip)(const rnn_strip *s);
   void (*scale)(int64_t n, float *out, const float *x, const float *mask); /* out = x * mask; out may be x */
+  void (*add)(int64_t n, float *to, const float *from);                    /* to += from */
   rnn_cells fused[MG_CELLS]; /* tanh and sigmoid */
   rnn_cells any[MG_CELLS];   /* every pair of activations */
 } rnn_table;
@@ -115,7 +116,7 @@ typedef struct rnn_fast {
   int resets;         /* a GRU without reset_after */
   int64_t V, P, FP;   /* floats of a vector; U and F in whole vectors */
   int64_t width;      /* floats of a row of gates: slots times P */
-  int64_t block_rows; /* the last block may have fewer */
+  int64_t blocks, block_unit; /* of rows of the batch; a block begins at a multiple of the unit */
   int inputs, recurrents;
   rnn_group input[4], recurrent[4];
   int back_first;                          /* recurrent_back's first slot */
@@ -136,11 +137,13 @@ typedef struct rnn_fast {
 static inline int rnn_gate_of_slot(const rnn_fast *f, int slot) { return f->layout->gate_of_slot[slot]; }
 /* Among the (state_masks, rows, P) of a block. */
 static inline int rnn_state_mask(const rnn_fast *f, int gate) { return f->state_masks > 1 ? gate : 0; }
-static inline int64_t rnn_blocks(const rnn_fast *f) { return (f->d.B + f->block_rows - 1) / f->block_rows; }
-static inline int64_t rnn_block_first(const rnn_fast *f, int64_t block) { return block * f->block_rows; }
-static inline int64_t rnn_block_size(const rnn_fast *f, int64_t block) {
-  int64_t left = f->d.B - rnn_block_first(f, block);
-  return left < f->block_rows ? left : f->block_rows;
+static inline int64_t rnn_blocks(const rnn_fast *f) { return f->blocks; }
+static inline int64_t rnn_block_first(const rnn_fast *f, int64_t block) {
+  const int64_t unit = f->block_unit, first = (f->d.B * block / f->blocks + unit - 1) / unit * unit;
+  return first < f->d.B ? first : f->d.B;
+}
+static inline int64_t rnn_block_size(const rnn_fast *f, int64_t block) { /* 0: none */
+  return rnn_block_first(f, block + 1) - rnn_block_first(f, block);
 }
 static inline float *rnn_block_gates(const rnn_fast *f, int64_t block) {
   return f->gates + rnn_block_first(f, block) * f->steps * f->width;
@@ -150,6 +153,19 @@ static inline float *rnn_block_states(const rnn_fast *f, float *states, int64_t 
   return states + rnn_block_first(f, block) * (f->steps + 1) * f->P;
 }
 int64_t rnn_chunk_steps(const rnn_fast *f, int64_t rows); /* steps whose input products are computed together */
+
+/* Whether products read x, and write dx, where they lie. */
+static inline int rnn_x_in_place(const rnn_fast *f) { return f->engine == NULL && f->args->dropout_masks[0] == NULL; }
+static inline int rnn_dx_in_place(const rnn_fast *f) { return rnn_x_in_place(f) && f->d.F == f->FP; }
+
+/* rnn_fast_input.c: products of some steps with the kernel. scratch: (step, row, F or, of dx, FP); in place none. */
+typedef struct rnn_chunk {
+  int64_t first, rows, step, steps;
+  float *scratch;
+} rnn_chunk;
+void rnn_input_products(const rnn_fast *f, const rnn_chunk *c, float *gates);
+void rnn_input_gradient(const rnn_fast *f, const rnn_chunk *c, float *dx, const float *gates);
+void rnn_add_scaled(const rnn_fast *f, float *to, float *from, const float *mask, int64_t n); /* from is overwritten */
 
 /* rnn_fast_plan.c */
 void rnn_fast_plan(rnn_fast *f /*[out]*/, const mg_rnn_kind *kind, const mg_rnn_args *args);

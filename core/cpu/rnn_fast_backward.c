@@ -25,7 +25,7 @@ typedef struct block {
   float *product; /* (row, P): du, or dh before its dropout mask */
   float *scaled;  /* (row, P): h_n */
   float *masks;   /* (state_masks, row, P): recurrent dropout; NULL: none */
-  float *dx;      /* (step of the chunk, row, FP) */
+  float *dx;      /* (step of the chunk, row, FP); NULL: dx is written in place */
   int64_t *valid; /* (row): the first step that counts, T: none */
 } block;
 
@@ -35,16 +35,6 @@ static void find_valid(const block *k) {
     k->valid[i] = 0;
     while (k->valid[i] < f->d.T && !mg_rnn_step_counts(&f->d, f->mask, k->first + i, k->valid[i])) k->valid[i]++;
   }
-}
-
-static void add_row(float *to, const float *from, int64_t n) {
-  for (int64_t i = 0; i < n; i++) to[i] += from[i];
-}
-
-/* to += from * mask, from overwritten. Rounded twice on every processor: no compiler can fuse the two. */
-static void add_scaled(const rnn_fast *f, float *to, float *from, const float *mask, int64_t n) {
-  f->table->scale(n, from, from, mask);
-  add_row(to, from, n);
 }
 
 /* (row, P) from the block's rows of t (B, U), zeros where it is absent. */
@@ -65,7 +55,7 @@ static void first_gradient(const block *k) {
   read_rows(k, k->dh, k->run->dstate);
   if (k->dc != NULL) read_rows(k, k->dc, k->run->dcarry);
   for (int64_t i = 0; k->run->doutput != NULL && !f->d.return_sequences && i < k->rows; i++) {
-    if (k->valid[i] < f->d.T) add_row(k->dh + i * f->P, k->run->doutput + (k->first + i) * f->d.U, f->d.U);
+    if (k->valid[i] < f->d.T) f->table->add(f->d.U, k->dh + i * f->P, k->run->doutput + (k->first + i) * f->d.U);
   }
 }
 
@@ -76,7 +66,7 @@ static void add_doutput(const block *k, int64_t s) {
     const int64_t b = k->first + i;
     const int counts = mg_rnn_step_counts(&f->d, f->mask, b, s);
     if (!counts && (f->d.zero_masked || s < k->valid[i])) continue;
-    add_row(k->dh + i * f->P, k->run->doutput + mg_rnn_row(&f->d, b, s) * f->d.U, f->d.U);
+    f->table->add(f->d.U, k->dh + i * f->P, k->run->doutput + mg_rnn_row(&f->d, b, s) * f->d.U);
   }
 }
 
@@ -101,7 +91,7 @@ static void state_gradient(const block *k, const rnn_group *group, const float *
   rnn_multiply(f, &p);
   if (k->masks == NULL) return;
   const float *mask = k->masks + rnn_state_mask(f, rnn_gate_of_slot(f, group->first)) * n;
-  add_scaled(f, k->dh, k->product, mask, n);
+  rnn_add_scaled(f, k->dh, k->product, mask, n);
 }
 
 /* Without reset_after: du = da_n Rn^T. */
@@ -171,37 +161,6 @@ static void step(const block *k, int64_t s, float *gates) {
   if (f->mask != NULL) copy_masked(k, s, k->dh, k->held);
 }
 
-static void write_dx(const block *k, int64_t first_step, int64_t steps, int group) {
-  const rnn_fast *f = k->f;
-  const int64_t F = f->d.F;
-  const float *mask = f->dropout[rnn_gate_of_slot(f, f->input[group].first)];
-  float *from = k->dx;
-  for (int64_t s = first_step; s < first_step + steps; s++) {
-    for (int64_t i = 0; i < k->rows; i++, from += f->FP) {
-      const int64_t b = k->first + i;
-      float *to = k->run->dx + mg_rnn_row(&f->d, b, mg_rnn_time(&f->d, s)) * F;
-      const float *scale = mask == NULL ? NULL : mask + b * F;
-      if (!mg_rnn_step_counts(&f->d, f->mask, b, s)) memset(to, 0, (size_t)F * sizeof *to);
-      else if (scale == NULL) memcpy(to, from, (size_t)F * sizeof *to);
-      else if (group == 0) f->table->scale(F, to, from, scale);
-      else add_scaled(f, to, from, scale, F);
-    }
-  }
-}
-
-/* dx = [the gates' gradients] K^T of the chunk's steps, gate by gate: one sum over all of them rounds twice as much. */
-static void input_gradient(const block *k, int64_t first_step, int64_t steps, const float *gates) {
-  const rnn_fast *f = k->f;
-  for (int i = 0; i < f->inputs; i++) {
-    const rnn_group *group = &f->input[i];
-    for (int slot = group->first; slot < group->first + group->slots; slot++)
-      rnn_multiply(f, &(rnn_product){ .c = k->dx, .ldc = f->FP, .M = steps * k->rows, .K = f->P, .a = gates + slot * f->P,
-                                      .row = f->width, .step = 1, .b = f->input_back, .first_k = slot * f->P,
-                                      .accumulate = slot > group->first });
-    write_dx(k, first_step, steps, i);
-  }
-}
-
 static void run_steps(const block *k) {
   const rnn_fast *f = k->f;
   const int64_t gate_size = k->rows * f->width, chunk = rnn_chunk_steps(f, k->rows), end = f->from + f->steps;
@@ -210,7 +169,9 @@ static void run_steps(const block *k) {
     if (k->run->doutput != NULL && f->d.return_sequences) add_doutput(k, s);
     step(k, s, gates);
     const int64_t left = end - s;
-    if (k->run->dx != NULL && (s - f->from) % chunk == 0) input_gradient(k, s, left < chunk ? left : chunk, gates);
+    if (k->run->dx == NULL || (s - f->from) % chunk != 0) continue;
+    const rnn_chunk c = { .first = k->first, .rows = k->rows, .step = s, .steps = left < chunk ? left : chunk, .scratch = k->dx };
+    rnn_input_gradient(f, &c, k->run->dx, gates);
   }
 }
 
@@ -240,7 +201,8 @@ static int block_memory(block *k) {
   if (f->mask != NULL) good = good && (k->held = take(size)) != NULL;
   if (f->mask != NULL && k->dc != NULL) good = good && (k->held_carry = take(size)) != NULL;
   if (f->state_masks > 0) good = good && (k->masks = take(f->state_masks * size)) != NULL && (k->scaled = take(size)) != NULL;
-  if (k->run->dx != NULL) good = good && (k->dx = take(rnn_chunk_steps(f, k->rows) * k->rows * f->FP)) != NULL;
+  if (k->run->dx != NULL && !rnn_dx_in_place(f))
+    good = good && (k->dx = take(rnn_chunk_steps(f, k->rows) * k->rows * f->FP)) != NULL;
   return good;
 }
 
@@ -254,6 +216,7 @@ static mg_status block_task(void *context, int64_t index) {
               .gates = rnn_block_gates(f, index),
               .states = rnn_block_states(f, f->states, index) };
   if (f->carries != NULL) k.carries = rnn_block_states(f, f->carries, index);
+  if (k.rows == 0) return MG_OK;
   const size_t mark = mg_workspace_mark();
   const int good = block_memory(&k);
   if (good) {

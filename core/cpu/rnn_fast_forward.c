@@ -16,7 +16,7 @@ typedef struct block {
   const run *run;
   const rnn_fast *f;
   int64_t index, first, rows;
-  float *x;      /* (step of the chunk, row, F): input of a product */
+  float *x;      /* (step of the chunk, row, F): input of a product; NULL: x is read in place */
   float *gates;  /* of a chunk, or all where they are kept */
   float *sums;   /* (row, slots) */
   float *h, *c;  /* (step, row, P), or two of them in turn; c NULL: no carry */
@@ -27,37 +27,6 @@ typedef struct block {
 /* The state before step s, of h or c. */
 static float *state_at(const block *k, float *states, int64_t s) {
   return states + (k->f->states != NULL ? s - k->f->from : s % 2) * k->rows * k->f->P;
-}
-
-/* Rows of x as the product wants them: (step, row, F), times the dropout mask of a gate, masked steps 0. */
-static void input_rows(const block *k, int64_t first_step, int64_t steps, int gate) {
-  const rnn_fast *f = k->f;
-  const int64_t F = f->d.F;
-  float *out = k->x;
-  for (int64_t s = first_step; s < first_step + steps; s++) {
-    for (int64_t b = k->first; b < k->first + k->rows; b++, out += F) {
-      const float *x = f->x + mg_rnn_row(&f->d, b, mg_rnn_time(&f->d, s)) * F;
-      if (!mg_rnn_step_counts(&f->d, f->mask, b, s)) memset(out, 0, (size_t)F * sizeof *out);
-      else if (f->dropout[gate] == NULL) memcpy(out, x, (size_t)F * sizeof *out);
-      else f->table->scale(F, out, x, f->dropout[gate] + b * F);
-    }
-  }
-}
-
-/* The first G slots of the chunk's gates = x K. */
-static void input_products(const block *k, int64_t first_step, int64_t steps, float *gates) {
-  const rnn_fast *f = k->f;
-  for (int i = 0; i < f->inputs; i++) {
-    input_rows(k, first_step, steps, rnn_gate_of_slot(f, f->input[i].first));
-    rnn_multiply(f, &(rnn_product){ .c = gates + f->input[i].first * f->P,
-                                    .ldc = f->width,
-                                    .M = steps * k->rows,
-                                    .K = f->d.F,
-                                    .a = k->x,
-                                    .row = f->d.F,
-                                    .step = 1,
-                                    .b = f->input[i].panels });
-  }
 }
 
 /* h times the recurrent dropout mask of a gate; h itself without one. */
@@ -197,7 +166,10 @@ static void run_steps(const block *k) {
     float *chunk_gates = f->gates != NULL ? k->gates + (s - f->from - at) * gate_size : k->gates;
     keep_state(k, k->h, f->marks, s);
     keep_state(k, k->c, f->carry_marks, s);
-    if (at == 0) input_products(k, s, left < chunk ? left : chunk, chunk_gates);
+    if (at == 0) {
+      const rnn_chunk c = { .first = k->first, .rows = k->rows, .step = s, .steps = left < chunk ? left : chunk, .scratch = k->x };
+      rnn_input_products(f, &c, chunk_gates);
+    }
     float *gates = chunk_gates + at * gate_size;
     step(k, s, gates);
     hold_masked(k, s, k->h);
@@ -234,7 +206,8 @@ void rnn_fast_block_masks(const rnn_fast *f, float *masks, int64_t first, int64_
 static int block_memory(block *k, int64_t index) {
   const rnn_fast *f = k->f;
   const int64_t size = k->rows * f->P, chunk = rnn_chunk_steps(f, k->rows);
-  int good = (k->x = take(chunk * k->rows * f->d.F)) != NULL && (k->sums = take(k->rows * f->width)) != NULL;
+  int good = (k->sums = take(k->rows * f->width)) != NULL;
+  if (!rnn_x_in_place(f)) good = good && (k->x = take(chunk * k->rows * f->d.F)) != NULL;
   k->gates = f->gates != NULL ? rnn_block_gates(f, index) : take(chunk * k->rows * f->width);
   k->h = f->states != NULL ? rnn_block_states(f, f->states, index) : take(2 * size);
   if (f->d.kind->has_carry) {
@@ -249,6 +222,7 @@ static mg_status block_task(void *context, int64_t index) {
   const run *r = context;
   const rnn_fast *f = r->f;
   block k = { .run = r, .f = f, .index = index, .first = rnn_block_first(f, index), .rows = rnn_block_size(f, index) };
+  if (k.rows == 0) return MG_OK;
   const size_t mark = mg_workspace_mark();
   const int good = block_memory(&k, index);
   if (good) {

@@ -7,20 +7,19 @@
 #include "rnn_row.h"
 #include "isa.h"
 
-enum { FEW_ROWS = 3, BLOCK_ROWS = 16, SMALL_BATCH = 32, LARGE_COLUMNS = 3 * 384, CHUNK_FLOATS = 1 << 17 };
+enum { FEW_ROWS = 3, BLOCK_ROWS = 16, SMALL_BATCH = 32, LARGE_COLUMNS = 3 * 384, CHUNK_FLOATS = 1 << 15 };
 
 MG_ISA_DECLARE(rnn_table, rnn);
 
 static int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 
-/* Blocks of nearly equal size, whole tiles of eight rows: smaller ones give small batches to more threads, larger ones read weights
- * that do not fit the second cache less often. */
-static int64_t block_rows_for(int64_t B, int64_t columns) {
+/* Blocks of nearly equal size: smaller ones give small batches to more threads, larger ones read weights that do not fit the second
+ * cache less often. An even number shares two threads alike; fewer than four rows are not worth a thread. */
+static int64_t blocks_for(int64_t B, int64_t columns) {
   int64_t most = B <= SMALL_BATCH ? BLOCK_ROWS / 2 : BLOCK_ROWS;
   if (columns >= LARGE_COLUMNS) most *= 2;
-  if (B <= most) return B;
-  int64_t blocks = (B + most - 1) / most;
-  return round_up((B + blocks - 1) / blocks, 8);
+  const int64_t blocks = (B + most - 1) / most;
+  return B < 8 ? 1 : blocks + blocks % 2;
 }
 
 int64_t rnn_chunk_steps(const rnn_fast *f, int64_t rows) {
@@ -76,8 +75,9 @@ static const rnn_layout layouts[MG_CELLS] = {
 /* Few rows are each a block; where nothing but tanh, sigmoid and a mask is asked for, rnn_row.c has kernels for them. */
 static void plan_rows(rnn_fast *f) {
   const mg_rnn_args *args = f->args;
-  if (f->d.recompute || f->d.B > FEW_ROWS || f->any || args->dropout_masks[0] != NULL || args->recurrent_dropout_masks[0] != NULL) return;
-  f->block_rows = 1;
+  const int few = f->d.B <= FEW_ROWS && !f->d.recompute;
+  if (!few || f->any || args->dropout_masks[0] != NULL || args->recurrent_dropout_masks[0] != NULL) return;
+  f->blocks = f->d.B;
   if (args->gates == NULL) f->row = rnn_row_table_now();
 }
 
@@ -91,7 +91,8 @@ void rnn_fast_plan(rnn_fast *f, const mg_rnn_kind *kind, const mg_rnn_args *args
   f->P = round_up(f->d.U, f->V);
   f->FP = round_up(f->d.F, f->V);
   f->width = f->layout->slots * f->P;
-  f->block_rows = rnn_tile_rows(&f->d, block_rows_for(f->d.B, f->d.G * f->d.U));
+  f->blocks = blocks_for(f->d.B, f->d.G * f->d.U);
+  f->block_unit = rnn_tile_rows(&f->d, 1);
   plan_rows(f);
   f->x = mg_rnn_elements(args->x);
   plan_masks(f);

@@ -136,7 +136,7 @@ static void run_piece(const piece *p) {
   if (out == NULL && !p->bias) return;
   memset(p->c, 0, (size_t)(p->values * p->vectors * f->V) * sizeof *p->c);
   memset(p->sums, 0, (size_t)(p->vectors * f->V) * sizeof *p->sums);
-  for (int64_t block = 0; rnn_block_first(f, block) < f->d.B; block++) {
+  for (int64_t block = 0; block < rnn_blocks(f); block++) {
     const int64_t all = rnn_block_size(f, block) * f->steps;
     for (int64_t first = 0; first < all; first += CHUNK_ROWS)
       add_chunk(p, block, first, all - first < CHUNK_ROWS ? all - first : CHUNK_ROWS, out != NULL);

@@ -1,7 +1,7 @@
 /* rnn_product_body.h: matrix products on packed panels, for one instruction set. Included by rnn_body.h.
  *
- * A tile of c (rows by 1 to 3 vectors) stays in registers over the whole sum, or over a part of it where the sum is long: the sums of
- * parts are added in c, which keeps rounding errors small. Every tile size is its own noinline function: inlined into larger ones,
+ * A tile of c (rows by 1 to 3 vectors) stays in registers over the whole sum, or over a part of it where the sum is long: the sums
+ * of parts are added in c, which keeps rounding errors small. Every tile size is its own noinline function: inlined into larger ones,
  * compilers spill accumulators inside the loop. */
 
 #if MG_VW == 16
@@ -171,6 +171,12 @@ static void scale(int64_t n, float *out, const float *x, const float *mask) {
   int64_t i = 0;
   for (; i + MG_VW <= n; i += MG_VW) vstore(out + i, vload(x + i) * vload(mask + i));
   for (; i < n; i++) out[i] = x[i] * mask[i];
+}
+
+static void add(int64_t n, float *to, const float *from) {
+  int64_t i = 0;
+  for (; i + MG_VW <= n; i += MG_VW) vstore(to + i, vload(to + i) + vload(from + i));
+  for (; i < n; i++) to[i] += from[i];
 }
 
 MG_INLINE void pack_vectors(const int vectors, const rnn_strip *s) {
