@@ -81,6 +81,27 @@ static void project(const rnn_row *r) {
   }
 }
 
+/* So many features at once that sums, weights and a gate fit the registers. */
+enum { GRADIENT_FEATURES = MG_VW == 16 ? 4 : 2 };
+
+/* acc[4 t + i] += gates of step t . row i, for four steps and GRADIENT_FEATURES rows of the kernel. */
+MG_INLINE void add_gradients(const rnn_row_input *p, const float *const *gates, const float *const *row, vf *acc) {
+  for (int part = 0; part < RNN_SEGMENTS; part++) {
+    const int64_t slot = p->segments[part].slot, column = p->segments[part].column;
+    for (int64_t j = 0; j < p->segments[part].size; j += MG_VW) {
+      vf weights[GRADIENT_FEATURES];
+#pragma GCC unroll 4
+      for (int i = 0; i < GRADIENT_FEATURES; i++) weights[i] = vload(row[i] + column + j);
+#pragma GCC unroll 4
+      for (int t = 0; t < 4; t++) {
+        const vf value = vload(gates[t] + slot + j);
+#pragma GCC unroll 4
+        for (int i = 0; i < GRADIENT_FEATURES; i++) acc[4 * t + i] = vfma(value, weights[i], acc[4 * t + i]);
+      }
+    }
+  }
+}
+
 /* dx of up to four steps and four features; steps and features that are not there repeat the last. */
 static __attribute__((noinline)) void gradient_tile(const rnn_row_input *p, int64_t step, int64_t feature) {
   const int64_t steps = p->steps - step, left = p->first + p->features - feature, features = left < 4 ? left : 4;
@@ -94,20 +115,8 @@ static __attribute__((noinline)) void gradient_tile(const rnn_row_input *p, int6
   }
 #pragma GCC unroll 16
   for (int i = 0; i < 2 * DOTS; i++) acc[i] = vset(0.0f);
-  for (int part = 0; part < RNN_SEGMENTS; part++) {
-    const int64_t slot = p->segments[part].slot, column = p->segments[part].column;
-    for (int64_t j = 0; j < p->segments[part].size; j += MG_VW) {
-      vf weights[4];
-#pragma GCC unroll 4
-      for (int i = 0; i < 4; i++) weights[i] = vload(row[i] + column + j);
-#pragma GCC unroll 4
-      for (int t = 0; t < 4; t++) {
-        const vf value = vload(gates[t] + slot + j);
-#pragma GCC unroll 4
-        for (int i = 0; i < 4; i++) acc[4 * t + i] = vfma(value, weights[i], acc[4 * t + i]);
-      }
-    }
-  }
+#pragma GCC unroll 2
+  for (int first = 0; first < 4; first += GRADIENT_FEATURES) add_gradients(p, gates, row + first, acc + first);
   reduce_dots(acc, out);
   reduce_dots(acc + DOTS, out + DOTS);
   for (int64_t t = 0; t < 4 && t < steps; t++) {

@@ -1,6 +1,17 @@
 /* rnn_row_lstm_body.h: an LSTM and a SimpleRNN with tanh and sigmoid for one row over many steps, for one instruction set. Included
  * by rnn_row_body.h. Gates hold bias + x K at first. Equations: moongate.h, lstm_cell_body.h. */
 
+/* Nothing stays in most vector registers: a compiler would keep the constants of the activations before a sum there for those after
+ * it, and the sum on the stack. */
+#if MG_VW == 16
+#define MG_FREE_REGISTERS()                                                                                           \
+  __asm__ volatile("" ::: "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15", "xmm16", "xmm17",     \
+                   "xmm18", "xmm19", "xmm20", "xmm21", "xmm22", "xmm23", "xmm24", "xmm25", "xmm26", "xmm27", "xmm28", \
+                   "xmm29", "xmm30", "xmm31")
+#else
+#define MG_FREE_REGISTERS() ((void)0)
+#endif
+
 /* The sums of i and g come first, so that those of f and o fill the time that their activations take. */
 MG_INLINE void lstm_units(const int vectors, const rnn_row *r, const row_step *t, int64_t i, int64_t u) {
   const int64_t P = r->P;
@@ -11,8 +22,6 @@ MG_INLINE void lstm_units(const int vectors, const rnn_row *r, const row_step *t
   for (int v = 0; v < vectors; v++) {
     first[v] = vload(at + SLOT_I * P + v * MG_VW);
     first[vectors + v] = vload(at + v * MG_VW);
-    second[v] = vload(at + SLOT_F * P + v * MG_VW);
-    second[vectors + v] = vload(at + SLOT_O * P + v * MG_VW);
   }
   add_pass(2, vectors, r, first, t->h, RNN_LSTM_I_AND_G, i, u);
 #pragma GCC unroll 4
@@ -22,6 +31,12 @@ MG_INLINE void lstm_units(const int vectors, const rnn_row *r, const row_step *t
     if (!r->keep) continue;
     vstore(at + SLOT_I * P + v * MG_VW, in);
     vstore(at + v * MG_VW, g);
+  }
+  MG_FREE_REGISTERS();
+#pragma GCC unroll 4
+  for (int v = 0; v < vectors; v++) {
+    second[v] = vload(at + SLOT_F * P + v * MG_VW);
+    second[vectors + v] = vload(at + SLOT_O * P + v * MG_VW);
   }
   add_pass(2, vectors, r, second, t->h, RNN_LSTM_F_AND_O, i, u);
 #pragma GCC unroll 4
