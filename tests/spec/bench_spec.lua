@@ -125,6 +125,14 @@ describe("the benchmark", function()
     assert.same({ "float32 only", "no mode dance", "no layer X" }, { lines[2].skip, lines[3].skip, lines[4].skip })
   end)
 
+  it("times a stream's step from Lua and from C", function()
+    if where.preload then return end
+    local output, status = command.run(command.quote(BENCH .. "stream.lua") .. " 1")
+    assert.equal(0, status)
+    local _, lines = output:gsub("%(%d+, %d+%) +[%d.]+ +[%d.]+ +[%d.]+ +[%d.]+ +%-?[%d.]+", "")
+    assert.equal(6, lines)
+  end)
+
   it("times the text example's step", function()
     if where.preload then return end -- a sanitizer makes it a matter of minutes
     local output, status = command.run(command.quote(BENCH .. "text_step.lua"), "hello\nstep 1\n")
