@@ -31,6 +31,7 @@ static inline int64_t stream_block_vectors(int64_t left) { return left < STREAM_
 /* One row of a step. */
 typedef struct stream_row {
   const float *x, *h;
+  float *c;     /* LSTM */
   float *h_new; /* may be h for a single block */
   float *y;
   int64_t F, U, K; /* K: stream_state_rows */
@@ -43,7 +44,7 @@ typedef mg_status (*stream_step)(const mg_stream_layer *layer, float *state, flo
                                  float *scratch);
 typedef struct stream_table {
   int64_t width; /* floats of a vector */
-  stream_step gru[STREAM_BLOCK_VECTORS + 1]; /* by vectors of units, 0: of more */
+  stream_step step[MG_CELLS][STREAM_BLOCK_VECTORS + 1]; /* by vectors of units, 0: of more */
   void (*sigmoid)(int64_t n, float *y, const float *x); /* the steps' own, n in whole vectors: for tests */
   void (*tanh)(int64_t n, float *y, const float *x);
 } stream_table;

@@ -37,16 +37,14 @@ MG_INLINE const float *add_state(const int v, const int parts, vf *acc, const fl
   return panel;
 }
 
-/* a, b, c += x (F) times a panel of F rows of 3 v vectors, v for each. */
-MG_INLINE const float *add_input(const int v, vf *a, vf *b, vf *c, const float *panel, const float *x, int64_t F) {
-  for (; F > 0; F--, x++, panel += 3 * v * MG_VW) {
+/* acc += x (F) times a panel of F rows of v vectors for each gate. */
+MG_INLINE const float *add_input(const int gates, const int v, vf acc[][MOST], const float *panel, const float *x, int64_t F) {
+  for (; F > 0; F--, x++, panel += gates * v * MG_VW) {
     const vf value = vset(*x);
 #pragma GCC unroll 4
-    for (int i = 0; i < v; i++) {
-      a[i] = vfma(value, vload(panel + i * MG_VW), a[i]);
-      b[i] = vfma(value, vload(panel + (v + i) * MG_VW), b[i]);
-      c[i] = vfma(value, vload(panel + (2 * v + i) * MG_VW), c[i]);
-    }
+    for (int g = 0; g < gates; g++)
+#pragma GCC unroll 4
+      for (int i = 0; i < v; i++) acc[g][i] = vfma(value, vload(panel + (g * v + i) * MG_VW), acc[g][i]);
   }
   return panel;
 }
@@ -66,69 +64,121 @@ MG_INLINE void store_units(float *y, vf value, int64_t u, int64_t U) {
 /* Parts for sums of v vectors. */
 #define PARTS(v) ((v) == 1 ? 8 : (v) == 2 ? 4 : 2)
 
-/* reset_after, sigmoid and tanh. Weights of a block: bias r, q, z, n; kernel r, n, z; recurrent kernel
- * r, q, z. */
+/* The new state of one vector. */
+MG_INLINE void store_state(const stream_row *s, vf value, int64_t u) {
+  vstore(s->h_new + u, value);
+  store_units(s->y, value, u, s->U);
+}
+
+/* GRU with reset_after, sigmoid and tanh. Weights of a block: bias r, n, z, q; kernel r, n, z; recurrent kernel r, q, z. */
 MG_INLINE const float *gru_block(const int v, const stream_row *s, const float *panel, int64_t u) {
-  vf r[MOST], q[MOST], z[MOST], n[MOST], h[MOST];
-  panel = load_vectors(v, r, panel);
+  enum { R, N, Z };
+  vf a[3][MOST], q[MOST];
+  for (int g = 0; g < 3; g++) panel = load_vectors(v, a[g], panel);
   panel = load_vectors(v, q, panel);
-  panel = load_vectors(v, z, panel);
-  panel = load_vectors(v, n, panel);
-  panel = add_input(v, r, n, z, panel, s->x, s->F);
-  panel = add_state(v, PARTS(v), r, panel, s->h, s->K);
+  panel = add_input(3, v, a, panel, s->x, s->F);
+  panel = add_state(v, PARTS(v), a[R], panel, s->h, s->K);
 #pragma GCC unroll 4
-  for (int i = 0; i < v; i++) r[i] = vsigmoid_short(r[i]);
+  for (int i = 0; i < v; i++) a[R][i] = vsigmoid_short(a[R][i]);
   panel = add_state(v, PARTS(v), q, panel, s->h, s->K);
 #pragma GCC unroll 4
-  for (int i = 0; i < v; i++) n[i] = vtanh_short(vfma(r[i], q[i], n[i]));
-  panel = add_state(v, PARTS(v), z, panel, s->h, s->K);
+  for (int i = 0; i < v; i++) a[N][i] = vtanh_short(vfma(a[R][i], q[i], a[N][i]));
+  panel = add_state(v, PARTS(v), a[Z], panel, s->h, s->K);
 #pragma GCC unroll 4
   for (int i = 0; i < v; i++) {
-    z[i] = vsigmoid_short(z[i]);
-    h[i] = vload(s->h + u + i * MG_VW);
-    n[i] = vfma(z[i], h[i], n[i] - z[i] * n[i]);
-    vstore(s->h_new + u + i * MG_VW, n[i]);
-    store_units(s->y, n[i], u + i * MG_VW, s->U);
+    const int64_t at = u + i * MG_VW;
+    const vf z = vsigmoid_short(a[Z][i]);
+    store_state(s, vfma(z, vload(s->h + at), a[N][i] - z * a[N][i]), at);
   }
   return panel;
 }
 
-/* A layer of one block of units, and of several: the new state is kept apart until all have read the old one. */
-#define GRU_STEPS(v)                                                                                                       \
-  static mg_status gru_step_##v(const mg_stream_layer *l, float *state, float *y, const float *x, int64_t rows,            \
-                                float *scratch) {                                                                          \
-    (void)scratch;                                                                                                         \
-    for (int64_t i = 0; i < rows; i++) {                                                                                   \
-      const stream_row row = { .x = x + i * l->inputs, .h = state + i * l->row, .h_new = state + i * l->row,               \
-                               .y = y + i * l->outputs, .F = l->inputs, .U = l->outputs, .K = stream_state_rows(l) };    \
-      gru_block(v, &row, l->packed, 0);                                                                                    \
-    }                                                                                                                      \
-    return MG_OK;                                                                                                          \
-  }                                                                                                                        \
-  static __attribute__((noinline)) const float *gru_block_##v(const stream_row *s, const float *panel, int64_t u) {        \
-    return gru_block(v, s, panel, u);                                                                                      \
+/* LSTM with sigmoid and tanh; all weights in the order g, i, f, o. */
+MG_INLINE const float *lstm_block(const int v, const stream_row *s, const float *panel, int64_t u) {
+  enum { G, I, F, O };
+  vf a[4][MOST], c[MOST];
+  for (int g = 0; g < 4; g++) panel = load_vectors(v, a[g], panel);
+  panel = add_input(4, v, a, panel, s->x, s->F);
+  panel = add_state(v, PARTS(v), a[G], panel, s->h, s->K);
+  panel = add_state(v, PARTS(v), a[I], panel, s->h, s->K);
+#pragma GCC unroll 4
+  for (int i = 0; i < v; i++) a[G][i] = vtanh_short(a[G][i]) * vsigmoid_short(a[I][i]);
+  panel = add_state(v, PARTS(v), a[F], panel, s->h, s->K);
+#pragma GCC unroll 4
+  for (int i = 0; i < v; i++) {
+    float *carry = s->c + u + i * MG_VW;
+    c[i] = vfma(vsigmoid_short(a[F][i]), vload(carry), a[G][i]);
+    vstore(carry, c[i]);
+    c[i] = vtanh_short(c[i]);
   }
-GRU_STEPS(1)
-GRU_STEPS(2)
-GRU_STEPS(3)
-GRU_STEPS(4)
+  panel = add_state(v, PARTS(v), a[O], panel, s->h, s->K);
+#pragma GCC unroll 4
+  for (int i = 0; i < v; i++) store_state(s, vsigmoid_short(a[O][i]) * c[i], u + i * MG_VW);
+  return panel;
+}
 
-static mg_status gru_step_blocks(const mg_stream_layer *l, float *state, float *y, const float *x, int64_t rows, float *scratch) {
-  typedef const float *(*block)(const stream_row *s, const float *panel, int64_t u);
-  static const block blocks[] = { NULL, gru_block_1, gru_block_2, gru_block_3, gru_block_4 };
+/* SimpleRNN with tanh. */
+MG_INLINE const float *simple_rnn_block(const int v, const stream_row *s, const float *panel, int64_t u) {
+  vf a[1][MOST];
+  panel = load_vectors(v, a[0], panel);
+  panel = add_input(1, v, a, panel, s->x, s->F);
+  panel = add_state(v, PARTS(v), a[0], panel, s->h, s->K);
+#pragma GCC unroll 4
+  for (int i = 0; i < v; i++) store_state(s, vtanh_short(a[0][i]), u + i * MG_VW);
+  return panel;
+}
+
+/* Row i of a step. */
+MG_INLINE stream_row row_of(const mg_stream_layer *l, float *state, float *y, const float *x, int64_t rows, int64_t i) {
+  float *h = state + i * l->row;
+  return (stream_row){ .x = x + i * l->inputs, .h = h, .c = h + mg_stream_state_floats(l, rows), .h_new = h,
+                       .y = y + i * l->outputs, .F = l->inputs, .U = l->outputs, .K = stream_state_rows(l) };
+}
+
+typedef const float *(*block_function)(const stream_row *s, const float *panel, int64_t u);
+
+/* Several blocks: the new state is kept apart until all have read the old one. */
+static mg_status step_blocks(const block_function *blocks, const mg_stream_layer *l, float *state, float *y, const float *x,
+                             int64_t rows, float *scratch) {
   for (int64_t i = 0; i < rows; i++) {
-    float *h = state + i * l->row;
-    const stream_row row = { .x = x + i * l->inputs, .h = h, .h_new = scratch, .y = y + i * l->outputs, .F = l->inputs,
-                             .U = l->outputs, .K = stream_state_rows(l) };
+    stream_row row = row_of(l, state, y, x, rows, i);
     const float *panel = l->packed;
+    row.h_new = scratch;
     for (int64_t u = 0, v; u < l->outputs; u += v * MG_VW) {
       v = stream_block_vectors((l->outputs - u + MG_VW - 1) / MG_VW);
       panel = blocks[v](&row, panel, u);
     }
-    memcpy(h, scratch, (size_t)l->row * sizeof *h);
+    memcpy(state + i * l->row, scratch, (size_t)l->outputs * sizeof *state);
   }
   return MG_OK;
 }
+
+#define ARGUMENTS const mg_stream_layer *l, float *state, float *y, const float *x, int64_t rows, float *scratch
+#define STEP(cell, v)                                                                                              \
+  static __attribute__((noinline)) const float *cell##_block_##v(const stream_row *s, const float *panel, int64_t u) { \
+    return cell##_block(v, s, panel, u);                                                                           \
+  }                                                                                                                \
+  static mg_status cell##_step_##v(ARGUMENTS) {                                                                    \
+    (void)scratch;                                                                                                 \
+    for (int64_t i = 0; i < rows; i++) {                                                                           \
+      const stream_row row = row_of(l, state, y, x, rows, i);                                                      \
+      cell##_block(v, &row, l->packed, 0);                                                                         \
+    }                                                                                                              \
+    return MG_OK;                                                                                                  \
+  }
+#define STEPS(cell)                                                                                                \
+  STEP(cell, 1)                                                                                                    \
+  STEP(cell, 2)                                                                                                    \
+  STEP(cell, 3)                                                                                                    \
+  STEP(cell, 4)                                                                                                    \
+  static mg_status cell##_step_more(ARGUMENTS) {                                                                   \
+    static const block_function blocks[] = { NULL, cell##_block_1, cell##_block_2, cell##_block_3, cell##_block_4 }; \
+    return step_blocks(blocks, l, state, y, x, rows, scratch);                                                     \
+  }
+STEPS(gru)
+STEPS(lstm)
+STEPS(simple_rnn)
+#define TABLE(cell) { cell##_step_more, cell##_step_1, cell##_step_2, cell##_step_3, cell##_step_4 }
 
 static void sigmoid_loop(int64_t n, float *y, const float *x) {
   for (int64_t i = 0; i < n; i += MG_VW) vstore(y + i, vsigmoid_short(vload(x + i)));
@@ -140,7 +190,7 @@ static void tanh_loop(int64_t n, float *y, const float *x) {
 
 const stream_table MG_NAME(stream) = {
   .width = MG_VW,
-  .gru = { gru_step_blocks, gru_step_1, gru_step_2, gru_step_3, gru_step_4 },
+  .step = { [MG_CELL_GRU] = TABLE(gru), [MG_CELL_LSTM] = TABLE(lstm), [MG_CELL_SIMPLE] = TABLE(simple_rnn) },
   .sigmoid = sigmoid_loop,
   .tanh = tanh_loop,
 };
