@@ -40,7 +40,9 @@ struct mg_stream_layer {
   void (*pack)(const mg_stream_layer *layer, float *packed); /* NULL: nothing to pack */
   int64_t packed_floats;
   int64_t scratch_floats, scratch_row_floats; /* a step takes the first and the second for each row */
-  const void *plan;                           /* the backend's own */
+  const void *plan;                           /* the backend's own, as are: */
+  mg_status (*step_few)(const mg_stream_layer *layer, float *state, float *y, const float *x, int64_t rows, float *scratch);
+  int64_t many_at; /* where in `packed` the form of the weights for many rows begins */
   mg_buffer *packed_memory;
 };
 

@@ -14,7 +14,7 @@ static void pack_dense(const mg_stream_layer *l, float *packed) {
   const mg_tensor *bias = mg_stream_weight(l, 1);
   const int64_t V = stream_rnn_table()->width, P = stream_round_up(l->outputs, V);
   for (int64_t u = 0; u < P; u++) packed[u] = bias != NULL && u < l->outputs ? stream_weight_at(bias, u, 0) : 0;
-  stream_pack_panels(packed + P, &l->weight[0], V, l->outputs, (int[]){ 0 }, 1);
+  stream_pack_panels(packed + P, &l->weight[0], P, l->outputs, (int[]){ 0 }, 1);
 }
 
 static mg_status step_dense(const mg_stream_layer *l, float *state, float *y, const float *x, int64_t rows, float *scratch) {

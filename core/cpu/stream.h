@@ -15,12 +15,13 @@ static inline int64_t stream_round_up(int64_t n, int64_t to) { return (n + to - 
 
 const rnn_table *stream_rnn_table(void);
 
-/* Columns `gates[0..count)`, each of U, padded to whole vectors, of a weight (K, gates * U), as panels of `multiply`. Returns the
- * end of what was written. */
-float *stream_pack_panels(float *data, const mg_tensor *weight, int64_t V, int64_t U, const int *gates, int count);
+/* Columns `gates[0..count)`, each of U padded to P, of a weight (K, gates * U), as panels of `multiply`. Returns the end of what
+ * was written. */
+float *stream_pack_panels(float *data, const mg_tensor *weight, int64_t P, int64_t U, const int *gates, int count);
 
 void stream_plan_rnn(mg_stream_layer *layer);
 int stream_plan_fused(mg_stream_layer *layer); /* 0: not a layer for the compiled steps */
+void stream_pack_fused(const mg_stream_layer *layer, float *packed);
 
 /* ---- Compiled once per instruction set: stream_body.h -------------------------------------------------------------------- */
 

@@ -30,9 +30,9 @@ static float *pack_bias(float *data, const mg_tensor *bias, int64_t U, int gate,
   return data;
 }
 
-static void pack(const mg_stream_layer *l, float *data) {
+void stream_pack_fused(const mg_stream_layer *l, float *data) {
   const order *o = &orders[l->rnn_kind->cell];
-  const int64_t U = l->outputs, V = ((const stream_table *)l->plan)->width, P = stream_round_up(U, V);
+  const int64_t U = l->outputs, V = MG_ISA_PICK(stream)->width, P = stream_round_up(U, V);
   for (int64_t u = 0, width; u < P; u += width) {
     width = stream_block_vectors((P - u) / V) * V;
     for (int i = 0; i < o->biases; i++)
@@ -51,9 +51,8 @@ int stream_plan_fused(mg_stream_layer *l) {
   if ((cell == MG_CELL_GRU && !l->reset_after) || l->activation.kind != MG_ACT_TANH ||
       (cell != MG_CELL_SIMPLE && l->recurrent_activation.kind != MG_ACT_SIGMOID))
     return 0;
-  l->plan = table;
   l->row = stream_round_up(l->outputs, 16); /* at least stream_state_rows */
-  l->pack = pack;
+  l->pack = stream_pack_fused;
   l->packed_floats = P * (orders[cell].biases + orders[cell].gates * (l->inputs + stream_state_rows(l)));
   l->scratch_floats = l->row;
   l->step = table->step[cell][vectors <= STREAM_BLOCK_VECTORS ? vectors : 0];

@@ -21,13 +21,13 @@ static const order orders[MG_CELLS] = {
   [MG_CELL_SIMPLE] = { 1, { 0 } },
 };
 
-float *stream_pack_panels(float *data, const mg_tensor *weight, int64_t V, int64_t U, const int *gates, int count) {
-  const int64_t each = stream_round_up(U, V) / V, vectors = count * each, K = weight->shape[0];
+float *stream_pack_panels(float *data, const mg_tensor *weight, int64_t P, int64_t U, const int *gates, int count) {
+  const int64_t V = stream_rnn_table()->width, vectors = count * P / V, K = weight->shape[0];
   for (int64_t v = 0, width; v < vectors; v += width) {
     width = rnn_panel_vectors(vectors - v);
     for (int64_t k = 0; k < K; k++) {
       for (int64_t column = v * V; column < (v + width) * V; column++) {
-        const int64_t gate = gates[column / (each * V)], u = column % (each * V);
+        const int64_t gate = gates[column / P], u = column % P;
         *data++ = u < U ? stream_weight_at(weight, k, gate * U + u) : 0;
       }
     }
@@ -46,17 +46,17 @@ static void add_bias(const mg_stream_layer *l, float *to, int64_t row, int64_t g
 
 static void pack(const mg_stream_layer *l, float *packed) {
   const order *o = &orders[l->rnn_kind->cell];
-  const int64_t P = l->row, V = stream_rnn_table()->width, U = l->outputs;
+  const int64_t P = l->row, U = l->outputs;
   const int G = l->rnn_kind->gates;
   memset(packed, 0, (size_t)(o->slots * P) * sizeof *packed);
   for (int slot = 0; slot < G; slot++) add_bias(l, packed + slot * P, 0, o->gate[slot]);
   for (int slot = SLOT_Z; l->reset_after && slot <= SLOT_Q; slot++) add_bias(l, packed + slot * P, 1, o->gate[slot]);
-  packed = stream_pack_panels(packed + o->slots * P, &l->weight[0], V, U, o->gate, G);
+  packed = stream_pack_panels(packed + o->slots * P, &l->weight[0], P, U, o->gate, G);
   if (resets(l)) {
-    packed = stream_pack_panels(packed, &l->weight[1], V, U, o->gate + SLOT_Z, 2);
-    stream_pack_panels(packed, &l->weight[1], V, U, o->gate, 1);
+    packed = stream_pack_panels(packed, &l->weight[1], P, U, o->gate + SLOT_Z, 2);
+    stream_pack_panels(packed, &l->weight[1], P, U, o->gate, 1);
   } else {
-    stream_pack_panels(packed, &l->weight[1], V, U, o->gate + (l->reset_after ? SLOT_Z : 0), G);
+    stream_pack_panels(packed, &l->weight[1], P, U, o->gate + (l->reset_after ? SLOT_Z : 0), G);
   }
 }
 
@@ -77,10 +77,11 @@ static mg_status step(const mg_stream_layer *l, float *state, float *y, const fl
   const int64_t U = l->outputs, P = l->row, G = l->rnn_kind->gates, width = orders[l->rnn_kind->cell].slots * P;
   float *gates = scratch, *sums = gates + rows * width, *h_new = sums + rows * width;
   float *carry = state + mg_stream_state_floats(l, rows);
-  const rnn_cell cell = { .rows = rows, .P = P, .gates = gates, .sums = sums, .bias = l->packed, .h = state, .h_n = state,
+  const float *packed = l->packed + l->many_at;
+  const rnn_cell cell = { .rows = rows, .P = P, .gates = gates, .sums = sums, .bias = packed, .h = state, .h_n = state,
                           .h_new = h_new, .c = carry, .c_new = h_new + rows * P, .activation = &l->activation,
                           .recurrent_activation = &l->recurrent_activation };
-  const float *panels = product(l, gates, rows, 0, G, x, l->inputs, l->inputs, l->packed + width, 0);
+  const float *panels = product(l, gates, rows, 0, G, x, l->inputs, l->inputs, packed + width, 0);
   if (resets(l)) {
     panels = product(l, sums, rows, SLOT_Z, 2, state, U, P, panels, 0);
     cells->forward_reset(&cell);
@@ -96,16 +97,32 @@ static mg_status step(const mg_stream_layer *l, float *state, float *y, const fl
   return MG_OK;
 }
 
+/* ---- Layers whose weights do not stay in the first cache: one row by itself, many rows as tiles of a product -------------- */
+
+enum { MANY = 4, CACHED_FLOATS = 12000 };
+
+static mg_status step_by_rows(const mg_stream_layer *l, float *state, float *y, const float *x, int64_t rows, float *scratch) {
+  return (rows < MANY ? l->step_few : step)(l, state, y, x, rows, scratch);
+}
+
+static void pack_both(const mg_stream_layer *l, float *packed) {
+  stream_pack_fused(l, packed);
+  pack(l, packed + l->many_at);
+}
+
 void stream_plan_rnn(mg_stream_layer *l) {
-  if (stream_plan_fused(l)) return;
   const rnn_table *table = stream_rnn_table();
   const mg_rnn_cell cell = l->rnn_kind->cell;
   const int any = l->activation.kind != MG_ACT_TANH || (cell != MG_CELL_SIMPLE && l->recurrent_activation.kind != MG_ACT_SIGMOID);
   const int64_t slots = orders[cell].slots;
-  l->row = stream_round_up(l->outputs, table->width);
-  l->pack = pack;
-  l->packed_floats = l->row * (slots + l->rnn_kind->gates * (l->inputs + l->outputs));
+  const int fused = stream_plan_fused(l);
+  if (fused && l->packed_floats <= CACHED_FLOATS) return;
+  l->many_at = fused ? stream_round_up(l->packed_floats, 16) : 0;
+  l->step_few = l->step;
+  l->step = fused ? step_by_rows : step;
+  l->pack = fused ? pack_both : pack;
+  if (!fused) l->row = stream_round_up(l->outputs, table->width);
+  l->packed_floats = l->many_at + l->row * (slots + l->rnn_kind->gates * (l->inputs + l->outputs));
   l->scratch_row_floats = l->row * (2 * slots + 2);
   l->plan = any ? &table->any[cell] : &table->fused[cell];
-  l->step = step;
 }
