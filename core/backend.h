@@ -96,6 +96,7 @@ typedef struct mg_rnn_kernel {
   mg_status (*saved_size)(int64_t *elements, const struct mg_rnn_kind *kind, const mg_rnn_args *args);
   mg_status (*forward)(const struct mg_rnn_kind *kind, const mg_rnn_args *args);
   mg_status (*backward)(const struct mg_rnn_kind *kind, const mg_rnn_args *args); /* NULL: inference only */
+  void (*estimate)(mg_plan *plan, const struct mg_rnn_kind *kind, const mg_rnn_args *args); /* all but the texts; NULL: not known */
 } mg_rnn_kernel;
 
 /* Packed weights, of any layer kind. The key names the caller's tensors, before any contiguous copy of them. */

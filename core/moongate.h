@@ -348,11 +348,12 @@ typedef struct mg_rnn_args {
   void *reserved[6];            /* NULL */
 } mg_rnn_args;
 
+enum { MG_SPLIT_NONE = 0, MG_SPLIT_ROWS, MG_SPLIT_UNITS };
 typedef struct mg_plan {
-  const char *kernel; /* the one it takes */
-  const char *faster; /* the fastest one it cannot take, NULL: none */
-  const char *reason; /* why not */
-  int64_t reserved[8];
+  const char *kernel, *faster, *reason; /* the one it takes; the fastest one it cannot take, NULL: none; why not */
+  int64_t nanoseconds;                  /* estimated for this processor, packed weights ready unless in training; 0: not known */
+  int64_t split, threads, block_rows, chunk_steps; /* what threads share; how many; rows, and steps of input products, at once */
+  int64_t reserved[3];
 } mg_plan;
 
 /* saved_size: enough for whichever kernel forward takes with `saved` given; outputs, saved and gradients may still be NULL. 0:
@@ -375,8 +376,7 @@ MG_API mg_status mg_simple_rnn_explain(mg_plan *plan /*[out]*/, const mg_rnn_arg
 /* A stepper is a stack of layers with its packed weights, a stream the states of `batch` rows that go through it. Any number of
  * streams, in any threads, share a stepper and keep it alive. float32; the layers' tensors are kept, not copied: a step after
  * their memory was written packs them again. Writing weights while a stream steps is the caller's race. */
-typedef struct mg_stepper mg_stepper;
-typedef struct mg_stream mg_stream;
+typedef struct mg_stepper mg_stepper; typedef struct mg_stream mg_stream;
 MG_API mg_status mg_stepper_create(mg_stepper **out);
 MG_API void mg_stepper_destroy(mg_stepper *stepper /*[opt]*/); /* before or after its streams */
 /* Each adds a layer on top; it takes as many values as the one below gives. With streams on it a stepper cannot grow.

@@ -158,8 +158,10 @@ mg_status mg_rnn_explain(const mg_rnn_kind *kind, mg_plan *plan, const mg_rnn_ar
     const char *reason;
     const mg_rnn_kernel *kernel = &backend->rnn_kernels[i];
     MG_TRY(refuses(kernel, kind, args, args->saved != NULL, &reason));
-    if (reason == NULL) found.kernel = kernel->text == NULL ? kernel->name : kernel->text(kind, args);
-    else if (found.faster == NULL) {
+    if (reason == NULL) {
+      found.kernel = kernel->text == NULL ? kernel->name : kernel->text(kind, args);
+      if (kernel->estimate != NULL && !is_empty(args)) kernel->estimate(&found, kind, args);
+    } else if (found.faster == NULL) {
       found.faster = kernel->name;
       found.reason = reason;
     }

@@ -216,6 +216,9 @@ float *rnn_mark(const rnn_fast *f, float *marks, int64_t block, int64_t segment)
 mg_status rnn_fast_back_by_segments(rnn_fast *f);
 void rnn_put(const rnn_fast *f, float *to, const float *from, int64_t n); /* what the run found of a weight's gradient */
 
+/* rnn_estimate.c */
+void rnn_fast_estimate(mg_plan *plan, const mg_rnn_kind *kind, const mg_rnn_args *args);
+
 /* (state_masks, rows, P): the recurrent dropout masks of a block. */
 void rnn_fast_block_masks(const rnn_fast *f, float *masks, int64_t first, int64_t rows);
 

@@ -1,5 +1,6 @@
 -- Sizes from tiny to large, in turn with one thread and with two: moongate sweep.lua [infer|train|both] [seconds for each size].
--- Prints each size's medians, and at the end where two threads are slower than one.
+-- Prints each size's medians, two threads' gain, and explain's estimates by the measured times; at the end where two threads are
+-- slower than one, and the estimates' errors.
 local mg = require "moongate"
 local terminal = require "moongate.terminal"
 
@@ -45,7 +46,14 @@ local function measure(call, seconds)
   return median(times[1]), median(times[2])
 end
 
-local slower = {}
+local slower, errors = {}, {}
+
+-- The time that explain gives for a thread count.
+local function estimate(layer, x, mode, threads)
+  mg.set_threads(threads)
+  local plan = layer:explain(x, { training = mode == "train" })
+  return mode == "train" and plan.training_milliseconds or plan.milliseconds
+end
 
 local function visit(mode, T, B, U, seconds)
   local layer = mg.layers.GRU(U, { return_sequences = true, time_major = true })
@@ -53,7 +61,10 @@ local function visit(mode, T, B, U, seconds)
   local x = mg.random.normal { T, B, U }
   local call = mode == "infer" and forward(layer, x) or step(layer, x, mg.random.normal { T, B, U })
   local one, two = measure(call, seconds)
-  local line = ("%-5s T %-4d B %-3d U %-4d  %10.4f ms  %10.4f ms  %.2f"):format(mode, T, B, U, one, two, one / two)
+  local guess, second = estimate(layer, x, mode, 1) / one, estimate(layer, x, mode, 2) / two
+  local line = ("%-5s T %-4d B %-3d U %-4d  %10.4f ms  %10.4f ms  %.2f  %.2f  %.2f"):format(mode, T, B, U, one, two, one / two,
+    guess, second)
+  for _, each in ipairs { guess, second } do errors[#errors + 1] = math.max(each, 1 / each) end
   print(line)
   io.stdout:flush()
   if two > SLOWER * one then slower[#slower + 1] = { two / one, line } end
@@ -61,7 +72,7 @@ end
 
 local modes = { infer = { "infer" }, train = { "train" } }
 local seconds = tonumber(arg[2]) or 0.05
-print("                             one thread     two threads  one / two")
+print("                             one thread     two threads  one / two, estimate / measured with one and two")
 for _, mode in ipairs(modes[arg[1]] or { "infer", "train" }) do
   for _, T in ipairs(STEPS) do
     for _, B in ipairs(BATCHES) do
@@ -74,3 +85,6 @@ end
 table.sort(slower, function(a, b) return a[1] > b[1] end)
 print(("\n%d sizes are more than %.0f %% slower with two threads:"):format(#slower, 100 * (SLOWER - 1)))
 for _, each in ipairs(slower) do print(each[2]) end
+table.sort(errors)
+print(("\nestimates are off by a factor of %.2f in the median, %.2f for nine in ten, %.2f at most"):format(median(errors),
+  errors[math.ceil(0.9 * #errors)], errors[#errors]))

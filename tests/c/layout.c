@@ -32,6 +32,11 @@ static void print_information(void) {
   FIELD(mg_plan, kernel);
   FIELD(mg_plan, faster);
   FIELD(mg_plan, reason);
+  FIELD(mg_plan, nanoseconds);
+  FIELD(mg_plan, split);
+  FIELD(mg_plan, threads);
+  FIELD(mg_plan, block_rows);
+  FIELD(mg_plan, chunk_steps);
   FIELD(mg_plan, reserved);
 }
 

@@ -82,10 +82,11 @@ function GRU:gates(x, options)
 end
 
 --- Says how a call would be computed: cuDNN's eight requirements, each met or not, what keeps the call from cuDNN's kernel, the
---- kernel that it takes and why not a faster one. Prints as text.
+--- kernel that it takes and why not a faster one, what threads share, and the estimated time on this processor. Prints as text.
 ---@param x? Tensor (B, T, F)
----@param mask? Tensor (B, T)
+---@param options? table mask (B, T), training (true: a training step's time, too); or the mask
 ---@return table
-function GRU:explain(x, mask) return through.explain(self, ops.gru_explain, x, mask) end
+---@example print(gru:explain(x, { training = true }))
+function GRU:explain(x, options) return through.explain(self, ops.gru_explain, x, options) end
 
 return GRU

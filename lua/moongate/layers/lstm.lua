@@ -60,10 +60,11 @@ function LSTM:run(x, states, mask, training)
   return output, { h, c }
 end
 
---- Says how a call would be computed: cuDNN's requirements, each met or not, and the kernel here. Prints as text.
+--- Says how a call would be computed: cuDNN's requirements, each met or not, the kernel here, what threads share, and the
+--- estimated time on this processor. Prints as text.
 ---@param x? Tensor (B, T, F)
----@param mask? Tensor (B, T)
+---@param options? table mask (B, T), training (true: a training step's time, too); or the mask
 ---@return table
-function LSTM:explain(x, mask) return through.explain(self, ops.lstm_explain, x, mask) end
+function LSTM:explain(x, options) return through.explain(self, ops.lstm_explain, x, options) end
 
 return LSTM

@@ -6,6 +6,21 @@ local ops = require "moongate.ops"
 local Explanation = {}
 Explanation.__index = Explanation
 
+local function counted(n, what) return ("%d %s%s"):format(n, what, n == 1 and "" or "s") end
+
+local function split_text(plan)
+  if plan.split == "units" then return ("hidden units, on %s"):format(counted(plan.threads, "thread")) end
+  local blocks = plan.split == "rows" and ("rows of the batch in blocks of %d"):format(plan.block_rows)
+    or counted(plan.block_rows, "row") .. " in one block"
+  return ("%s, on %s"):format(blocks, counted(plan.threads, "thread"))
+end
+
+local function time_text(plan)
+  local text = ("%.3g ms for inference"):format(plan.milliseconds)
+  if not plan.training_milliseconds then return text end
+  return ("%s, %.3g ms for a training step (forward and backward)"):format(text, plan.training_milliseconds)
+end
+
 --- The text.
 function Explanation:__tostring()
   local lines = { self.requirements[1] and "cuDNN's requirements:" }
@@ -14,6 +29,11 @@ function Explanation:__tostring()
   lines[#lines + 1] = "kernel: " .. self.kernel
   if self.reason then
     lines[#lines + 1] = ("  faster is %s; not taken: %s"):format(self.faster or "the fused kernel", self.reason)
+  end
+  if self.milliseconds then
+    lines[#lines + 1] = "split: " .. split_text(self)
+    lines[#lines + 1] = ("input products: of %s"):format(counted(self.chunk_steps, "step") .. " at once")
+    lines[#lines + 1] = "estimated: " .. time_text(self)
   end
   return table.concat(lines, "\n")
 end
@@ -58,14 +78,19 @@ local function missing(list, device)
   return words
 end
 
-local function plan(layer, x, mask, result, explain)
+-- What explain of ops tells beside the texts.
+local FACTS = { "kernel", "faster", "reason", "milliseconds", "split", "threads", "block_rows", "chunk_steps" }
+
+local function plan(layer, x, mask, training, result, explain)
   if not layer.cell:is_fused() then
     result.kernel, result.faster = "the cell, step by step on the tape", "the fused kernel"
     result.reason = "an activation that is not elementwise (softmax, a Lua function) is computed in Lua"
   elseif x then
     layer:ensure_built(x.shape)
-    local chosen = explain(layer:operation(layer:convert(x), nil, mask, false))
-    result.kernel, result.faster, result.reason = chosen.kernel, chosen.faster, chosen.reason
+    local operation = layer:operation(layer:convert(x), nil, mask, false)
+    local chosen = explain(operation)
+    for _, name in ipairs(FACTS) do result[name] = chosen[name] end
+    if training then result.training_milliseconds = explain(operation, true).milliseconds end
   else
     result.kernel = "fused; give an input to see which variant"
   end
@@ -74,18 +99,20 @@ end
 local explain = {}
 
 --- How a call would be computed: { requirements = { { text =, met = } }, missing = what keeps it from cuDNN's kernel, kernel =,
---- faster =, reason = }; faster is the kernel that it cannot take and reason why not. Prints as text.
+--- faster =, reason =, milliseconds =, training_milliseconds =, split =, threads =, block_rows =, chunk_steps = }; faster is the
+--- kernel that it cannot take and reason why not; the times are estimates. Prints as text.
 ---@param layer table
 ---@param x Tensor|nil
 ---@param mask Tensor|nil
+---@param training boolean whether a training step's time is wanted
 ---@param plan_of function of ops
 ---@return table
-function explain.call(layer, x, mask, plan_of)
+function explain.call(layer, x, mask, training, plan_of)
   if mask == nil and x then mask = x.keras_mask end
   if mask then mask = layer:time_mask(layer:convert_mask(mask), x and x.shape) end
   local result = setmetatable({ requirements = requirements(layer, mask) }, Explanation)
   if result.requirements[1] then result.missing = missing(result.requirements, x and x.device or "cpu") end
-  plan(layer, x, mask, result, plan_of)
+  plan(layer, x, mask, training, result, plan_of)
   return result
 end
 

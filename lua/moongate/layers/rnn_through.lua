@@ -106,13 +106,16 @@ through.refuse_cudnn = explain.refuse_cudnn
 ---@param layer table
 ---@param operation function of ops
 ---@param x Tensor|nil
----@param mask Tensor|nil
+---@param options Tensor|table|nil the mask, or { mask =, training = }
 ---@return table
-function through.explain(layer, operation, x, mask)
-  if x ~= nil then tensor.expect(layer:title() .. ".explain", "x", x) end
-  if mask ~= nil then tensor.expect(layer:title() .. ".explain", "mask", mask) end
+function through.explain(layer, operation, x, options)
+  local op = layer:title() .. ".explain"
+  if options == nil or tensor.is(options) then options = { mask = options } end
+  local mask = check.options(op, options, { "mask", "training" }).mask
+  if x ~= nil then tensor.expect(op, "x", x) end
+  if mask ~= nil then tensor.expect(op, "mask", mask) end
   if x ~= nil then layer:check_input(x.shape) end
-  return explain.call(layer, x, mask, operation)
+  return explain.call(layer, x, mask, options.training, operation)
 end
 
 return through

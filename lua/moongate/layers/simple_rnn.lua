@@ -55,10 +55,11 @@ function SimpleRNN:run(x, states, mask, training)
   return output, { state }
 end
 
---- Says how a call would be computed: the kernel here, and why not a faster one. Prints as text.
+--- Says how a call would be computed: the kernel here and why not a faster one, what threads share, and the estimated time on this
+--- processor. Prints as text.
 ---@param x? Tensor (B, T, F)
----@param mask? Tensor (B, T)
+---@param options? table mask (B, T), training (true: a training step's time, too); or the mask
 ---@return table
-function SimpleRNN:explain(x, mask) return through.explain(self, ops.simple_rnn_explain, x, mask) end
+function SimpleRNN:explain(x, options) return through.explain(self, ops.simple_rnn_explain, x, options) end
 
 return SimpleRNN

@@ -180,11 +180,15 @@ function M.run(kind, o)
   return output, state, gates
 end
 
---- What a call with these arguments would do: kernel, the fastest one that it cannot take (or nil), and why not
+local SPLITS = { [C.MG_SPLIT_NONE] = "none", [C.MG_SPLIT_ROWS] = "rows", [C.MG_SPLIT_UNITS] = "units" }
+
+--- What a call with these arguments would do: kernel, the fastest one that it cannot take (or nil), and why not; where the kernel
+--- tells, the estimated milliseconds with packed weights ready (in training: of forward and backward), what threads share (`split`:
+--- "none", "rows" of the batch or hidden "units"), how many they are, and how many rows, and steps of input products, go together
 ---@param kind table from kind()
 ---@param o table arguments of the operation
 ---@param training? boolean
----@return table { kernel =, faster =, reason = }
+---@return table { kernel =, faster =, reason =, milliseconds =, split =, threads =, block_rows =, chunk_steps = }
 function M.explain(kind, o, training)
   o = checked(kind, o)
   local args = make_args(kind, o)
@@ -193,7 +197,11 @@ function M.explain(kind, o, training)
   core.check(C[kind.explain](plan, args))
   if saved then saved:free() end
   local function text(p) return p ~= nil and ffi.string(p) or nil end
-  return { kernel = text(plan.kernel), faster = text(plan.faster), reason = text(plan.reason) }
+  local found = { kernel = text(plan.kernel), faster = text(plan.faster), reason = text(plan.reason) }
+  if plan.nanoseconds == 0 then return found end
+  found.milliseconds, found.split = tonumber(plan.nanoseconds) / 1e6, SPLITS[tonumber(plan.split)]
+  for _, name in ipairs { "threads", "block_rows", "chunk_steps" } do found[name] = tonumber(plan[name]) end
+  return found
 end
 
 return M
