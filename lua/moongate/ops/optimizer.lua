@@ -61,8 +61,8 @@ end
 --- One update of `parameter` by `gradient` with Keras's formulas; numbers not given are 0. The gradient counts times
 --- gradient_scale and then within -gradient_limit..gradient_limit, where these are given. "average" makes of the parameter
 --- momentum * parameter + (1 - momentum) * gradient.
----@param o table { kind = "sgd"|"rmsprop"|"adam"|"adagrad"|"adadelta"|"adamax"|"nadam"|"lion"|"average", parameter =, gradient =,
---- state = { up to three }, step =, learning_rate =, ... }
+--- Kinds: "sgd", "rmsprop", "adam", "adagrad", "adadelta", "adamax", "nadam", "lion", "average".
+---@param o table { kind =, parameter =, gradient =, state = { up to three }, step =, learning_rate =, ... }
 function M.optimizer_update(o)
   check.options("optimizer_update", check.type("optimizer_update", "arguments", o, "table"), KNOWN)
   set_numbers(o)
