@@ -3,10 +3,9 @@
 #include <pthread.h>
 #include <time.h>
 
-#include "../threads.h"
 #include "../workspace.h"
 #include "isa.h"
-#include "rnn_fast.h"
+#include "rnn_row.h"
 
 MG_ISA_DECLARE(rnn_table, rnn);
 
@@ -87,7 +86,7 @@ static double product(const rnn_fast *f, double rows, double K, double columns) 
 /* Operations that the gates of a unit cost in the time of as many of a product's; and what a step costs besides, in nanoseconds. */
 static const double forward_work[MG_CELLS] = { [MG_CELL_GRU] = 150, [MG_CELL_LSTM] = 180, [MG_CELL_SIMPLE] = 50 };
 static const double backward_work[MG_CELLS] = { [MG_CELL_GRU] = 60, [MG_CELL_LSTM] = 80, [MG_CELL_SIMPLE] = 15 };
-static const double STEP = 60, CALL = 1500, ANY = 3, WEIGHT_PACKED = 0.35, OTHER_THREADS = 3000;
+static const double STEP = 60, MEETING = 300, CALL = 3000, ANY = 3, WEIGHT_PACKED = 0.35, WEIGHT_WRITTEN = 0.8, OTHER_THREADS = 3000;
 
 static double cells(const rnn_fast *f, const double work[MG_CELLS], double rows) {
   return rows * (double)f->P * work[f->d.kind->cell] * (f->any ? ANY : 1) / rates_now()->multiply;
@@ -96,38 +95,53 @@ static double cells(const rnn_fast *f, const double work[MG_CELLS], double rows)
 /* Rows of x in, of h and the output out. */
 static double copies(const rnn_fast *f, double rows) { return rows * (double)(f->d.F + 2 * f->P) * 4 / rates_now()->read[2]; }
 
-static double forward_block(const rnn_fast *f, double rows) {
-  const double T = (double)f->d.T, columns = (double)(f->d.G * f->P);
-  return T * (product(f, rows, (double)f->d.U, columns) + cells(f, forward_work, rows) + copies(f, rows) + STEP) +
-         product(f, T * rows, (double)f->d.F, columns);
+/* A step's product with the weights of all units, its gates and the rest, the units shared by `parts` threads that meet in it. */
+static double step(const rnn_fast *f, double rows, double K, double columns, const double work[MG_CELLS], double parts) {
+  return (product(f, rows, K, columns) + cells(f, work, rows) + copies(f, rows)) / parts + STEP + (parts > 1 ? MEETING : 0);
 }
 
-static double backward_block(const rnn_fast *f, double rows) {
+static double forward_block(const rnn_fast *f, double rows, double parts) {
   const double T = (double)f->d.T, columns = (double)(f->d.G * f->P);
-  return T * (product(f, rows, columns, (double)f->P) + cells(f, backward_work, rows) + copies(f, rows) + STEP) +
-         product(f, T * rows, columns, (double)f->FP);
+  return T * step(f, rows, (double)f->d.U, columns, forward_work, parts) + product(f, T * rows, (double)f->d.F, columns) / parts;
 }
+
+static double backward_block(const rnn_fast *f, double rows, double parts) {
+  const double T = (double)f->d.T, columns = (double)(f->d.G * f->P);
+  return T * step(f, rows, columns, (double)f->P, backward_work, parts) + product(f, T * rows, columns, (double)f->FP) / parts;
+}
+
+typedef double (*block_time)(const rnn_fast *f, double rows, double parts);
 
 /* All blocks on so many threads: as many blocks one after the other as the busiest thread has. */
-static double blocks(const rnn_fast *f, double (*block)(const rnn_fast *f, double rows), int64_t threads) {
-  const int64_t n = rnn_blocks(f);
-  return (double)((n + threads - 1) / threads) * block(f, (double)f->d.B / (double)n) + (threads > 1 ? OTHER_THREADS : 0);
+static double blocks(const rnn_fast *f, block_time block, const mg_plan *plan) {
+  const int64_t n = rnn_blocks(f), side_by_side = plan->split == MG_SPLIT_ROWS ? plan->threads : 1;
+  const double parts = plan->split == MG_SPLIT_UNITS ? (double)plan->threads : 1;
+  return (double)((n + side_by_side - 1) / side_by_side) * block(f, (double)f->d.B / (double)n, parts) +
+         (plan->threads > 1 ? OTHER_THREADS : 0);
 }
 
+/* Their gradients; many rows have them packed anew in each step of training. */
 static double weights(const rnn_fast *f, int64_t threads) {
   const double columns = (double)(f->d.G * f->P), inputs = (double)(f->d.F + f->d.U);
-  return product(f, inputs, (double)(f->d.T * f->d.B), columns) / (double)threads + 2 * WEIGHT_PACKED * inputs * columns;
+  const double packing = f->row != NULL ? 0 : 2 * WEIGHT_PACKED * inputs * columns, written = WEIGHT_WRITTEN * inputs * columns;
+  return (product(f, inputs, (double)f->d.T * (double)f->d.B, columns) + written) / (double)threads + packing;
+}
+
+static int64_t threads_of(const rnn_fast *f) { return rnn_is_small(f) ? 1 : mg_get_threads(); }
+
+static void cut(mg_plan *plan, const rnn_fast *f) {
+  const int64_t all = threads_of(f), n = rnn_blocks(f), parts = n == 1 && f->row != NULL ? rnn_row_parts(f) : 1;
+  plan->split = n > 1 ? MG_SPLIT_ROWS : parts > 1 ? MG_SPLIT_UNITS : MG_SPLIT_NONE;
+  plan->threads = n > 1 ? (n < all ? n : all) : parts;
+  plan->block_rows = f->block_rows;
+  plan->chunk_steps = rnn_chunk_steps(f, f->block_rows);
 }
 
 void rnn_fast_estimate(mg_plan *plan, const mg_rnn_kind *kind, const mg_rnn_args *args) {
   rnn_fast f;
   rnn_fast_plan(&f, kind, args);
-  const int64_t all = mg_get_threads(), threads = rnn_blocks(&f) < all ? rnn_blocks(&f) : all;
-  double time = CALL + blocks(&f, forward_block, threads);
-  if (args->saved != NULL) time += CALL + blocks(&f, backward_block, threads) + weights(&f, all);
+  cut(plan, &f);
+  double time = CALL + blocks(&f, forward_block, plan);
+  if (args->saved != NULL) time += CALL + blocks(&f, backward_block, plan) + weights(&f, threads_of(&f));
   plan->nanoseconds = (int64_t)time;
-  plan->threads = threads;
-  plan->split = rnn_blocks(&f) > 1 ? MG_SPLIT_ROWS : MG_SPLIT_NONE;
-  plan->block_rows = f.block_rows;
-  plan->chunk_steps = rnn_chunk_steps(&f, f.block_rows);
 }

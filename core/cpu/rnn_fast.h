@@ -180,6 +180,10 @@ enum { RNN_PART_FORWARD = 0, RNN_PART_BACKWARD, RNN_PART_FORWARD_PIECES, RNN_PAR
 mg_status rnn_part_memory(const rnn_fast *f, int part, int64_t floats, float **data, int *ready);
 void rnn_part_done(const rnn_fast *f, int part);
 
+/* mg_parallel where the call is large enough to gain by it; else the same tasks one after the other. */
+int rnn_is_small(const rnn_fast *f);
+mg_status rnn_parallel(const rnn_fast *f, int64_t count, mg_status (*task)(void *context, int64_t index), void *context);
+
 /* rnn_fast_forward.c */
 mg_status rnn_fast_forward(const mg_rnn_kind *kind, const mg_rnn_args *args);
 mg_status rnn_fast_run(rnn_fast *f, int outputs); /* all blocks; without outputs only states and gates are written */

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "../error.h"
-#include "../threads.h"
 #include "../workspace.h"
 #include "rnn_row.h"
 
@@ -240,7 +239,7 @@ mg_status rnn_fast_back(const rnn_fast *f, float *dh, float *dc) {
                   .dinitial_carry = mg_rnn_elements(args->dinitial_carry),
                   .dh = dh,
                   .dc = dc };
-  return mg_parallel(rnn_blocks(f), block_task, (void *)&r);
+  return rnn_parallel(f, rnn_blocks(f), block_task, (void *)&r);
 }
 
 static mg_status backward(rnn_fast *f) {

@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "../error.h"
-#include "../threads.h"
 #include "../workspace.h"
 #include "rnn_row.h"
 
@@ -243,7 +242,7 @@ mg_status rnn_fast_run(rnn_fast *f, int outputs) {
     r.carry = mg_rnn_elements(f->args->carry);
     r.gates_out = mg_rnn_elements(f->args->gates);
   }
-  return mg_parallel(rnn_blocks(f), block_task, &r);
+  return rnn_parallel(f, rnn_blocks(f), block_task, &r);
 }
 
 mg_status rnn_fast_forward(const mg_rnn_kind *kind, const mg_rnn_args *args) {

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "../error.h"
+#include "../threads.h"
 #include "../workspace.h"
 #include "rnn_row.h"
 #include "isa.h"
@@ -33,6 +34,18 @@ static int64_t segment_steps(int64_t T) {
   int64_t steps = 1;
   while (steps * steps < T) steps++;
   return steps;
+}
+
+/* Waking a thread costs as much as some million multiplications: calls with fewer, and little to write, stay in the caller's. */
+int rnn_is_small(const rnn_fast *f) {
+  enum { MULTIPLICATIONS = 2 << 20, WRITTEN = 8 };
+  return (f->d.F + f->d.U) * f->d.G * f->P * (f->d.T * f->d.B + WRITTEN) < MULTIPLICATIONS;
+}
+
+mg_status rnn_parallel(const rnn_fast *f, int64_t count, mg_status (*task)(void *context, int64_t index), void *context) {
+  if (!rnn_is_small(f)) return mg_parallel(count, task, context);
+  for (int64_t i = 0; i < count; i++) MG_TRY(task(context, i));
+  return MG_OK;
 }
 
 static int cut_groups(rnn_group *groups, int apart, int first, int slots) {

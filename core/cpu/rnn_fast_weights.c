@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "../error.h"
-#include "../threads.h"
 #include "../workspace.h"
 #include "rnn_row.h"
 
@@ -208,5 +207,5 @@ mg_status rnn_fast_weights(rnn_fast *f) {
     return MG_OK;
   }
   if (f->engine != NULL) return rnn_pieces_weights(f);
-  return mg_parallel(count_pieces(f), piece_task, f);
+  return rnn_parallel(f, count_pieces(f), piece_task, f);
 }

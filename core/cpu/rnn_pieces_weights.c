@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "../error.h"
-#include "../threads.h"
 #include "../workspace.h"
 #include "rnn_fast.h"
 
@@ -161,5 +160,5 @@ static mg_status piece_task(void *context, int64_t index) {
 
 mg_status rnn_pieces_weights(rnn_fast *f) {
   piece unused;
-  return mg_parallel(find_piece(f, -1, &unused), piece_task, f);
+  return rnn_parallel(f, find_piece(f, -1, &unused), piece_task, f);
 }

@@ -192,7 +192,7 @@ static void run_part(void *context, int64_t index) {
 }
 
 /* Threads that share the units of a row. */
-static int64_t parts_for(const rnn_fast *f) {
+int64_t rnn_row_parts(const rnn_fast *f) {
   const int64_t floats = f->d.G * f->P * f->d.U, blocks = mg_pieces(f->P / f->V, RNN_BLOCK_VECTORS);
   int64_t parts = floats * (int64_t)sizeof(float) / BYTES_A_PART;
   if (floats * f->d.T < FLOATS) return 1;
@@ -202,7 +202,7 @@ static int64_t parts_for(const rnn_fast *f) {
 }
 
 static void run_parts(run *n) {
-  n->parts = n->meeting.count = parts_for(n->f);
+  n->parts = n->meeting.count = rnn_row_parts(n->f);
   n->row.meeting = &n->meeting;
   if (n->parts > 1 && mg_parallel_together(n->parts, run_part, n)) return;
   n->parts = 1;

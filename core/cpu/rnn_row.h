@@ -105,6 +105,7 @@ static inline float *rnn_row_state(const rnn_row *r, float *states, int64_t step
 
 const rnn_row_table *rnn_row_table_now(void);
 mg_status rnn_row_pack(rnn_fast *f, int forward); /* the bias, and weights as they are wanted */
+int64_t rnn_row_parts(const rnn_fast *f); /* threads that share the units of a row, where they are free */
 void rnn_row_forward(const rnn_fast *f, const rnn_row_call *call); /* all steps from the first state on */
 void rnn_row_backward(const rnn_fast *f, const rnn_row_call *call); /* all steps, and dx */
 void rnn_row_gradients(rnn_fast *f); /* of the weights, without a mask: rnn_row_weights.c */
