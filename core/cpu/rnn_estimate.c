@@ -86,7 +86,7 @@ static double product(const rnn_fast *f, double rows, double K, double columns) 
 /* Operations that the gates of a unit cost in the time of as many of a product's; and what a step costs besides, in nanoseconds. */
 static const double forward_work[MG_CELLS] = { [MG_CELL_GRU] = 150, [MG_CELL_LSTM] = 180, [MG_CELL_SIMPLE] = 50 };
 static const double backward_work[MG_CELLS] = { [MG_CELL_GRU] = 60, [MG_CELL_LSTM] = 80, [MG_CELL_SIMPLE] = 15 };
-static const double STEP = 60, MEETING = 300, CALL = 3000, ANY = 3, WEIGHT_PACKED = 0.35, WEIGHT_WRITTEN = 0.8, OTHER_THREADS = 3000;
+static const double STEP = 60, MEETING = 300, CALL = 3000, ANY = 3, WEIGHT_PACKED = 0.35, WEIGHT_WRITTEN = 0.8, WAKING = 3000;
 
 static double cells(const rnn_fast *f, const double work[MG_CELLS], double rows) {
   return rows * (double)f->P * work[f->d.kind->cell] * (f->any ? ANY : 1) / rates_now()->multiply;
@@ -117,7 +117,7 @@ static double blocks(const rnn_fast *f, block_time block, const mg_plan *plan) {
   const int64_t n = rnn_blocks(f), side_by_side = plan->split == MG_SPLIT_ROWS ? plan->threads : 1;
   const double parts = plan->split == MG_SPLIT_UNITS ? (double)plan->threads : 1;
   return (double)((n + side_by_side - 1) / side_by_side) * block(f, (double)f->d.B / (double)n, parts) +
-         (plan->threads > 1 ? OTHER_THREADS : 0);
+         (plan->threads > 1 ? WAKING : 0);
 }
 
 /* Their gradients; many rows have them packed anew in each step of training. */
@@ -133,8 +133,8 @@ static void cut(mg_plan *plan, const rnn_fast *f) {
   const int64_t all = threads_of(f), n = rnn_blocks(f), parts = n == 1 && f->row != NULL ? rnn_row_parts(f) : 1;
   plan->split = n > 1 ? MG_SPLIT_ROWS : parts > 1 ? MG_SPLIT_UNITS : MG_SPLIT_NONE;
   plan->threads = n > 1 ? (n < all ? n : all) : parts;
-  plan->block_rows = f->block_rows;
-  plan->chunk_steps = rnn_chunk_steps(f, f->block_rows);
+  plan->block_rows = rnn_block_size(f, 0);
+  plan->chunk_steps = rnn_chunk_steps(f, plan->block_rows);
 }
 
 void rnn_fast_estimate(mg_plan *plan, const mg_rnn_kind *kind, const mg_rnn_args *args) {
