@@ -76,7 +76,7 @@ MG_INLINE vf vsigmoid_gate(vf x) {
   const vf r = vfma(n, vset(2.12194440e-4f), vfma(n, vset(-0.693359375f), -y)), square = r * r;
   const vf low = vfma(r, vset(1.666651815e-1f), vset(0.5f)), high = vfma(r, vset(8.368953131e-3f), vset(4.166620597e-2f));
   const vf p = vfma(vfma(vfma(vset(1.395060215e-3f), square, high), square, low), square, r) + one; /* as vexp_reduce, in pairs */
-  const vf e = vfloat_of_bits(vbits(p) + (vi)((vu)t << 23));
+  const vf e = vfloat_of_bits((vi)((vu)p + ((vu)t << 23)));
   return vzero_unless(vnot_less(x, vset(-87.0f)), vreciprocal_near_one(e + one));
 }
 
@@ -86,7 +86,7 @@ MG_INLINE vf vtanh(vf x) {
   const vf n = t - magic, s = vfma(n, vset(-1.06097220e-4f), vfma(n, vset(0.3466796875f), y)), square = s * s;
   const vf low = vfma(s, vset(-1.333321452f), vset(2.0f)), high = vfma(s, vset(-2.678065002e-1f), vset(6.666592955e-1f));
   const vf p = vfma(vfma(vfma(vset(8.928385377e-2f), square, high), square, low), square, vset(-2.0f) * s);
-  const vf power = vfloat_of_bits((vi)((vu)t << 23) + 0x3f800000), d = vfma(power, p, power - one);
+  const vf power = vfloat_of_bits((vi)(((vu)t << 23) + 0x3f800000u)), d = vfma(power, p, power - one);
   return vcopysign(d * vreciprocal_near_one(d + vset(2.0f)), x);
 }
 
