@@ -3,11 +3,12 @@
 -- machine code itself is looked at.
 local where = require "where"
 
--- Names of the functions with such loops, N a number; how many there are at least for vectors of 16 lanes (zmm) and 8 (ymm).
--- SSE has no fused multiply-add and 16 registers: its tiles are too large by one, and not looked at.
+-- Names of the functions with such loops, N a number; how many there are at least for vectors of 16 lanes (zmm) and 8 (ymm), or with
+-- tiles (tmm). SSE has no fused multiply-add and 16 registers: its tiles are too large by one, and not looked at.
 local KERNELS = {
   { name = "tile_N_N", zmm = 24, ymm = 12 }, -- many rows
-  { name = "bf16_tile_N_N", zmm = 12 },
+  { name = "bf16_tile_N_N", zmm = 24 },
+  { name = "amx_tile_N_N_N", tmm = 12 },
   { name = "project_N_N", zmm = 12, ymm = 9 }, -- one row: x K, then a step of each layer, dx and dh
   { name = "gru_units_N", zmm = 4, ymm = 4 },
   { name = "gru_units_steps_N", zmm = 4, ymm = 4 },
@@ -153,5 +154,23 @@ describe("the inner loops of the products", function()
         assert(found >= least, ("%s with %s: %d functions, expected %d"):format(kernel.name, register, found, least))
       end
     end
+  end)
+
+  -- amx_tile_PIECES_ROWS_COLUMNS, rows and columns in tiles: products of pieces, and loads of tiles of a and of b.
+  it("of bf16 pieces multiply tiles as often as they must", function()
+    local reason = unfit()
+    if reason then return pending(reason) end
+    local text, seen = read("objdump -d --no-show-raw-insn '" .. where.build .. "/moongate/core.so'"), 0
+    local products, of_a, of_b = { 1, 4, 6 }, { 1, 3, 4 }, { 1, 2, 3 }
+    for pieces, rows, columns, body in text:gmatch("<amx_tile_(%d)_(%d)_(%d)>:(.-)\n\n") do
+      local function count(operation) return select(2, body:gsub("%f[%w]" .. operation .. "%f[%W]", "")) end
+      pieces, seen = tonumber(pieces), seen + 1
+      assert.equal(products[pieces] * rows * columns, count "tdpbf16ps")
+      assert.equal(of_a[pieces] * rows + of_b[pieces] * columns, count "tileloadd")
+      assert.equal(rows * columns, count "tilezero")
+      assert.equal(rows * columns, count "tilestored")
+      assert.equal(0, count "call")
+    end
+    assert.equal(12, seen)
   end)
 end)
