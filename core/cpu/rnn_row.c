@@ -7,10 +7,14 @@
 #include "../workspace.h"
 #include "isa.h"
 
-/* A part of the units is whole blocks of four vectors, which the bodies compute together: sums are the same for any cut. Two threads
- * pay where a step reads BYTES_A_PART of weights for each, and the whole call lasts longer than to wake a thread: FLOATS read. */
-enum { BYTES_A_PART = 200 << 10, FLOATS = 2 << 20, FEATURES = 32, PANEL_FLOATS = 20 << 10, TURNS = 40 << 10,
-       LARGE_PANELS = 96 << 10, HUGE_PAGE = (2 << 20) / sizeof(float) };
+enum {
+  /* Two threads pay where a step reads BYTES_A_PART of weights for each, and the whole call lasts longer than to wake a thread. */
+  BYTES_A_PART = 200 << 10, FLOATS = 2 << 20,
+  /* Floats of the recurrent kernel from which forward packs it, and from which the packed one asks for a huge page; below TURNS it
+   * stays in the first cache from step to step, at least in part; with AHEAD all weights do. */
+  PANEL_FLOATS = 20 << 10, LARGE_PANELS = 96 << 10, HUGE_PAGE = (2 << 20) / sizeof(float), TURNS = 40 << 10, AHEAD = 10 << 10,
+  FEATURES = 32,
+};
 
 MG_ISA_DECLARE(rnn_row_table, rnn_row);
 const rnn_row_table *rnn_row_table_now(void) { return MG_ISA_PICK(rnn_row); }
@@ -110,6 +114,7 @@ static rnn_row shared_row(const rnn_fast *f, const rnn_row_call *call) {
   const int64_t x_step = step_of(f, f->d.F);
   return (rnn_row){ .U = f->d.U, .P = f->P, .F = f->d.F, .G = f->d.G, .kernel = f->row_kernel, .recurrent = f->row_recurrent, .panels = f->row_panels,
                     .turns = f->d.G * f->P * f->d.U < TURNS,
+                    .ahead = f->P / f->V <= RNN_AHEAD_VECTORS && f->d.G * f->P * (f->d.U + f->d.F) < AHEAD,
                     .bias = f->bias, .x_step = f->d.go_backwards ? -x_step : x_step, .width = f->width, .keep = f->gates != NULL,
                     .h = call->h, .c = call->c, .kept = f->states != NULL, .output_step = step_of(f, f->d.U), .dh = call->dh,
                     .dc = call->dc, .du = call->du, .slot_of_gate = f->layout->slot_of_gate };
@@ -143,7 +148,7 @@ static int64_t steps_alike(const run *n, int64_t s, int64_t end) {
 static void forward_chunk(const run *n, rnn_row *r, int64_t first, int64_t steps, float *gates) {
   const rnn_fast *f = n->f;
   place_steps(n, r, first, steps, gates);
-  f->row->project(r);
+  if (!r->ahead) f->row->project(r);
   for (int64_t s = first, alike; s < first + steps; s += alike) {
     alike = counts(n, s) ? steps_alike(n, s, first + steps) : 1;
     place_steps(n, r, s, alike, gates + (s - first) * f->width);
@@ -180,6 +185,7 @@ static void backward_part(const run *n, rnn_row *r) {
   }
 }
 
+/* A part of the units is whole blocks of four vectors, which the bodies compute together: sums are the same for any cut. */
 static void run_part(void *context, int64_t index) {
   run *n = context;
   const int64_t vectors = n->f->P / n->f->V, blocks = mg_pieces(vectors, RNN_BLOCK_VECTORS);

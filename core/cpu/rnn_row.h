@@ -24,6 +24,7 @@ typedef struct rnn_row {
   int64_t first, vectors;                  /* the unit vectors of this call; all others are somebody else's */
   const float *kernel, *recurrent, *bias;  /* (F, GP), (U, GP), by slot */
   float *panels;                           /* forward's recurrent kernel; NULL: read `recurrent` */
+  int ahead;                               /* forward computes the input products itself; few units, in few vectors */
   int turns;                               /* every second step reads the weights backwards */
   int64_t steps;                           /* that follow one another without a masked one between them */
   int64_t s;                               /* the first one */
@@ -66,7 +67,7 @@ enum { RNN_ROW_RESET = MG_CELLS, RNN_ROW_KINDS }; /* a GRU without reset_after i
 
 /* Units are computed in blocks of four vectors, no single one beside others; and the gates of a block in passes of one or two. In
  * panels lie block after block, of it pass after pass, of it row after row. */
-enum { RNN_BLOCK_VECTORS = 4 };
+enum { RNN_BLOCK_VECTORS = 4, RNN_AHEAD_VECTORS = 3 };
 static inline int64_t rnn_row_block(int64_t vectors_left) { return vectors_left == 5 ? 3 : vectors_left < 4 ? vectors_left : 4; }
 typedef struct rnn_row_pass {
   int before, count, gates[2]; /* gates of the passes before it, and its own */
@@ -98,6 +99,9 @@ typedef struct rnn_row_call {
   float *dx;              /* of the whole batch; NULL: not wanted */
   int64_t valid;          /* the first step that counts */
 } rnn_row_call;
+
+/* A few units' steps follow one another in one function. */
+static inline int rnn_row_few(const rnn_row *r) { return r->meeting == NULL && r->vectors <= RNN_BLOCK_VECTORS; }
 
 static inline float *rnn_row_state(const rnn_row *r, float *states, int64_t step) {
   return states + (r->kept ? r->s + step : (r->s + step) & 1) * r->P;

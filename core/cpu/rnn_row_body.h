@@ -11,8 +11,8 @@
 #include "vector_math.h"
 
 #include "rnn_row_sums_body.h"
-#include "rnn_row_steps_body.h"
 #include "rnn_row_input_body.h"
+#include "rnn_row_steps_body.h"
 #include "rnn_row_weights_body.h"
 #include "rnn_row_gru_body.h"
 #include "rnn_row_lstm_body.h"

@@ -81,7 +81,17 @@ ALL_FEW(gru_units)
 
 static void gru_forward(const rnn_row *r) { all_steps(r, gru_units_steps, gru_units_of); }
 
+MG_INLINE void reset_and_state_units(const int vectors, const rnn_row *r, const row_step *t, int64_t i, int64_t u) {
+  reset_units(vectors, r, t, i, u);
+  state_units(vectors, r, t, i, u);
+}
+ALL_FEW(reset_and_state_units)
+
 static void gru_reset_forward(const rnn_row *r) {
+  if (rnn_row_few(r)) {
+    reset_and_state_units_steps[r->vectors - 1](r);
+    return;
+  }
   for (int64_t i = 0; i < r->steps; i++) {
     const row_step t = row_step_at(r, i);
     all_units(r, &t, i, reset_units_of);

@@ -56,29 +56,40 @@ static const project_function project_8[] = { project_8_1, project_8_2, project_
 static const project_function *const project_8 = project_4;
 #endif
 
-/* Some neighbouring vectors of one gate, all steps. */
-static void project_columns(const rnn_row *r, project_place place, int64_t vectors) {
-  for (int64_t s = 0, steps; s < r->steps; s += steps) {
-    const int64_t left = r->steps - s;
-    steps = left >= STEPS ? STEPS : left >= 4 ? 4 : left >= 2 ? 2 : 1;
-    (steps == STEPS ? project_8 : steps == 4 ? project_4 : steps == 2 ? project_2 : project_1)[vectors - 1](&place);
-    place.x += steps * r->x_step;
-    place.out += steps * r->width;
+/* Some neighbouring vectors of one gate, so many steps. */
+static void project_columns(project_place place, int64_t steps, int64_t vectors) {
+  for (int64_t left = steps, some; left > 0; left -= some) {
+    some = left >= STEPS ? STEPS : left >= 4 ? 4 : left >= 2 ? 2 : 1;
+    (some == STEPS ? project_8 : some == 4 ? project_4 : some == 2 ? project_2 : project_1)[vectors - 1](&place);
+    place.x += some * place.x_step;
+    place.out += some * place.width;
   }
 }
 
+/* A gate's vectors from v on, steps from s on. */
+static project_place place_of(const rnn_row *r, int64_t gate, int64_t v, int64_t s) {
+  const int64_t slot = r->slot_of_gate[gate] * r->P;
+  return (project_place){ .x = r->x + s * r->x_step, .x_step = r->x_step, .F = r->F, .ld = r->G * r->P, .width = r->width,
+                          .weights = r->kernel + gate * r->P + v * MG_VW, .bias = r->bias + slot + v * MG_VW,
+                          .out = r->gates + s * r->width + slot + v * MG_VW };
+}
+
 static void project(const rnn_row *r) {
-  project_place place = { .x = r->x, .x_step = r->x_step, .F = r->F, .ld = r->G * r->P, .width = r->width };
   for (int64_t g = 0; g < r->G; g++) {
-    const int64_t slot = r->slot_of_gate[g] * r->P;
     for (int64_t v = r->first, left = r->vectors, vectors; left > 0; v += vectors, left -= vectors) {
       vectors = rnn_panel_vectors(left);
-      place.weights = r->kernel + g * r->P + v * MG_VW;
-      place.bias = r->bias + slot + v * MG_VW;
-      place.out = r->gates + slot + v * MG_VW;
-      project_columns(r, place, vectors);
+      project_columns(place_of(r, g, v, 0), r->steps, vectors);
     }
   }
+}
+
+/* The input products of the next four steps, a part of them after each of these four: they keep the processor busy while a step
+ * waits for its last activations. `before`: of the first four steps, all at once. */
+MG_INLINE void project_ahead(const int vectors, const rnn_row *r, int64_t i, int before) {
+  const int64_t s = before ? 0 : (i & ~3) + 4, left = r->steps - s, first = before ? 0 : (i & 3) * r->G / 4;
+  const int64_t end = before ? r->G : ((i & 3) + 1) * r->G / 4;
+  if (vectors > RNN_AHEAD_VECTORS || !r->ahead || left <= 0) return;
+  for (int64_t g = first; g < end; g++) project_columns(place_of(r, g, 0, s), left < 4 ? left : 4, vectors);
 }
 
 /* So many features at once that sums, weights and a gate fit the registers. */

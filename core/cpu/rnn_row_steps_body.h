@@ -58,9 +58,11 @@ static void meet(const rnn_row *r) {
 typedef void (*steps_function)(const rnn_row *r);
 #define FEW(name, vectors)                                                           \
   static __attribute__((noinline)) void name##_steps_##vectors(const rnn_row *r) {   \
+    project_ahead(vectors, r, 0, 1);                                                 \
     for (int64_t i = 0; i < r->steps; i++) {                                         \
       const row_step t = row_step_at(r, i);                                          \
       name(vectors, r, &t, i, 0);                                                    \
+      project_ahead(vectors, r, i, 0);                                               \
     }                                                                                \
   }
 #define ALL_FEW(name)                                           \
@@ -69,7 +71,7 @@ typedef void (*steps_function)(const rnn_row *r);
 
 /* All steps of a kind whose units need one sum over h. */
 static void all_steps(const rnn_row *r, const steps_function *few, const units_function *of) {
-  if (r->meeting == NULL && r->vectors <= 4) {
+  if (rnn_row_few(r)) {
     few[r->vectors - 1](r);
     return;
   }

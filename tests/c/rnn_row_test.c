@@ -1,0 +1,111 @@
+/* rnn_row_test.c: float32 recurrent layers on a few rows, which have kernels of their own where nobody asks for the gates: against
+ * the general ones in float64, and the same bits for any number of threads, for every instruction set. */
+#include "rnn_case.h"
+#include "ops.h"
+
+enum { RESULTS = 9 };
+static mg_tensor *result_of(const rnn_case *c, int i) {
+  const mg_rnn_args *a = &c->args;
+  mg_tensor *all[RESULTS] = { a->output, a->state, a->carry, a->dx, a->dkernel, a->drecurrent_kernel, a->dbias, a->dinitial_state,
+                              a->dinitial_carry };
+  return all[i];
+}
+
+static rnn_case case_of(rnn_shape shape, mg_dtype dtype, int threads) {
+  rnn_case c = new_case(shape, dtype);
+  c.args.gates = NULL;
+  CHECK_OK(mg_set_threads(threads));
+  CHECK_OK(c.ops->forward(&c.args));
+  CHECK_OK(c.ops->backward(&c.args));
+  return c;
+}
+
+static void compare(const rnn_case *fast, const rnn_case *truth, unsigned number, double tolerance) {
+  for (int i = 0; i < RESULTS; i++) {
+    const mg_tensor *a = result_of(fast, i), *b = result_of(truth, i);
+    double worst = 0, largest = 1;
+    for (int64_t k = 0; a != NULL && k < mg_tensor_size(a); k++) {
+      worst = worse(worst, fabs(element(a, k) - element(b, k)));
+      largest = fmax(largest, fabs(element(b, k)));
+    }
+    check_that(worst <= tolerance * largest, __FILE__, __LINE__, "%s, set %u: result %d is off by %.3g of %.3g", fast->ops->name, number,
+               i, worst, largest);
+  }
+}
+
+static void check_bits(const rnn_case *one, const rnn_case *many, unsigned number) {
+  for (int i = 0; i < RESULTS; i++) {
+    const mg_tensor *a = result_of(one, i), *b = result_of(many, i);
+    if (a == NULL) continue;
+    check_that(memcmp(mg_tensor_read(a), mg_tensor_read(b), (size_t)mg_tensor_size(a) * sizeof(float)) == 0, __FILE__, __LINE__,
+               "%s, set %u: result %d has other bits with more threads", one->ops->name, number, i);
+  }
+}
+
+static void check_shape(rnn_shape shape, unsigned number, double tolerance) {
+  rnn_case truth = case_of(shape, MG_FLOAT64, 1), one = case_of(shape, MG_FLOAT32, 1), many = case_of(shape, MG_FLOAT32, 3);
+  rnn_case two = case_of(shape, MG_FLOAT32, 2);
+  compare(&one, &truth, number, tolerance);
+  check_bits(&one, &two, number);
+  check_bits(&one, &many, number);
+  free_case(&truth);
+  free_case(&one);
+  free_case(&two);
+  free_case(&many);
+}
+
+static rnn_shape plain_shape(unsigned number) {
+  rnn_shape shape = shape_number(11000 + number);
+  shape.kind = (int)(number % KINDS);
+  shape.B = 1 + number % 7 / 3;
+  shape.activation = act_tanh;
+  shape.recurrent_activation = act_sigmoid;
+  shape.dropout = shape.recurrent_dropout = 0;
+  return shape;
+}
+
+/* Every number of vectors up to five and some above, whole ones and not; inputs computed before the steps and among them. */
+static void test_small(void) {
+  static const int64_t units[] = { 1, 4, 7, 8, 16, 17, 24, 32, 33, 48, 61, 64, 65, 80, 96, 100 };
+  for (unsigned number = 0; number < 240; number++) {
+    rnn_shape shape = plain_shape(number);
+    shape.U = units[number % 16];
+    shape.F = 1 + number * 5 % 43;
+    shape.T = 1 + number * 7 % 23;
+    check_shape(shape, number, 4e-6);
+  }
+}
+
+/* Units that threads share, and weights that are packed. */
+static void test_shared(void) {
+  static const int64_t units[] = { 256, 200, 320 };
+  for (unsigned number = 0; number < 12; number++) {
+    rnn_shape shape = plain_shape(300 + number);
+    shape.U = shape.kind == SIMPLE ? 520 : units[number / 4];
+    shape.F = 20;
+    shape.T = 14;
+    shape.flags = number & 1 ? shape.flags | MG_GRU_RESET_AFTER : shape.flags & ~(uint32_t)MG_GRU_RESET_AFTER;
+    check_shape(shape, 300 + number, 6e-6);
+  }
+}
+
+/* More steps than one chunk of input products or one sum of the weights' gradients has. */
+static void test_long(void) {
+  for (unsigned number = 0; number < 2 * KINDS; number++) {
+    rnn_shape shape = plain_shape(400 + number);
+    shape.U = number < KINDS ? 24 : 130;
+    shape.F = 3;
+    shape.T = 700;
+    shape.gain = 0.5;
+    check_shape(shape, 400 + number, 2e-5);
+  }
+}
+
+static int tests(void) {
+  RUN(test_small);
+  RUN(test_shared);
+  RUN(test_long);
+  return finish();
+}
+
+int main(int argc, char **argv) { return rerun_for_each_isa(argc > 0 ? argv[0] : "", tests); }
