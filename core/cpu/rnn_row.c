@@ -45,21 +45,6 @@ static mg_status pack_padded(rnn_fast *f) {
   return MG_OK;
 }
 
-mg_status rnn_row_pack(rnn_fast *f, int forward) {
-  float *bias = mg_workspace_take((size_t)f->width * sizeof *bias);
-  const int64_t floats = f->d.G * f->P * f->d.U;
-  if (bias == NULL) return mg_fail(MG_ENOMEM, "%s: no memory for the bias of %lld units", f->d.kind->layer, (long long)f->d.U);
-  rnn_pack_bias(f, bias);
-  f->bias = bias;
-  f->row_kernel = mg_elements(f->args->kernel);
-  f->row_recurrent = mg_elements(f->args->recurrent_kernel);
-  if (f->d.U != f->P) MG_TRY(pack_padded(f));
-  if (!forward || floats < PANEL_FLOATS) return MG_OK;
-  /* Large ones ask for a huge page: scattered small ones fight for places in the second cache, which they nearly fill. */
-  const int64_t taken = floats >= LARGE_PANELS && floats < HUGE_PAGE ? HUGE_PAGE : floats;
-  return rnn_part_memory(f, RNN_PART_ROW_PANELS, taken, &f->row_panels, &f->row_panels_ready);
-}
-
 static const rnn_row_pass passes[RNN_ROW_KINDS][3] = {
   [MG_CELL_GRU] = { RNN_GRU_R, RNN_GRU_N_AND_Z },
   [MG_CELL_LSTM] = { RNN_LSTM_I_AND_G, RNN_LSTM_F_AND_O },
@@ -82,6 +67,26 @@ static void pack_panels(const rnn_fast *f, const rnn_row *r) {
         }
     }
   }
+}
+
+mg_status rnn_row_pack(rnn_fast *f, int forward) {
+  float *bias = mg_workspace_take((size_t)f->width * sizeof *bias);
+  const int64_t floats = f->d.G * f->P * f->d.U;
+  if (bias == NULL) return mg_fail(MG_ENOMEM, "%s: no memory for the bias of %lld units", f->d.kind->layer, (long long)f->d.U);
+  rnn_pack_bias(f, bias);
+  f->bias = bias;
+  f->row_kernel = mg_elements(f->args->kernel);
+  f->row_recurrent = mg_elements(f->args->recurrent_kernel);
+  if (f->d.U != f->P) MG_TRY(pack_padded(f));
+  if (!forward || floats < PANEL_FLOATS) return MG_OK;
+  /* Large ones ask for a huge page: scattered small ones fight for places in the second cache, which they nearly fill. */
+  const int64_t taken = floats >= LARGE_PANELS && floats < HUGE_PAGE ? HUGE_PAGE : floats;
+  MG_TRY(rnn_part_memory(f, RNN_PART_ROW_PANELS, taken, &f->row_panels, &f->row_panels_ready));
+  if (f->d.B == 1 || f->row_panels_ready) return MG_OK; /* a single row's parts pack their own units */
+  pack_panels(f, &(rnn_row){ .vectors = f->P / f->V });
+  rnn_part_done(f, RNN_PART_ROW_PANELS);
+  f->row_panels_ready = 1;
+  return MG_OK;
 }
 
 typedef struct run {
@@ -219,7 +224,7 @@ static void run_parts(run *n) {
 void rnn_row_forward(const rnn_fast *f, const rnn_row_call *call) {
   run n = { .f = f, .call = call, .row = shared_row(f, call), .part = forward_part };
   run_parts(&n);
-  if (f->row_panels != NULL) rnn_part_done(f, RNN_PART_ROW_PANELS);
+  if (f->row_panels != NULL && !f->row_panels_ready) rnn_part_done(f, RNN_PART_ROW_PANELS);
 }
 
 static mg_status input_piece(void *context, int64_t index) {
