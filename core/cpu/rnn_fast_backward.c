@@ -10,7 +10,7 @@ typedef struct run {
   const rnn_fast *f;
   const float *doutput, *dstate, *dcarry;
   float *dx, *dinitial_state, *dinitial_carry;
-  float *dh, *dc; /* (B,P): taken over from the run of the later steps and left to that of the earlier ones; NULL: all steps are here */
+  float *dh, *dc; /* (B,P): from the run of the later steps, and for that of the earlier ones; NULL: all steps are here */
 } run;
 
 typedef struct block {
@@ -194,7 +194,8 @@ static float *take(int64_t floats) { return mg_workspace_take((size_t)floats * s
 static int block_memory(block *k) {
   const rnn_fast *f = k->f;
   const int64_t size = k->rows * f->P, own = k->run->dh == NULL;
-  int good = (k->dh = own ? take(size) : k->run->dh + k->first * f->P) != NULL && (k->sums = take(k->rows * f->width + LSTM_SCRATCH * f->P)) != NULL;
+  int good = (k->dh = own ? take(size) : k->run->dh + k->first * f->P) != NULL;
+  good = good && (k->sums = take(k->rows * f->width + LSTM_SCRATCH * f->P)) != NULL;
   good = good && (k->product = take(size)) != NULL && (k->valid = mg_workspace_take((size_t)k->rows * sizeof *k->valid)) != NULL;
   if (f->d.kind->has_carry) good = good && (k->dc = own ? take(size) : k->run->dc + k->first * f->P) != NULL;
   if (f->mask != NULL) good = good && (k->held = take(size)) != NULL;

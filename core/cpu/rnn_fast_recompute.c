@@ -2,8 +2,8 @@
  * of about sqrt(T) steps; backward takes the segments from the last to the first, computes the states and gates of one again and
  * goes back through it. So memory is O(sqrt(T)) rows of the layer instead of O(T), for one more forward's time.
  * Source: Chen et al. 2016, "Training deep nets with sublinear memory cost"; Gruslys et al. 2016 for recurrent networks.
- * Outputs are those of the plain call, bit for bit where that one takes no kernels for few rows (rnn_row.c). Gradients are sums in another order (segment by segment; tiles of products cut
- * elsewhere), of the same precision. */
+ * Outputs are those of the plain call, bit for bit where that one takes no kernels for few rows (rnn_row.c). Gradients are sums in
+ * another order (segment by segment; tiles of products cut elsewhere), of the same precision. */
 #include <string.h>
 
 #include "../error.h"

@@ -82,8 +82,12 @@ end
 
 --- Has backward fail when one of these tensors, which it reads, has been changed in place by then.
 function autograd.guard(node, tensors_read)
-  local saved = {}
-  for i = 1, #tensors_read do saved[i] = { tensor = tensors_read[i], version = version(tensors_read[i]) } end
+  local saved, n = {}, 0 -- tensor, version, tensor, ...
+  for i = 1, #tensors_read do
+    local t = tensors_read[i]
+    saved[n + 1], saved[n + 2] = t, version(t)
+    n = n + 2
+  end
   node.saved = saved
 end
 

@@ -36,8 +36,8 @@ local function check_saved(node)
   if node.vy and node.vy ~= version(node.y) then changed(node.y) end
   local list = node.saved
   if list then
-    for i = 1, #list do
-      if list[i].version ~= version(list[i].tensor) then changed(list[i].tensor) end
+    for i = 1, #list, 2 do
+      if list[i + 1] ~= version(list[i]) then changed(list[i]) end
     end
   end
 end

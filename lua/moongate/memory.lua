@@ -31,7 +31,7 @@ local function set_limits()
   C.mg_memory(info)
   since, limit = 0, math.max(LEAST_LIMIT, 16 * heap, tonumber(info.live_bytes) / 2)
   steps, most_steps = 0, math.max(STEPS, heap / 2 ^ 18)
-  step_limit, heap_limit, few = math.max(STEP_BYTES, 8 * heap), heap + math.max(STEP_LUA, heap), 1.5 * heap
+  step_limit, heap_limit, few = math.max(STEP_BYTES, 8 * heap), heap + math.max(STEP_LUA, heap), 2 * heap
 end
 set_limits()
 

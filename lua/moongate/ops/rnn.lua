@@ -14,6 +14,7 @@ local M = {}
 
 local KNOWN = { "x", "kernel", "recurrent_kernel", "bias", "mask", "dropout_masks", "recurrent_dropout_masks", "activation",
   "go_backwards", "return_sequences", "zero_output_for_mask", "time_major", "recompute", "gates", "packed" }
+local FLAG_NAMES = { "go_backwards", "return_sequences", "zero_output_for_mask", "time_major", "recompute", "reset_after" }
 local FLAGS = { go_backwards = C.MG_RNN_GO_BACKWARDS, return_sequences = C.MG_RNN_RETURN_SEQUENCES,
   zero_output_for_mask = C.MG_RNN_ZERO_OUTPUT_FOR_MASK, time_major = C.MG_RNN_TIME_MAJOR, recompute = C.MG_RNN_RECOMPUTE,
   reset_after = C.MG_GRU_RESET_AFTER }
@@ -64,8 +65,9 @@ local function make_args(kind, o)
   set_inputs(kind, args, o)
   args.activation = activation_struct(op, o.activation or TANH)
   args.recurrent_activation = activation_struct(op, o.recurrent_activation or SIGMOID)
-  for name, flag in pairs(FLAGS) do
-    if o[name] then args.flags = bit.bor(args.flags, flag) end
+  for i = 1, #FLAG_NAMES do -- pairs() ends a trace of the compiler
+    local name = FLAG_NAMES[i]
+    if o[name] then args.flags = bit.bor(args.flags, FLAGS[name]) end
   end
   args.packed = o.packed
   return args
