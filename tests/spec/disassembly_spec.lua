@@ -3,7 +3,7 @@
 -- machine code itself is looked at.
 local where = require "where"
 
--- Names of the functions with such loops, N a number; how many there are at least for vectors of 16 lanes (zmm) and 8 (ymm), or with
+-- Names of the functions with such loops, N a number; how many there are at least for vectors of 16 lanes (zmm), 8 (ymm), or with
 -- tiles (tmm). SSE has no fused multiply-add and 16 registers: its tiles are too large by one, and not looked at.
 local KERNELS = {
   { name = "tile_N_N", zmm = 24, ymm = 12 }, -- many rows
