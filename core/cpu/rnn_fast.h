@@ -171,6 +171,8 @@ void rnn_add_scaled(const rnn_fast *f, float *to, float *from, const float *mask
 void rnn_fast_plan(rnn_fast *f /*[out]*/, const mg_rnn_kind *kind, const mg_rnn_args *args);
 mg_status rnn_fast_saved_size(int64_t *elements, const mg_rnn_kind *kind, const mg_rnn_args *args);
 void rnn_fast_places(rnn_fast *f); /* what lies in args->saved */
+
+/* rnn_fast_pack.c */
 mg_status rnn_fast_pack_forward(rnn_fast *f); /* panels and bias: in args->packed, or the caller's workspace */
 mg_status rnn_fast_pack_backward(rnn_fast *f);
 void rnn_pack_bias(const rnn_fast *f, float *bias); /* by slot */
