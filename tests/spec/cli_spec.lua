@@ -102,6 +102,23 @@ outer()
     end
   end)
 
+  it("refuses settings that the engine cannot obey, in a line, before anything runs", function()
+    local SETTINGS = { ["MOONGATE_ISA=amx2"] = "MOONGATE_ISA: unknown value \"amx2\"", ["MOONGATE_ISA=AVX2"] = "MOONGATE_ISA:",
+      ["MOONGATE_THREADS=0"] = "MOONGATE_THREADS: \"0\"", ["MOONGATE_THREADS=two"] = "MOONGATE_THREADS: \"two\"" }
+    for setting, reason in pairs(SETTINGS) do
+      for _, arguments in ipairs { "info", "--version", "help GRU", "", "-e 'print(mg.ones { 1 })'" } do
+        local text, status = shell(("%s %s %s </dev/null"):format(setting, command.moongate, arguments))
+        assert.equal(1, status)
+        assert.equal("moongate: " .. reason, text:sub(1, #reason + 10), text)
+        assert.equal(1, select(2, text:gsub("\n", "\n")), text)
+      end
+    end
+    local text, status = shell(("MOONGATE_LIB=/no/such.so luajit %s info"):format(quote(command.path)))
+    assert.equal(1, status)
+    assert.matches("^moongate: the engine's library cannot be loaded", text)
+    assert.is_nil(text:find("traceback", 1, true))
+  end)
+
   it("works from any folder, through symbolic links and by a relative path", function()
     local link = os.tmpname()
     os.remove(link)

@@ -76,19 +76,28 @@ local function script(arguments)
   return run(chunk, message, arg)
 end
 
+-- Runs what cannot do without the engine, or says in a line why there is none.
+local function with_engine(command, ...)
+  local ok, message = pcall(function() return require("moongate").version end)
+  if not ok then return fail((message:gsub("^moongate: ", ""))) end
+  return command(...)
+end
+
 local COMMANDS = {
   ["-e"] = execute,
   ["--help"] = function() io.write(USAGE) return 0 end,
-  ["--version"] = function() io.write("moongate ", require("moongate").version, "\n") return 0 end,
-  info = function() return require "moongate.cli.info"() end,
-  help = function(arguments) return require("moongate.cli.help").command(arguments) end,
+  ["--version"] = function()
+    return with_engine(function() io.write("moongate ", require("moongate").version, "\n") return 0 end)
+  end,
+  info = function() return with_engine(require "moongate.cli.info") end,
+  help = function(arguments) return with_engine(require("moongate.cli.help").command, arguments) end,
 }
 COMMANDS["-h"] = COMMANDS["--help"]
 COMMANDS["-v"] = COMMANDS["--version"]
 
 local function dispatch(arguments)
   local first = arguments[1]
-  if not first then return require "moongate.cli.prompt"() end
+  if not first then return with_engine(require "moongate.cli.prompt") end
   if COMMANDS[first] then return COMMANDS[first](arguments) end
   if first:sub(1, 1) == "-" and first ~= "-" then return fail("unknown option " .. first .. "\n" .. USAGE) end
   return script(arguments)

@@ -30,6 +30,11 @@ if C.mg_abi() ~= C.MG_ABI then
   error(("moongate: %s has ABI %d, these Lua modules need %d; install both from one build"):format(path, C.mg_abi(), C.MG_ABI), 0)
 end
 
+-- Values of MOONGATE_ISA and MOONGATE_THREADS that the engine could not obey: nothing runs on other kernels than were asked for.
+if (os.getenv "MOONGATE_ISA" or os.getenv "MOONGATE_THREADS") and C.mg_runtime(ffi.new "mg_runtime_info") ~= 0 then
+  error(ffi.string(C.mg_error()), 0)
+end
+
 local core = { C = C, path = path }
 
 --- Raises the engine's last message at the caller's line.

@@ -110,7 +110,7 @@ local function expect_input(self, x)
   if n == 2 and s[1] == B and s[2] == I or n == 3 and s[1] == B and s[2] == 1 and s[3] == I then return end
   if n == 1 and (B == 1 or I == 1) and s[1] == B * I or n == 0 and B * I == 1 then return end
   local fix = n == 3 and x.shape[2] ~= 1 and "run(x) for a sequence"
-    or n > 1 and x.shape[n] == self.inputs and ("stream { batch = %d }"):format(x.shape[1])
+    or n > 1 and x.shape[n] == self.inputs and s[1] > 0 and ("stream { batch = %d }"):format(x.shape[1])
   check.fail("%s: step: x has shape %s, expected %s%s", self:title(), shapes.text(x.shape), expected_text(self),
     fix and "; likely fix: " .. fix or "")
 end
