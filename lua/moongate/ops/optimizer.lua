@@ -76,10 +76,11 @@ end
 ---@param targets table[]
 ---@package
 function M.optimizer_update_all(o, targets)
-  set_numbers(o)
+  set_numbers(check.type("optimizer_update_all", "arguments", o, "table"))
+  check.type("optimizer_update_all", "targets", targets, "table")
   local flags, decay = args.flags, args.weight_decay
   for i = 1, #targets do
-    local target = targets[i]
+    local target = check.type("optimizer_update_all", "target", targets[i], "table")
     args.flags, args.weight_decay = flags, target.decays and decay or 0
     set_gradient(target.scale, o.gradient_limit)
     run(target.parameter, target.gradient, target.state)
@@ -91,6 +92,7 @@ end
 ---@return number
 ---@package
 function M.optimizer_squares(x)
+  tensors.expect("optimizer_squares", "x", x)
   return raw.reduce(C.MG_REDUCE_SUM_OF_SQUARES, x, 2 ^ #x.shape - 1):item()
 end
 
@@ -101,6 +103,9 @@ end
 ---@return boolean
 ---@package
 function M.optimizer_reads(gradient, parameter, memory)
+  tensors.expect("optimizer_reads", "gradient", gradient)
+  tensors.expect("optimizer_reads", "parameter", parameter)
+  tensors.expect("optimizer_reads", "memory", memory)
   if gradient.dtype ~= parameter.dtype or not raw.is_contiguous(gradient) then return false end
   local at = ffi.cast("const char *", C.mg_tensor_read(gradient.handle))
   local first = ffi.cast("const char *", C.mg_tensor_read(memory.handle))
