@@ -214,7 +214,7 @@ static void run_job(int64_t count, mg_task task, mg_task_together together, void
   wake_workers();
   take_part();
   if (together != NULL) { /* every task has a worker that is on its way */
-    while (atomic_load(&pool.next) < count) sched_yield();
+    for (int64_t waits = 0; atomic_load(&pool.next) < count; waits++) mg_wait(waits);
   }
   atomic_store(&pool.open, 0);
   wait_until_alone();

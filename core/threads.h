@@ -26,6 +26,7 @@ typedef struct mg_meeting {
   } at[MG_MOST_TOGETHER];
 } mg_meeting;
 void mg_meet(mg_meeting *m, int64_t index); /* returns when all have come as often as this one; what they wrote before is seen */
+void mg_wait(int64_t waits); /* one turn of a loop that has waited so often: spins, yields, sleeps */
 
 /* Tells the processor that this is a loop that waits. */
 static inline void mg_pause(void) {

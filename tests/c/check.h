@@ -79,6 +79,9 @@ static inline const char *test_runner(void) {
   return runner == NULL ? "" : runner;
 }
 
+/* From one case to the next: under an emulator, which is slow, each `few`-th one shows what depends on the processor. */
+static inline unsigned case_step(unsigned every, unsigned few) { return *test_runner() != 0 ? few : every; }
+
 #define RUN(test)     \
   do {                \
     running = #test;  \

@@ -274,7 +274,7 @@ static void test_exactness(void) {
   const char *report = getenv("MOONGATE_TEST_REPORT");
   const int level = report == NULL ? 0 : atoi(report);
   const unsigned sets = getenv("MOONGATE_TEST_LONG") ? LONG_SETS : SETS;
-  for (unsigned number = 0; number < sets; number += EVERY) run_set(number, level > 1);
+  for (unsigned number = 0; number < sets; number += case_step(EVERY, 7)) run_set(number, level > 1);
   for (int class = 0; class < CLASSES; class++) check_summaries(&all[class], class_names[class], level > 0);
 }
 
