@@ -56,8 +56,8 @@ typedef struct mg_memory_info {
 
 typedef struct mg_runtime_info {
   const char *version;  /* "0.1.0" */
-  const char *isa;      /* kernels in use: "generic", "avx2", "avx512", "amx" */
-  const char *isa_best; /* the best one this processor and build offer */
+  const char *isa;      /* kernels in use: "generic", "avx2", "avx512", "amx"; MOONGATE_ISA asks for one of these */
+  const char *isa_best; /* the best one this processor and build offer, the default */
   const char *cpu;      /* the processor's name */
   const char *features; /* "avx2 fma avx512f ...": what it has of what kernels ask for */
   const char *blas;     /* the BLAS library's own description */
@@ -83,7 +83,7 @@ MG_API mg_status mg_device_synchronize(mg_device device); /* waits for its work;
 MG_API mg_status mg_set_threads(int32_t threads);
 MG_API int32_t mg_get_threads(void);
 
-/* The least precision that matrix products may use (PyTorch's words); kernels may be more precise than asked. */
+/* The least precision of recurrent layers (PyTorch's words): as float32, errors to 1e-5, to 1e-2; kernels may be more precise. */
 enum { MG_PRECISION_HIGHEST = 0, MG_PRECISION_HIGH = 1, MG_PRECISION_MEDIUM = 2 };
 MG_API mg_status mg_set_matmul_precision(int32_t precision);
 MG_API int32_t mg_get_matmul_precision(void);

@@ -1,5 +1,6 @@
 /* optimizer_body.h: the update formulas of Keras (keras/src/optimizers, 3.15). Included once per type and instruction set with
- * REAL, SQRT and TABLE, the table's name. w parameter, g gradient; (1 - beta) and the like are rounded once, as there. w shrinks by learning_rate * weight_decay * w first (keras BaseOptimizer._apply_weight_decay). */
+ * REAL, SQRT and TABLE, the table's name. w parameter, g gradient; (1 - beta) and the like are rounded once, as there. w shrinks by
+ * learning_rate * weight_decay * w first (keras BaseOptimizer._apply_weight_decay). */
 #include <math.h>
 #include <stddef.h>
 

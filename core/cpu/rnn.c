@@ -10,8 +10,9 @@ static mg_status fast_refuses(const char **reason, const mg_rnn_kind *kind, cons
 }
 
 static const char *fast_text(const mg_rnn_kind *kind, const mg_rnn_args *args) {
-  const mg_rnn_dims d = mg_rnn_dims_of(kind, args);
-  return rnn_precision_text(&d, mg_get_matmul_precision());
+  rnn_fast f;
+  rnn_fast_plan(&f, kind, args);
+  return rnn_precision_text(&f.d, mg_get_matmul_precision(), f.row != NULL);
 }
 
 const mg_rnn_kernel mg_cpu_rnn_kernels[MG_CPU_RNN_KERNELS] = {

@@ -47,7 +47,7 @@ const rnn_engine *rnn_engine_for(const mg_rnn_dims *d, int precision, int *count
   return NULL;
 }
 
-const char *rnn_precision_text(const mg_rnn_dims *d, int precision) {
+const char *rnn_precision_text(const mg_rnn_dims *d, int precision, int few_rows) {
   static const char *const of_tiles[] = {
     RNN_FAST_NAME ", precision highest: products of 3 bf16 pieces, 6 each (AMX)",
     RNN_FAST_NAME ", precision high: products of 2 bf16 pieces, 4 each (AMX)",
@@ -56,10 +56,16 @@ const char *rnn_precision_text(const mg_rnn_dims *d, int precision) {
   static const char *const of_floats[] = {
     RNN_FAST_NAME,
     RNN_FAST_NAME ", precision high: products of float32, faster than of bf16 pieces here and more exact",
-    RNN_FAST_NAME ", precision medium: products of float32, bf16 would not gain here",
+    RNN_FAST_NAME ", precision medium: products of float32, no bf16 instructions or too few rows or units for them",
+  };
+  static const char *const of_few_rows[] = {
+    RNN_FEW_ROWS,
+    RNN_FEW_ROWS ", precision high: products of float32",
+    RNN_FEW_ROWS ", precision medium: products of float32",
   };
   int count;
   const rnn_engine *engine = rnn_engine_for(d, precision, &count);
+  if (few_rows) return of_few_rows[precision];
   if (engine == NULL) return of_floats[precision];
   return engine->tiles ? of_tiles[precision] : RNN_FAST_NAME ", precision medium: products of 1 bf16 piece (AVX512-BF16)";
 }

@@ -78,7 +78,9 @@ extern const rnn_engine rnn_tiles_amx;    /* rnn_tiles_amx.c: TDPBF16PS */
 /* The engine of this processor by the layer's shape and the precision; NULL: float32. *count: pieces. */
 const rnn_engine *rnn_engine_for(const mg_rnn_dims *d, int precision, int *count);
 #define RNN_FAST_NAME "fused float32"
-const char *rnn_precision_text(const mg_rnn_dims *d, int precision); /* the name, and how its products are computed; static */
+#define RNN_FEW_ROWS RNN_FAST_NAME ", kernels of few rows"
+/* The name, and how its products are computed; few_rows: by rnn_row.c. Static. */
+const char *rnn_precision_text(const mg_rnn_dims *d, int precision, int few_rows);
 /* Rows of a block, whole tiles: of shape and instruction set alone, since `saved` lies in blocks and the precision may change. */
 int64_t rnn_tile_rows(const mg_rnn_dims *d, int64_t rows);
 void rnn_tiles_use(const rnn_engine *engine); /* for tests: this one as if it were the processor's; NULL: the processor's */

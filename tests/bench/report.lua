@@ -219,7 +219,8 @@ local function figures(r, shape)
     local name, list = report.fastest(r, mode, 1, shape, "moongate")
     text[#text + 1] = digits(time(mine), mode)
     text[#text + 1] = ("%s %s"):format(digits(time(list), mode), NAMES[name] or name)
-    text[#text + 1] = ("%.2f"):format((ratio(list, mine)))
+    local value = ratio(list, mine)
+    text[#text + 1] = value and ("%.2f"):format(value) or "no calm round"
   end
   return table.concat(text, " | ") .. " |"
 end
@@ -246,7 +247,8 @@ function report.bars(path)
     write('"', (shape:gsub("^(%d+),(%d+),", "%1,%2\\n")), '"')
     for _, mode in ipairs { "infer", "train" } do
       local _, list = report.fastest(r, mode, 1, shape, "moongate")
-      write((" %.3f"):format((ratio(list, cell(r, mode, 1, shape, "moongate")))))
+      local value = ratio(list, cell(r, mode, 1, shape, "moongate"))
+      write(value and (" %.3f"):format(value) or " NaN")
     end
     write("\n")
   end

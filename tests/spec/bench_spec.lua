@@ -133,6 +133,63 @@ describe("the benchmark", function()
     assert.equal(6, lines)
   end)
 
+  -- Of three rounds one of ours is disturbed: ratios 3/2 and 2/1 count. One size of the row is changed in another shape.
+  local function result()
+    local samples = {}
+    local function add(name, mode, shape, times, disturbed)
+      for round, ms in ipairs(times) do
+        samples[#samples + 1] = json.object { { "name", name }, { "mode", mode }, { "threads", 1 }, { "shape", shape },
+          { "round", round - 1 }, { "ms", ms }, { "valid", not disturbed or not disturbed[round] } }
+      end
+    end
+    local row, changed = { 1, 2, 3, 4 }, { 1, 2, 3, 5 }
+    add("moongate", "infer", row, { 2, 4, 1 }, { false, true, false })
+    add("onednn32", "infer", row, { 3, 4, 2 })
+    add("keras-xla", "infer", row, { 9, 9, 9 })
+    add("onednn32-bf16", "infer", row, { 1, 1, 1 })
+    add("moongate", "infer", changed, { 2, 2, 2 })
+    add("onednn32", "infer", changed, { 2, 2, 2 })
+    add("moongate", "train", row, { 8, 8, 8 }, { true, true, true })
+    add("onednn32", "train", row, { 4, 4, 4 })
+    return json.encode(json.object { { "date", "2000-01-02 03:04" }, { "processor", "P" }, { "calm_fma", { 99.6 } },
+      { "samples", samples }, { "bases", { { row, row }, { changed, row } } } })
+  end
+
+  local function write(text)
+    local file = assert(io.open(path, "w"))
+    file:write(text)
+    file:close()
+  end
+
+  it("reports the fastest peer of the same precision, by the rounds in which both were undisturbed", function()
+    write(result())
+    local report = command.quote(BENCH .. "report.lua")
+    local text = command.run(report .. " log " .. command.quote(path))
+    assert.matches("2000-01-02 03:04, P; calm FMA probe 100 GF/s", text, 1, true)
+    assert.matches("| 1,2,3,4 | 1.5 | onednn32 | 1.75 (1.50-2.00) | 3 | 9 |", text, 1, true)
+    assert.matches("| 1,2,3,4 | 8 | onednn32 | no calm round | 4 |", text, 1, true)
+    assert.matches("| 1,2,3,4 | 1.75 | 1.00 | 1,2,3,5 | -43 % |", text, 1, true)
+    assert.equal('"1,2\\n3,4" 1.750 NaN\n"1,2\\n3,5" 1.000 NaN\n', (command.run(report .. " bars " .. command.quote(path))))
+  end)
+
+  it("puts a result's figures between the README's marks, with how they were measured", function()
+    local readme = os.tmpname()
+    local file = assert(io.open(readme, "w"))
+    file:write("before\n<!-- figures -->\nold\n<!-- end of figures -->\nafter\n")
+    file:close()
+    write((result():gsub('%[1, ?2, ?3, ?5%]', "[1,2,3,4]")))
+    local output, status = command.run(command.quote(BENCH .. "report.lua") .. " readme " .. command.quote(path) .. " "
+      .. command.quote(readme))
+    assert(status == 0, output)
+    file = assert(io.open(readme))
+    local text = file:read("*a")
+    file:close()
+    os.remove(readme)
+    assert.matches("^before\n<!%-%- figures %-%->\n| T,B,I,H |", text)
+    assert.matches("| 4 oneDNN 3.2 | no calm round |\n\nP, one thread, 2000-01-02, medians of 3 rounds.\n<!-- end", text, 1, true)
+    assert.is_nil(text:find("old", 1, true))
+  end)
+
   it("times the text example's step", function()
     if where.preload then return end -- a sanitizer makes it a matter of minutes
     local output, status = command.run(command.quote(BENCH .. "text_step.lua"), "hello\nstep 1\n")

@@ -124,7 +124,7 @@ describe("the LSTM operation", function()
     local float = copy(o)
     for _, name in ipairs(NAMES) do float[name] = float[name]:float() end
     float.initial_states = nil
-    assert.equal("fused float32", ops.lstm_explain(float, true).kernel)
+    assert.equal("fused float32, kernels of few rows", ops.lstm_explain(float, true).kernel)
     near(ops.lstm(copy(o, { packed = ops.lstm_packed() })), ops.lstm(o):to_table(), 0)
   end)
 

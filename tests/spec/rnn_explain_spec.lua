@@ -78,6 +78,19 @@ describe("explain", function()
     assert.matches("estimated: [%d.e-]+ ms for inference$", text)
   end)
 
+  it("names the kernels of few rows where they are taken", function()
+    local few, many = "fused float32, kernels of few rows", "fused float32"
+    for name, more in pairs { highest = "", high = ", precision high: products of float32",
+      medium = ", precision medium: products of float32" } do
+      mg.set_matmul_precision(name)
+      assert.equal(few .. more, explained("GRU", 2, 10, 8, 24).kernel)
+    end
+    mg.set_matmul_precision "highest"
+    assert.equal(many, explained("LSTM", 4, 10, 8, 24).kernel)
+    assert.equal(many, explained("GRU", 1, 10, 8, 24, { activation = "relu" }).kernel)
+    assert.equal(many, explained("GRU", 1, 10, 8, 24, { recompute = true }).kernel)
+  end)
+
   it("tells nothing of times where it knows none", function()
     local float64 = layer_of("GRU", 4, { dtype = "float64" }):explain(mg.zeros({ 2, 3, 3 }, { dtype = "float64" }))
     assert.equal("reference", float64.kernel)

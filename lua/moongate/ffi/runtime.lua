@@ -33,14 +33,16 @@ function M.get_threads() return C.mg_get_threads() end
 
 local PRECISIONS = { "highest", "high", "medium" }
 
---- The least precision that float32 matrix products may use
----@param precision string "highest", "high" or "medium", as in PyTorch
+--- The least precision of the products in float32 GRU, LSTM and SimpleRNN layers, forward and backward. Where the processor's bf16
+--- instructions gain by it they run on that, else in float32; explain says which. Streams and other operations stay in float32.
+---@param precision string "highest" (as exact as float32), "high" (errors to 1e-5) or "medium" (to 1e-2); PyTorch's words
+---@example mg.set_matmul_precision "medium"; print(gru:explain(x))
 function M.set_matmul_precision(precision)
   check.one_of("set_matmul_precision", "precision", precision, PRECISIONS)
   core.check(C.mg_set_matmul_precision(C["MG_PRECISION_" .. precision:upper()]))
 end
 
---- The precision of matrix products
+--- The precision of recurrent layers' products: see set_matmul_precision
 ---@return string
 function M.get_matmul_precision() return PRECISIONS[C.mg_get_matmul_precision() + 1] end
 

@@ -84,7 +84,7 @@ end
 --- Says how a call would be computed: cuDNN's eight requirements, each met or not, what keeps the call from cuDNN's kernel, the
 --- kernel that it takes and why not a faster one, what threads share, and the estimated time on this processor. Prints as text.
 ---@param x? Tensor (B, T, F)
----@param options? table mask (B, T), training (true: a training step's time, too); or the mask
+---@param options? table mask (B, T), training (true: a training step's time, too, without dropout); or the mask
 ---@return table
 ---@example print(gru:explain(x, { training = true }))
 function GRU:explain(x, options) return through.explain(self, ops.gru_explain, x, options) end

@@ -63,7 +63,7 @@ end
 --- Says how a call would be computed: cuDNN's requirements, each met or not, the kernel here, what threads share, and the
 --- estimated time on this processor. Prints as text.
 ---@param x? Tensor (B, T, F)
----@param options? table mask (B, T), training (true: a training step's time, too); or the mask
+---@param options? table mask (B, T), training (true: a training step's time, too, without dropout); or the mask
 ---@return table
 function LSTM:explain(x, options) return through.explain(self, ops.lstm_explain, x, options) end
 

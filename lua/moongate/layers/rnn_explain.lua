@@ -100,7 +100,7 @@ local explain = {}
 
 --- How a call would be computed: { requirements = { { text =, met = } }, missing = what keeps it from cuDNN's kernel, kernel =,
 --- faster =, reason =, milliseconds =, training_milliseconds =, split =, threads =, block_rows =, chunk_steps = }; faster is the
---- kernel that it cannot take and reason why not; the times are estimates. Prints as text.
+--- kernel that it cannot take and reason why not; the times are estimates, as if there were no dropout. Prints as text.
 ---@param layer table
 ---@param x Tensor|nil
 ---@param mask Tensor|nil

@@ -58,7 +58,7 @@ end
 --- Says how a call would be computed: the kernel here and why not a faster one, what threads share, and the estimated time on this
 --- processor. Prints as text.
 ---@param x? Tensor (B, T, F)
----@param options? table mask (B, T), training (true: a training step's time, too); or the mask
+---@param options? table mask (B, T), training (true: a training step's time, too, without dropout); or the mask
 ---@return table
 function SimpleRNN:explain(x, options) return through.explain(self, ops.simple_rnn_explain, x, options) end
 
