@@ -55,19 +55,23 @@ MG_INLINE const float *load_vectors(const int v, vf *to, const float *from) {
   return from + v * MG_VW;
 }
 
-/* Units u to u + MG_VW of a row of U without padding. */
-MG_INLINE void store_units(float *y, vf value, int64_t u, int64_t U) {
-  if (U - u >= MG_VW) vstore(y + u, value);
-  else vstore_part(y + u, value, (int)(U - u));
-}
+/* 1 for units, 0 for the padding behind them: MG_VW values from MG_VW - n on tell n units. */
+static const float unit_lanes[2 * MG_VW] = { [0 ... MG_VW - 1] = 1.0f };
 
 /* Parts for sums of v vectors. */
 #define PARTS(v) ((v) == 1 ? 8 : (v) == 2 ? 4 : 2)
 
-/* The new state of one vector. */
+/* The new state of one vector: units u to u + MG_VW. The padding stays 0: an infinity times its weights of 0 is NaN, which the next
+ * step would read. */
 MG_INLINE void store_state(const stream_row *s, vf value, int64_t u) {
-  vstore(s->h_new + u, value);
-  store_units(s->y, value, u, s->U);
+  const int64_t n = s->U - u;
+  if (n >= MG_VW) {
+    vstore(s->h_new + u, value);
+    vstore(s->y + u, value);
+    return;
+  }
+  vstore(s->h_new + u, vzero_unless(vlt(vset(0.0f), vload(unit_lanes + MG_VW - n)), value));
+  vstore_part(s->y + u, value, (int)n);
 }
 
 /* GRU with reset_after, sigmoid and tanh. Weights of a block: bias r, n, z, q; kernel r, n, z; recurrent kernel r, q, z. */

@@ -182,3 +182,25 @@ describe("a stream of a model", function()
     assert.matches("apart", message_of(function() stream:step(view) end))
   end)
 end)
+
+describe("numbers that are not finite", function()
+  for _, class in ipairs { "GRU", "LSTM", "SimpleRNN" } do
+    it(("leave a stream of %s with other states, and what an infinity gives is the layer's"):format(class), function()
+      for _, units in ipairs { 1, 3, 5, 8, 20, 70 } do
+        local gated = L[class](units, { return_sequences = true })
+        gated:build { null, null, 3 }
+        makers.fill(gated)
+        local stream, other = gated:stream(), gated:stream()
+        other:step(mg.ones(1, 3))
+        stream:step(mg.full({ 1, 3 }, 0 / 0))
+        stream:set_states(other:states())
+        assert.same(other:step(mg.ones(1, 3)):to_table(), stream:step(mg.ones(1, 3)):to_table())
+        local one = L[class](units, { return_sequences = true }) -- one feature: no sums of two infinities
+        one:build { null, null, 1 }
+        makers.fill(one)
+        local x = mg.tensor { { { math.huge }, { 1 }, { -math.huge }, { 0.5 } } }
+        near(one:stream():run(x), one(x):to_table(), 1e-6)
+      end
+    end)
+  end
+end)
