@@ -1,6 +1,6 @@
 -- What options of a recurrent layer cost, and what a second thread brings, as ratios of calls in turns: one round times A, then B;
 -- printed are the median of B / A over the rounds with its quarters, and the bound it is held to.
---   moongate tests/bench/costs.lua [SECONDS a line] [PART ...]     parts: reset masks dropout order layers threads
+--   moongate tests/bench/costs.lua [SECONDS a line] [PART ...]     parts: reset masks dropout order recompute layers threads
 local mg = require "moongate"
 local terminal = require "moongate.terminal"
 
@@ -115,6 +115,11 @@ function parts.order()
   end
 end
 
+-- One more forward on the way back; few rows have no kernels of their own with it.
+function parts.recompute()
+  for _, sizes in ipairs { SMALL, ROWS, LARGE } do both("recompute / none", sizes, {}, { recompute = true }) end
+end
+
 -- Per product: an LSTM has four gates and a SimpleRNN one where a GRU has three.
 function parts.layers()
   for _, sizes in ipairs { SMALL, WIDE, ROWS, LARGE } do
@@ -138,7 +143,7 @@ function parts.threads()
   end
 end
 
-local names = { "reset", "masks", "dropout", "order", "layers", "threads" }
+local names = { "reset", "masks", "dropout", "order", "recompute", "layers", "threads" }
 budget = tonumber(arg[1]) or 0.4
 if tonumber(arg[1]) then table.remove(arg, 1) end
 mg.set_random_seed(1)

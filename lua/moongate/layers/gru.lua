@@ -16,7 +16,8 @@ local through = require "moongate.layers.rnn_through"
 --- activity_regularizer, kernel_constraint, recurrent_constraint, bias_constraint, dropout = 0, recurrent_dropout = 0, seed,
 --- return_sequences = false, return_state = false, go_backwards = false, stateful = false, unroll = false, zero_output_for_mask =
 --- false, time_major = false, reset_after = true, implementation = 2, use_cudnn = "auto", name, dtype, trainable; and in no config:
---- recompute = false (true: long sequences train in the memory of about sqrt(T) steps, for a third more time).
+--- recompute = false (true: long sequences train in the memory of about sqrt(T) steps, for one more forward's time; up to three
+--- rows are slower, too, in inference as well: their own kernels are not taken).
 ---@param units integer
 ---@param options? table
 ---@example local sequence, state = mg.layers.GRU(4, { return_sequences = true, return_state = true })(x)

@@ -47,7 +47,7 @@ through.use_cudnn = { "use_cudnn", default = "auto", hidden = true, codec = { de
 end } }
 
 --- The field recompute, which is not Keras's and in no config: training keeps the states of about sqrt(T) steps alone and computes
---- the rest again on the way back, so that a long sequence takes the memory of a short one and about a third more time.
+--- the rest again on the way back, so that a long sequence takes the memory of a short one, and one more forward's time.
 through.recompute = { "recompute", default = false, codec = fields.boolean, hidden = true }
 
 --- Gives a class of layers a cell of its own, made of its options, and the cell's weights.
