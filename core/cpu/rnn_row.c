@@ -190,21 +190,26 @@ static void backward_part(const run *n, rnn_row *r) {
   }
 }
 
-/* A part of the units is whole blocks of four vectors, which the bodies compute together: sums are the same for any cut. */
+/* Blocks that parts are made of. Five last vectors are one of them: they are computed as three and two (rnn_row_block), and a cut
+ * between the fourth and the fifth would give other sums and other panels. */
+static int64_t part_blocks(const rnn_fast *f) {
+  const int64_t vectors = f->P / f->V;
+  return mg_pieces(vectors % RNN_BLOCK_VECTORS == 1 && vectors > 1 ? vectors - 1 : vectors, RNN_BLOCK_VECTORS);
+}
+
 static void run_part(void *context, int64_t index) {
   run *n = context;
-  const int64_t vectors = n->f->P / n->f->V, blocks = mg_pieces(vectors, RNN_BLOCK_VECTORS);
-  const int64_t first = index * blocks / n->parts * RNN_BLOCK_VECTORS, end = (index + 1) * blocks / n->parts * RNN_BLOCK_VECTORS;
+  const int64_t blocks = part_blocks(n->f), last = index + 1 == n->parts;
   rnn_row r = n->row;
-  r.first = first;
-  r.vectors = (end < vectors ? end : vectors) - first;
+  r.first = index * blocks / n->parts * RNN_BLOCK_VECTORS;
+  r.vectors = (last ? n->f->P / n->f->V : (index + 1) * blocks / n->parts * RNN_BLOCK_VECTORS) - r.first;
   r.index = index;
   n->part(n, &r);
 }
 
 /* Threads that share the units of a row. */
 int64_t rnn_row_parts(const rnn_fast *f) {
-  const int64_t floats = f->d.G * f->P * f->d.U, blocks = mg_pieces(f->P / f->V, RNN_BLOCK_VECTORS);
+  const int64_t floats = f->d.G * f->P * f->d.U, blocks = part_blocks(f);
   int64_t parts = floats * (int64_t)sizeof(float) / BYTES_A_PART;
   if (floats * f->d.T < FLOATS) return 1;
   if (parts > blocks) parts = blocks;

@@ -1,7 +1,17 @@
 /* rnn_threads_test.c: the recurrent layers give the same bits for any number of threads, in every run and every process: all kernels,
  * forward and backward, every instruction set and precision. */
+#include <sched.h>
+
 #include "ops.h"
 #include "rnn_case.h"
+
+/* The engine shares the units of a row among as many threads as there are processors: here it sees 16 on every machine. */
+int sched_getaffinity(pid_t process, size_t bytes, cpu_set_t *set) {
+  (void)process;
+  memset(set, 0, bytes);
+  for (int i = 0; i < 16; i++) CPU_SET(i, set);
+  return 0;
+}
 
 static const int thread_counts[] = { 1, 2, 3, 7, 16 };
 enum { COUNTS = sizeof thread_counts / sizeof *thread_counts, RESULTS = 10, PRECISIONS = 3 };
@@ -13,12 +23,14 @@ enum { EVERY = 11 };
 enum { EVERY = 1 };
 #endif
 
-/* One row, where a step may be split over its units; few rows; blocks of rows; widths that are no whole vectors. */
+/* One row, where a step may be split over its units (264 and 424: with a vector more than whole blocks of 16 and of 8 lanes, and as
+ * many parts of an LSTM as blocks); few rows; blocks of rows; widths that are no whole vectors. */
 static const struct {
   int64_t T, B, F, U;
 } sizes[] = { { 30, 1, 40, 24 },  { 25, 1, 64, 64 },   { 12, 1, 33, 130 },  { 20, 1, 256, 256 }, { 6, 1, 20, 390 },
               { 9, 2, 16, 64 },   { 15, 5, 24, 33 },   { 9, 8, 64, 128 },   { 9, 41, 20, 37 },   { 7, 17, 130, 128 },
-              { 5, 70, 24, 200 }, { 300, 1, 8, 16 },   { 90, 9, 3, 5 },     { 3, 129, 48, 48 } };
+              { 5, 70, 24, 200 }, { 300, 1, 8, 16 },   { 90, 9, 3, 5 },     { 3, 129, 48, 48 },  { 9, 1, 20, 264 },
+              { 5, 1, 12, 424 } };
 enum { SIZES = sizeof sizes / sizeof *sizes };
 
 static rnn_shape numbered_shape(unsigned number) {
@@ -70,6 +82,7 @@ static void same_results(const rnn_case *one, const rnn_case *many, int precisio
 static void check_shape(unsigned number) {
   const rnn_shape shape = numbered_shape(number);
   rnn_case one = new_case(shape, MG_FLOAT32), many = new_case(shape, MG_FLOAT32);
+  if (number >= SHAPES / 2) one.args.gates = many.args.gates = NULL; /* few rows have other kernels where nobody wants the gates */
   for (int precision = 0; precision < PRECISIONS; precision++) {
     if (number < SHAPES / 2 && precision != (int)(number % PRECISIONS)) continue;
     compute(&one, precision, 1);

@@ -44,6 +44,22 @@ static void test_refused_layers(void) {
   mg_tensor_destroy(freed);
 }
 
+/* Views of one number, whose packed form has more bytes than an int64_t counts. */
+static void test_huge_views(void) {
+  const int64_t UNITS = ((int64_t)1 << 29) - 1;
+  mg_tensor *one = new_tensor(MG_FLOAT32, SHAPE(1, 1)), *kernel = empty_tensor(), *recurrent = empty_tensor();
+  mg_stepper *s = new_stepper();
+  check_must(mg_tensor_broadcast(kernel, one, SHAPE(UNITS, 4 * UNITS)));
+  check_must(mg_tensor_broadcast(recurrent, one, SHAPE(UNITS, 4 * UNITS)));
+  const mg_rnn_args args = { .kernel = kernel, .recurrent_kernel = recurrent, .activation = act_tanh,
+                             .recurrent_activation = act_sigmoid };
+  CHECK_FAILS(mg_stepper_add_lstm(s, &args), MG_ENOMEM, "more than memory can hold");
+  mg_stepper_destroy(s);
+  mg_tensor_destroy(one);
+  mg_tensor_destroy(kernel);
+  mg_tensor_destroy(recurrent);
+}
+
 static void test_refused_steps(void) {
   mg_stepper *empty = new_stepper(), *stepper = new_stack();
   mg_tensor *state = new_tensor(MG_FLOAT32, SHAPE(2, 24)), *precise = new_tensor(MG_FLOAT64, SHAPE(1, 24));
@@ -73,6 +89,7 @@ static void test_refused_steps(void) {
 
 int main(void) {
   RUN(test_refused_layers);
+  RUN(test_huge_views);
   RUN(test_refused_steps);
   return finish();
 }
