@@ -11,8 +11,8 @@
 typedef struct tile { uint8_t row[16][64]; } tile;
 static _Thread_local tile tiles[8];
 static _Thread_local int tiles_configured;
-static int tiles_misused;     /* an instruction outside open and close would end the process */
-static int tiles_lose_a_pair; /* a processor that computes wrongly */
+static _Atomic int tiles_misused; /* an instruction outside open and close would end the process */
+static int tiles_lose_a_pair;     /* a processor that computes wrongly */
 
 static inline float flushed(float x) { return fabsf(x) < 0x1p-126f ? x * 0.0f : x; }
 
