@@ -71,6 +71,11 @@ static const float *product(const mg_stream_layer *l, float *c, int64_t rows, in
   return panels + K * count * P;
 }
 
+/* Not the padding: that of states stays zero, whatever the cell made of an infinity. */
+static void copy_rows(float *to, int64_t ld, const float *from, int64_t P, int64_t rows, int64_t U) {
+  for (int64_t i = 0; i < rows; i++) memcpy(to + i * ld, from + i * P, (size_t)U * sizeof *to);
+}
+
 static mg_status step(const mg_stream_layer *l, float *state, float *y, const float *x, int64_t rows, float *scratch) {
   const rnn_cells *cells = l->plan;
   const int gru = l->rnn_kind->cell == MG_CELL_GRU;
@@ -91,9 +96,9 @@ static mg_status step(const mg_stream_layer *l, float *state, float *y, const fl
     product(l, gru ? sums : gates, rows, gru ? SLOT_Z : 0, G, state, U, P, panels, !gru);
     cells->forward(&cell);
   }
-  memcpy(state, h_new, (size_t)(rows * P) * sizeof *state);
-  if (l->states == 2) memcpy(carry, cell.c_new, (size_t)(rows * P) * sizeof *carry);
-  for (int64_t i = 0; i < rows; i++) memcpy(y + i * U, h_new + i * P, (size_t)U * sizeof *y);
+  copy_rows(state, P, h_new, P, rows, U);
+  if (l->states == 2) copy_rows(carry, P, cell.c_new, P, rows, U);
+  copy_rows(y, U, h_new, P, rows, U);
   return MG_OK;
 }
 
