@@ -201,6 +201,9 @@ int rnn_pieces_add(const rnn_fast *f, const rnn_product *p, const float *b, int6
 mg_status rnn_fast_backward(const mg_rnn_kind *kind, const mg_rnn_args *args);
 mg_status rnn_fast_back(const rnn_fast *f, float *dh, float *dc); /* the run's steps; (B,P), from run to run; NULL: own */
 
+/* rnn_fast_pads.c: before backward, pads of a block's gates and states that are NaN become 0. */
+void rnn_clear_pads(const rnn_fast *f, int64_t block);
+
 /* rnn_fast_weights.c: dkernel, drecurrent_kernel, dbias; with an engine on pieces (rnn_pieces_weights.c). */
 mg_status rnn_fast_weights(rnn_fast *f);
 mg_status rnn_pieces_weights(rnn_fast *f);

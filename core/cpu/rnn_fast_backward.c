@@ -221,6 +221,7 @@ static mg_status block_task(void *context, int64_t index) {
   const int good = block_memory(&k);
   if (good) {
     if (k.masks != NULL) rnn_fast_block_masks(f, k.masks, k.first, k.rows);
+    rnn_clear_pads(f, index);
     run_block(&k);
   }
   mg_workspace_give_back(mark);
