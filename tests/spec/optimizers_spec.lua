@@ -104,4 +104,30 @@ describe("optimizers", function()
     assert.same({ -7, -7 }, a:to_table())
     assert.same({ 7, 7 }, b:to_table())
   end)
+
+  it("take gradients from the memory of a variable with and without decay, and of one that comes from another optimizer", function()
+    local a, b = variable({ 1, 2 }, "a"), variable({ 8, 9 }, "b")
+    local sgd = optimizers.SGD { learning_rate = 1, weight_decay = 0.5 }
+    sgd:exclude_from_weight_decay { var_list = { b } } -- a group of its own
+    sgd:build { a, b }
+    sgd:apply({ b, a }, { a, b })
+    assert.same({ 0.5 - 8, 1 - 9 }, a:to_table())
+    assert.same({ 8 - 1, 9 - 2 }, b:to_table())
+    optimizers.SGD(0):apply({ gradient { 0, 0 }, gradient { 0, 0 } }, { a, b }) -- they move away, and home again below
+    sgd:apply({ b, a }, { a, b })
+    assert.same({ -3.75 - 7, -4 - 7 }, a:to_table())
+    assert.same({ 7 + 7.5, 7 + 8 }, b:to_table())
+  end)
+
+  it("take gradients from their own state", function()
+    local a, b = variable({ 0 }, "a"), variable({ 0 }, "b")
+    local sgd = optimizers.SGD { learning_rate = 1, momentum = 0.5 }
+    sgd:apply({ gradient { 1 }, gradient { 4 } }, { a, b }) -- momenta -1 and -4
+    local of_a
+    for _, one in ipairs(sgd.variables) do
+      if one.name == "a_momentum" then of_a = one end
+    end
+    sgd:apply({ gradient { 1 }, of_a }, { a, b }) -- of b: 0.5 * -4 - (-1)
+    assert.same({ -4 - 1 }, b:to_table())
+  end)
 end)

@@ -96,20 +96,27 @@ function M.optimizer_squares(x)
   return raw.reduce(C.MG_REDUCE_SUM_OF_SQUARES, x, 2 ^ #x.shape - 1):item()
 end
 
---- Whether a gradient can be read where it lies: packed, of the parameter's dtype, outside the memory that updates write.
+local function lies_in(memory, at)
+  local first = ffi.cast("const char *", C.mg_tensor_read(tensors.expect("optimizer_reads", "memory", memory).handle))
+  return at >= first and at < first + memory:nbytes()
+end
+
+--- Whether a gradient can be read where it lies: packed, of the parameter's dtype, outside all memory that updates write.
 ---@param gradient Tensor
 ---@param parameter Tensor
----@param memory Tensor all parameters that are written
+---@param written Tensor[] that memory
 ---@return boolean
 ---@package
-function M.optimizer_reads(gradient, parameter, memory)
+function M.optimizer_reads(gradient, parameter, written)
   tensors.expect("optimizer_reads", "gradient", gradient)
   tensors.expect("optimizer_reads", "parameter", parameter)
-  tensors.expect("optimizer_reads", "memory", memory)
+  check.type("optimizer_reads", "written", written, "table")
   if gradient.dtype ~= parameter.dtype or not raw.is_contiguous(gradient) then return false end
   local at = ffi.cast("const char *", C.mg_tensor_read(gradient.handle))
-  local first = ffi.cast("const char *", C.mg_tensor_read(memory.handle))
-  return at < first or at >= first + memory:nbytes()
+  for i = 1, #written do
+    if lies_in(written[i], at) then return false end
+  end
+  return true
 end
 
 return M

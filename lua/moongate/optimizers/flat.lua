@@ -88,12 +88,23 @@ local function state_variables(variables, entries, lists)
   return all
 end
 
+-- The flat memory that an update writes, of all groups: a gradient may be a view of another group's parameter.
+local function written(groups)
+  local list = {}
+  for _, group in ipairs(groups) do
+    list[#list + 1] = group.parameter
+    for _, slot in pairs(group.slots) do list[#list + 1] = slot end
+  end
+  return list
+end
+
 --- Lays out parameters, gradients and the state (lists of slots) for the variables.
----@return table { groups =, entries = by variable, variables = the state }
+---@return table { groups =, entries = by variable, variables = the state, written = what updates write }
 function flat.build(variables, lists, decays)
   local groups, entries = sort_out(variables, decays)
   for _, group in ipairs(groups) do lay_out(group, lists) end
-  return { groups = groups, entries = entries, variables = state_variables(variables, entries, lists) }
+  return { groups = groups, entries = entries, variables = state_variables(variables, entries, lists),
+    written = written(groups) }
 end
 
 -- Memory for gradients, where they are written to.
@@ -150,17 +161,18 @@ end
 ---@param state_of function the state in the order of ops.optimizer_update, from slots
 ---@return table[] targets { parameter =, gradient =, state =, decays = }; table[] entries
 function flat.read(op, state, gradients, variables, state_of)
-  local targets, entries = {}, {}
-  for i, variable in ipairs(variables) do
-    local gradient = gradients[i]
-    if gradient then
-      local entry = entry_of(op, state, gradient, variable, i)
-      entry.state = entry.state or state_of(entry.slots)
-      if not ops.optimizer_reads(gradient, entry.parameter, entry.group.parameter) then gradient = placed(entry, gradient) end
-      targets[#targets + 1] = { parameter = entry.parameter, gradient = gradient, state = entry.state, decays = entry.decays,
-        scale = false }
-      entries[#entries + 1] = entry
+  local targets, entries, given = {}, {}, {}
+  for i, variable in ipairs(variables) do -- all of them first: a gradient may be a variable that moves home here
+    if gradients[i] then
+      entries[#entries + 1] = entry_of(op, state, gradients[i], variable, i)
+      given[#entries] = gradients[i]
     end
+  end
+  for i, entry in ipairs(entries) do
+    local gradient = given[i]
+    entry.state = entry.state or state_of(entry.slots)
+    if not ops.optimizer_reads(gradient, entry.parameter, state.written) then gradient = placed(entry, gradient) end
+    targets[i] = { parameter = entry.parameter, gradient = gradient, state = entry.state, decays = entry.decays, scale = false }
   end
   return targets, entries
 end
