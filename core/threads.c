@@ -24,7 +24,8 @@ static struct {
   pthread_cond_t wake, done;
   pthread_t workers[MOST];
   int started; /* workers there are */
-  atomic_int threads; /* asked for; 0: not decided yet */
+  atomic_int threads;    /* asked for; 0: not decided yet */
+  atomic_int processors; /* when threads were last asked for; 0: not looked yet */
   atomic_int quit, sleepers, caller_sleeps;
   atomic_llong open, inside;
   long long last;
@@ -75,6 +76,13 @@ int32_t mg_get_threads(void) {
   if (!n) atomic_store(&pool.threads, n = default_threads());
   pthread_mutex_unlock(&pool.lock);
   return n;
+}
+
+int32_t mg_threads_at_once(void) {
+  const int threads = mg_get_threads();
+  int processors = atomic_load(&pool.processors);
+  if (!processors) atomic_store(&pool.processors, processors = mg_processors());
+  return threads < processors ? threads : processors;
 }
 
 mg_status mg_threads_status(void) {
@@ -148,7 +156,7 @@ static void wait_for_job(long long seen, int may_spin) {
 
 static void *worker(void *unused) {
   long long seen = 0;
-  int may_spin = mg_get_threads() <= mg_processors();
+  int may_spin = mg_threads_at_once() == mg_get_threads();
   (void)unused;
   while (!atomic_load(&pool.quit)) {
     wait_for_job(seen, may_spin);
@@ -243,7 +251,7 @@ mg_status mg_parallel(int64_t count, mg_task task, void *context) {
 
 int mg_parallel_together(int64_t count, mg_task_together task, void *context) {
   const int threads = mg_get_threads();
-  if (count > threads || count > MG_MOST_TOGETHER || in_task || count > mg_processors()) return 0;
+  if (count > mg_threads_at_once() || count > MG_MOST_TOGETHER || in_task) return 0;
   if (pthread_mutex_trylock(&pool.owner) != 0) return 0;
   if (pool.started < threads - 1) start_workers(threads - 1);
   const int enough = pool.started >= count - 1;
@@ -257,6 +265,7 @@ mg_status mg_set_threads(int32_t threads) {
   pthread_mutex_lock(&pool.owner);
   if (threads - 1 != pool.started) stop_workers();
   atomic_store(&pool.threads, threads);
+  atomic_store(&pool.processors, mg_processors());
   pthread_mutex_unlock(&pool.owner);
   return MG_OK;
 }
@@ -280,6 +289,7 @@ static void after_fork_child(void) {
   pthread_cond_init(&pool.done, NULL);
   pool.started = 0;
   atomic_store(&pool.threads, 1);
+  atomic_store(&pool.processors, 0);
   atomic_store(&pool.sleepers, 0);
   atomic_store(&pool.inside, 0);
   atomic_store(&pool.caller_sleeps, 0);

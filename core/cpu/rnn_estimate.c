@@ -127,7 +127,7 @@ static double weights(const rnn_fast *f, int64_t threads) {
   return (product(f, inputs, (double)f->d.T * (double)f->d.B, columns) + written) / (double)threads + packing;
 }
 
-static int64_t threads_of(const rnn_fast *f) { return rnn_is_small(f) ? 1 : mg_get_threads(); }
+static int64_t threads_of(const rnn_fast *f) { return rnn_is_small(f) ? 1 : mg_threads_at_once(); }
 
 static void cut(mg_plan *plan, const rnn_fast *f) {
   const int64_t all = threads_of(f), n = rnn_blocks(f), parts = n == 1 && f->row != NULL ? rnn_row_parts(f) : 1;

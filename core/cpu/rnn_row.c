@@ -213,7 +213,7 @@ int64_t rnn_row_parts(const rnn_fast *f) {
   int64_t parts = floats * (int64_t)sizeof(float) / BYTES_A_PART;
   if (floats * f->d.T < FLOATS) return 1;
   if (parts > blocks) parts = blocks;
-  if (parts > mg_get_threads()) parts = mg_get_threads();
+  if (parts > mg_threads_at_once()) parts = mg_threads_at_once(); /* they wait for one another: each wants a processor */
   return parts < 1 ? 1 : parts < MG_MOST_TOGETHER ? parts : MG_MOST_TOGETHER;
 }
 
