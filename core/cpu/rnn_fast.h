@@ -132,6 +132,7 @@ typedef struct rnn_fast {
   int64_t segment;                 /* RECOMPUTE: steps of a segment; 0: no such call */
   float *marks, *carry_marks;      /* RECOMPUTE: (segment, row of the block, P) of all blocks: the states before each segment */
   int accumulate;                  /* weights' gradients are added to what is there */
+  float *x_rows;                   /* rnn_fast_weights.c: (row as of the gates, F); NULL: x is copied in parts */
 } rnn_fast;
 
 static inline int rnn_gate_of_slot(const rnn_fast *f, int slot) { return f->layout->gate_of_slot[slot]; }
@@ -208,16 +209,16 @@ void rnn_clear_pads(const rnn_fast *f, int64_t block);
 mg_status rnn_fast_weights(rnn_fast *f);
 mg_status rnn_pieces_weights(rnn_fast *f);
 
-/* (rows of a chunk of the block, values from `value` on), `ld` apart: x or h as the products with a slot take them, with their
- * dropout, zeros in masked steps; r * h_n where that was the factor. */
+/* (rows of a chunk of the block, values from `value` on): x or h as the products with a slot take them, with their dropout, zeros in
+ * masked steps; r * h_n where that was the factor. Returns where they lie, *ld apart: where they are kept, or `to` after copying. */
 typedef struct rnn_values {
   int64_t block, first, rows;
   int recurrent, slot;
   int64_t value, values;
   float *to;
-  int64_t ld;
+  int64_t ld; /* of `to` */
 } rnn_values;
-void rnn_fast_values(const rnn_fast *f, const rnn_values *v);
+const float *rnn_fast_values(const rnn_fast *f, const rnn_values *v, int64_t *ld);
 
 /* rnn_fast_recompute.c: states kept at the first step of each segment, the rest of them computed again by backward. */
 int64_t rnn_segments(const rnn_fast *f);

@@ -10,7 +10,9 @@
 #include "../workspace.h"
 #include "rnn_row.h"
 
-enum { CHUNK_ROWS = 256, MOST_VALUES = 128, MOST_UNITS = 64, PAD = 16 };
+/* PAD: rows a power of two apart would share few sets of the caches; FEW_SETS: floats apart of which a chunk's rows do not fit
+ * the second. */
+enum { CHUNK_ROWS = 256, MOST_VALUES = 128, MOST_UNITS = 64, PAD = 16, FEW_SETS = 2048 };
 
 typedef struct piece {
   const rnn_fast *f;
@@ -23,6 +25,14 @@ typedef struct piece {
 
 /* The slots that the products with a side's weights take. */
 static int first_slot(const piece *p, int recurrent) { return recurrent ? p->f->back_first : 0; }
+
+static float *take(int64_t floats) { return mg_workspace_take((size_t)floats * sizeof(float)); }
+
+static mg_status no_memory(const rnn_fast *f) {
+  return mg_fail(MG_ENOMEM, "%s: no memory for a part of the weights' gradients", f->d.kind->backward);
+}
+
+static int64_t x_rows_ld(const rnn_fast *f) { return f->FP + PAD; }
 
 static int64_t count_of(int64_t n, int64_t most) { return (n + most - 1) / most; }
 
@@ -39,7 +49,7 @@ static const float *values_of(const rnn_fast *f, const rnn_values *v, int64_t i,
   return rnn_block_states(f, f->states, v->block) + i * f->P;
 }
 
-void rnn_fast_values(const rnn_fast *f, const rnn_values *v) {
+static void copy_values(const rnn_fast *f, const rnn_values *v) {
   const int64_t R = rnn_block_size(f, v->block), b0 = rnn_block_first(f, v->block), width = v->recurrent ? f->d.U : f->d.F;
   const int gate = rnn_gate_of_slot(f, v->slot), stored = v->recurrent && f->resets && v->slot == SLOT_N; /* r * h_n: q */
   const float *mask = v->recurrent ? (stored ? NULL : f->recurrent_dropout[gate]) : f->dropout[gate];
@@ -56,6 +66,41 @@ void rnn_fast_values(const rnn_fast *f, const rnn_values *v) {
     else if (mask == NULL) memcpy(to, from, bytes);
     else f->table->scale(v->values, to, from, mask + (b0 + row) * width + v->value);
   }
+}
+
+/* Rows of x once for all pieces, each of which would copy them for itself. */
+static mg_status copy_block(void *context, int64_t block) {
+  const rnn_fast *f = context;
+  const int64_t rows = rnn_block_size(f, block) * f->steps, ld = x_rows_ld(f);
+  if (rows == 0) return MG_OK;
+  copy_values(f, &(rnn_values){ .block = block, .rows = rows, .slot = f->input[0].first, .values = f->d.F, .ld = ld,
+                                .to = f->x_rows + rnn_block_first(f, block) * f->steps * ld });
+  return MG_OK;
+}
+
+static mg_status share_x(rnn_fast *f) {
+  if (f->inputs > 1 || f->P <= MOST_UNITS || f->args->dkernel == NULL) return MG_OK;
+  f->x_rows = take(f->d.B * f->steps * x_rows_ld(f));
+  if (f->x_rows == NULL) return no_memory(f);
+  return rnn_parallel(f, rnn_blocks(f), copy_block, f);
+}
+
+/* Where values lie as the products take them, *ld apart; NULL: nowhere. */
+static const float *values_in_place(const rnn_fast *f, const rnn_values *v, int64_t *ld) {
+  const int64_t row = rnn_block_first(f, v->block) * f->steps + v->first;
+  const int stored = f->resets && v->slot == SLOT_N;
+  *ld = v->recurrent ? f->P : x_rows_ld(f);
+  if (!v->recurrent) return f->x_rows == NULL ? NULL : f->x_rows + row * *ld + v->value;
+  if (stored || f->mask != NULL || f->state_masks > 0 || f->P % FEW_SETS == 0) return NULL;
+  return rnn_block_states(f, f->states, v->block) + v->first * f->P + v->value;
+}
+
+const float *rnn_fast_values(const rnn_fast *f, const rnn_values *v, int64_t *ld) {
+  const float *values = values_in_place(f, v, ld);
+  if (values != NULL) return values;
+  copy_values(f, v);
+  *ld = v->ld;
+  return v->to;
 }
 
 /* Strip of a slot (not together) or of a vector of units. */
@@ -110,8 +155,8 @@ static void add_side(const piece *p, rnn_values *v, const rnn_group *group) {
   v->slot = group->first;
   for (v->value = 0; v->value < all; v->value += MOST_VALUES) {
     v->values = all - v->value < MOST_VALUES ? all - v->value : MOST_VALUES;
-    rnn_fast_values(f, v);
-    const rnn_product product = { .ldc = ldc, .M = v->values, .K = v->rows, .a = v->to, .row = 1, .step = v->ld, .accumulate = 1 };
+    rnn_product product = { .ldc = ldc, .M = v->values, .K = v->rows, .row = 1, .accumulate = 1 };
+    product.a = rnn_fast_values(f, v, &product.step);
     add_products(p, &product, v->recurrent, group, c + v->value * ldc);
   }
 }
@@ -174,8 +219,6 @@ static void run_piece(const piece *p) {
   if (f->args->dbias != NULL) write_bias(p, mg_elements(f->args->dbias));
 }
 
-static float *take(int64_t floats) { return mg_workspace_take((size_t)floats * sizeof(float)); }
-
 static int piece_memory(piece *p) {
   const rnn_fast *f = p->f;
   const int64_t width = p->units * f->V;
@@ -196,7 +239,7 @@ static mg_status piece_task(void *context, int64_t index) {
   const int good = piece_memory(&p);
   if (good) run_piece(&p);
   mg_workspace_give_back(mark);
-  return good ? MG_OK : mg_fail(MG_ENOMEM, "%s: no memory for a part of the weights' gradients", f->d.kind->backward);
+  return good ? MG_OK : no_memory(f);
 }
 
 mg_status rnn_fast_weights(rnn_fast *f) {
@@ -206,6 +249,10 @@ mg_status rnn_fast_weights(rnn_fast *f) {
     rnn_row_gradients(f);
     return MG_OK;
   }
-  if (f->engine != NULL) return rnn_pieces_weights(f);
-  return rnn_parallel(f, count_pieces(f), piece_task, f);
+  const size_t mark = mg_workspace_mark();
+  mg_status status = share_x(f);
+  if (status == MG_OK) status = f->engine != NULL ? rnn_pieces_weights(f) : rnn_parallel(f, count_pieces(f), piece_task, f);
+  f->x_rows = NULL;
+  mg_workspace_give_back(mark);
+  return status;
 }

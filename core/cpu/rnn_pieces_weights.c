@@ -66,21 +66,6 @@ static void pack_panels(const piece *p, const float *gradients, int64_t rows, fl
   }
 }
 
-/* The values of a chunk: states without masks where they lie, others copied. */
-static const float *chunk_values(const piece *p, int64_t block, int64_t first, int64_t rows, int64_t *ld) {
-  const rnn_fast *f = p->f;
-  const int stored = f->resets && p->group->first == SLOT_N;
-  if (p->recurrent && !stored && f->mask == NULL && f->state_masks == 0) {
-    *ld = f->P;
-    return rnn_block_states(f, f->states, block) + first * f->P + p->value;
-  }
-  const rnn_values values = { .block = block, .first = first, .rows = rows, .recurrent = p->recurrent, .slot = p->group->first,
-                              .value = p->value, .values = p->values, .to = p->a, .ld = MOST_VALUES + PAD };
-  rnn_fast_values(f, &values);
-  *ld = MOST_VALUES + PAD;
-  return p->a;
-}
-
 static void add_chunk(const piece *p, int64_t block, int64_t first, int64_t rows, int wanted) {
   const rnn_fast *f = p->f;
   const float *gradients = rnn_block_gates(f, block) + first * f->width + p->group->first * f->P + p->vector * f->V;
@@ -92,7 +77,9 @@ static void add_chunk(const piece *p, int64_t block, int64_t first, int64_t rows
                           .row = 1,
                           .b = { .data = p->b, .K = rows, .vectors = p->vectors },
                           .accumulate = 1 };
-  if (wanted) product.a = chunk_values(p, block, first, rows, &product.step);
+  const rnn_values values = { .block = block, .first = first, .rows = rows, .recurrent = p->recurrent, .slot = p->group->first,
+                              .value = p->value, .values = p->values, .to = p->a, .ld = MOST_VALUES + PAD };
+  if (wanted) product.a = rnn_fast_values(f, &values, &product.step);
   if (wanted && rnn_pieces_add(f, &product, gradients, f->width, sums)) return;
   pack_panels(p, gradients, rows, sums);
   if (wanted) rnn_multiply(f, &product);

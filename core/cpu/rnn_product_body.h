@@ -18,7 +18,8 @@ typedef struct tile_place {
   int64_t row, step;
   const float *b;
   int64_t ldb;
-  const float *next; /* what other tiles will read: brought nearer meanwhile */
+  const float *next; /* what other tiles will read: brought nearer meanwhile, a line for each k */
+  int64_t next_step;
   int accumulate;
 } tile_place;
 
@@ -43,7 +44,7 @@ MG_INLINE void end_tile(const int rows, const int vectors, const tile_place *p, 
 MG_INLINE void tile(const int rows, const int vectors, const tile_place *p) {
   vf acc[8][3];
   const float *a = p->a, *b = p->b, *next = p->next;
-  const int64_t row = p->row, step = p->step, ldb = p->ldb;
+  const int64_t row = p->row, step = p->step, ldb = p->ldb, next_step = p->next_step;
 #pragma GCC unroll 8
   for (int i = 0; i < rows; i++)
 #pragma GCC unroll 3
@@ -53,7 +54,7 @@ MG_INLINE void tile(const int rows, const int vectors, const tile_place *p) {
 #pragma GCC unroll 3
     for (int v = 0; v < vectors; v++) panel[v] = vload(b + v * MG_VW);
     __builtin_prefetch(next, 0, 2);
-    next += MG_VW;
+    next += next_step;
 #pragma GCC unroll 8
     for (int i = 0; i < rows; i++) {
       const vf value = vset(a[i * row]);
@@ -143,14 +144,15 @@ MG_INLINE void tile_rows(const rnn_product *p, tile_place *place, int64_t vector
     rows = size + (t < larger);
     place->c = c + i * p->ldc;
     place->a = a + i * p->row;
-    place->next = next + t % vectors * place->K * MG_VW;
+    place->next = p->row == 1 ? place->a + MG_VW : next + t % vectors * place->K * MG_VW;
     tiles[rows - 1][vectors - 1](place);
   }
 }
 
 static void multiply(const rnn_product *p) {
   const int64_t parts = p->K <= MOST_K ? 1 : (p->K + MOST_K - 1) / MOST_K, groups = p->groups > 1 ? p->groups : 1;
-  tile_place place = { .ldc = p->ldc, .row = p->row, .step = p->step };
+  tile_place place = { .ldc = p->ldc, .row = p->row, .step = p->step,
+                       .next_step = p->row == 1 ? p->step : MG_VW };
   for (int64_t v = 0, vectors; v < p->b.vectors; v += vectors) {
     vectors = rnn_panel_vectors(p->b.vectors - v);
     place.ldb = p->b.ld != 0 ? p->b.ld : vectors * MG_VW;

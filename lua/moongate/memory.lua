@@ -41,10 +41,11 @@ local function collect()
 end
 memory.collect = collect
 
---- Bytes about to be allocated: runs the collector first when the soft limit is passed.
+--- Bytes about to be allocated: runs the collector first when the soft limit is passed. A scope holds its tensors until it ends,
+--- so that a collection would find none of them: it comes after the outermost one.
 function memory.account(bytes)
   since = since + bytes + HANDLE_BYTES
-  if since > limit then
+  if since > limit and not scope then
     collect()
     since = bytes
   end
@@ -126,6 +127,7 @@ end
 local function finish(list, outer, ok, ...)
   local results = { n = ok and select("#", ...) or 0, ... }
   close(list, outer, results)
+  if since > limit and not scope then collect() end
   if not ok then error((...), 0) end
   return ...
 end

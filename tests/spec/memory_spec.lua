@@ -1,4 +1,5 @@
 local command = require "command"
+local ffi = require "ffi"
 local mg = require "moongate"
 
 local MB = 2 ^ 20
@@ -55,6 +56,21 @@ describe("memory", function()
     collectgarbage()
     collectgarbage()
     assert.truthy(mg.memory().live - before < 20000, mg.memory().live - before)
+  end)
+
+  it("collects after a scope, not inside it: the scope holds its tensors", function()
+    local collected = false
+    local function step()
+      ffi.gc(ffi.new("char[1]"), function() collected = true end)
+      for _ = 1, 5 do mg.zeros(4 * 2 ^ 20) end -- 80 MB
+      return mg.zeros(2 ^ 20), collected
+    end
+    collectgarbage()
+    assert.is_false(select(2, mg.memory.scope(step)))
+    local before = mg.memory().live
+    for _ = 1, 40 do mg.memory.scope(step) end -- 160 MB returned and dropped
+    assert.truthy(mg.memory().live - before < 64 * MB, mg.memory().live - before)
+    assert.is_true(collected)
   end)
 
   it("frees a scope's tensors except what is returned or kept", function()
