@@ -71,6 +71,40 @@ static void test_activations(void) {
   }
 }
 
+/* A step of many rows that meets an infinity leaves nothing of it in the padding of the states, which a stream of one row reads with
+ * them. One feature: no sums of two infinities. */
+static void check_padding(const stream_layer *layer) {
+  enum { T = 4, B = 5, ROW = 2 };
+  float *x = random_floats(T * B), *y = random_floats(B * layer->U);
+  x[ROW] = INFINITY;
+  mg_tensor *expected = sequence_output(layer, MG_FLOAT64, x, T, B);
+  mg_stepper *stepper = new_stepper();
+  CHECK_OK(add_layer(stepper, layer));
+  mg_stream *many = new_stream(stepper, B), *one = new_stream(stepper, 1);
+  CHECK_OK(mg_stream_step(many, y, x));
+  CHECK_OK(mg_stream_copy_rows(one, 0, many, ROW, 1));
+  for (int64_t t = 1; t < T; t++) {
+    CHECK_OK(mg_stream_step(one, y, x + t * B + ROW));
+    for (int64_t u = 0; u < layer->U; u++) CHECK_NEAR((double)y[u], element(expected, (t * B + ROW) * layer->U + u), 2e-6);
+  }
+  mg_stepper_destroy(stepper);
+  mg_stream_destroy(many);
+  mg_stream_destroy(one);
+  mg_tensor_destroy(expected);
+  free(x);
+  free(y);
+}
+
+static void test_padding(void) {
+  for (int kind = 0; kind < KINDS; kind++) {
+    for (int reset_after = 0; reset_after < (kind == GRU ? 2 : 1); reset_after++) {
+      stream_layer layer = new_layer(kind, 1, kind == SIMPLE ? 150 : 70, reset_after, 1, 90 + kind);
+      check_padding(&layer);
+      free_layer(&layer);
+    }
+  }
+}
+
 /* ---- The activations of the compiled steps ------------------------------------------------------------------------------- */
 
 static double sigmoid(double x) { return 1 / (1 + exp(-x)); }
@@ -114,5 +148,6 @@ int main(void) {
   RUN(test_activation_errors);
   RUN(test_sizes);
   RUN(test_activations);
+  RUN(test_padding);
   return finish();
 }
