@@ -1,6 +1,8 @@
 -- Layers without a step of their own: each is refused by its name, with the reason and what to do instead.
+local ffi = require "ffi"
 local message_of = require "message_of"
 local mg = require "moongate"
+local near = require "near"
 
 local L, null = mg.layers, mg.null
 
@@ -105,6 +107,42 @@ describe("a model is no stream", function()
     assert.matches("mask_zero", message_of(function() stream:step_raw(mg.zeros(2, 2):data(), mg.zeros(2):data()) end))
     assert.matches("mask_zero", message_of(function() stream:run(mg.zeros(2, 3)) end))
     assert.same(before, stream:states()[1]:to_table())
+  end)
+
+  it("that is called with a dot", function()
+    for _, owner in ipairs { L.GRU, L.LSTM, mg.Sequential, mg.Model } do
+      local message = message_of(function() owner.stream() end)
+      assert.matches("^[^\n]*stream_refusals_spec.lua:%d+: stream: called on nil, expected a layer or model; ", message)
+      assert.matches("; likely fix: a colon", message, 1, true)
+      assert.matches("called on a table, ", message_of(function() owner.stream { batch = 2 } end), 1, true)
+    end
+  end)
+
+  it("that steps into what it cannot write", function()
+    local layer = L.GRU(3, { name = "gates" })
+    layer:build { null, null, 2 }
+    local stream, x = layer:stream { batch = 2 }, mg.ones(2, 2)
+    local title = 'stream of GRU "gates": '
+    local function refuses(text, f)
+      local message = message_of(f)
+      assert.matches("^[^\n]*stream_refusals_spec.lua:%d+: stream of", message)
+      assert.matches(title .. text, message, 1, true)
+    end
+    local floats, fixed = ffi.new("float[6]"), ffi.typeof("const float[6]")
+    for _, y in ipairs { ffi.cast("const float *", floats), fixed() } do
+      refuses(("step_raw: argument y is a %s, which is not to be written, expected a float * "):format(tostring(ffi.typeof(y))),
+        function() stream:step_raw(y, x:data()) end)
+    end
+    stream:step_raw(floats, ffi.cast("const float *", x:data())) -- x may be
+    near(stream:reset():step(x), { { floats[0], floats[1], floats[2] }, { floats[3], floats[4], floats[5] } }, 0)
+    refuses("step_raw: argument y is NULL", function() stream:step_raw(ffi.cast("float *", nil), x:data()) end)
+    refuses("step: out (2, 3) is a view with gaps, expected a tensor without; likely fix: ", function()
+      stream:step(x, mg.zeros(2, 6)[{ {}, { 1, 3 } }])
+    end)
+    local both = mg.zeros(10)
+    refuses("step: y and x overlap; they have to lie apart", function()
+      stream:step(both[{ { 1, 4 } }]:reshape(2, 2), both[{ { 2, 7 } }]:reshape(2, 3))
+    end)
   end)
 
   it("before it is built, or without layers", function()

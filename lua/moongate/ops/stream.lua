@@ -185,7 +185,19 @@ end
 ---@return boolean
 function M.is_floats(value) return type(value) == "cdata" and (ffi.istype(FLOATS, value) or ffi.istype(ARRAY, value)) end
 
---- Raises the engine's last message at the caller's line
-M.raise = core.raise
+--- Raises what the engine said of a step that it did not make
+---@param op string
+function M.raise(op) check.fail("%s", (ffi.string(C.mg_error()):gsub("^stream_step[%w_]*", function() return op end))) end
+
+--- Raises what was caught in step_raw: y that must not be written, which LuaJIT found, or another error as it was
+---@param title string
+---@param y cdata
+---@param caught any
+function M.refuse_const(title, y, caught)
+  local kind = tostring(ffi.typeof(y))
+  if not kind:match("const") then error(caught, 0) end
+  check.fail('%s: step_raw: argument y is a %s, which is not to be written, expected a float * or an array of floats; likely fix: '
+    .. 'ffi.new("float[?]", stream.batch * stream.outputs)', title, kind)
+end
 
 return M

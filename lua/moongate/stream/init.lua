@@ -59,6 +59,10 @@ end
 ---@param options? table batch = 1, with
 ---@package
 function Stream:init(owner, options)
+  if type(owner) ~= "table" or not owner.title then
+    check.fail("stream: called on %s, expected a layer or model; likely fix: a colon instead of a dot, gru:stream(...)",
+      check.describe(owner))
+  end
   local op = owner:title() .. ": stream"
   options = check.options(op, options, { "batch", "with" })
   local with = options.with
@@ -93,6 +97,8 @@ local function follow(self)
   self.native, self.stepper = native, stepper
 end
 
+local is_contiguous = raw.is_contiguous
+
 -- Stepping --------------------------------------------------------------------------------------------------------------------
 
 local function expected_text(self)
@@ -119,8 +125,13 @@ local function expect_output(self, y)
   tensor.expect(self:title() .. ": step", "out", y, { "float32" })
   local s = y.shape
   local n = #s
-  if s[n] == self.outputs and y.count == self.batch * self.outputs and n >= 1 and n <= 3 then return end
-  check.fail("%s: step: out has shape %s, expected %s", self:title(), shapes.text(s), shapes.text { self.batch, self.outputs })
+  if not (s[n] == self.outputs and y.count == self.batch * self.outputs and n >= 1 and n <= 3) then
+    check.fail("%s: step: out has shape %s, expected %s", self:title(), shapes.text(s), shapes.text { self.batch, self.outputs })
+  end
+  if not is_contiguous(y) then
+    check.fail("%s: step: out %s is a view with gaps, expected a tensor without; likely fix: out:copy_(stream:step(x))",
+      self:title(), shapes.text(s))
+  end
 end
 
 -- Id 0 of an Embedding with mask_zero stands for no step, and a stream takes every step it is given.
@@ -155,7 +166,7 @@ local function staged(self, x)
 end
 
 local is, step, step_raw = tensor.is, engine.step, engine.step_raw
-local is_contiguous, is_floats = raw.is_contiguous, engine.is_floats
+local is_floats = engine.is_floats
 
 --- One step of time. What it returns is the stream's own tensor, the same one every time: the next step writes over it, so copy
 --- what is to stay (y:clone()), or give a tensor to write into. Nothing is allocated.
@@ -171,7 +182,7 @@ function Stream:step(x, out)
   if not step(self.native, y, x) then
     expect_input(self, x)
     expect_output(self, y)
-    engine.raise()
+    engine.raise(self:title() .. ": step")
   end
   return y
 end
@@ -186,7 +197,9 @@ function Stream:step_raw(y, x)
   if not is_floats(x) then engine.expect_floats(self:title(), "x", x) end
   follow(self)
   if self.skips_zero then refuse_zero(self, x, self.batch) end
-  if not step_raw(self.native, y, x) then engine.raise() end
+  local may, done = pcall(step_raw, self.native, y, x)
+  if not may then engine.refuse_const(self:title(), y, done) end
+  if not done then engine.raise(self:title() .. ": step_raw") end
 end
 
 -- Sequences -------------------------------------------------------------------------------------------------------------------
