@@ -28,6 +28,7 @@ typedef struct rnn_panels {
   int64_t K, vectors;
   int64_t ld;             /* distance of rows where a panel (only one) lies in a wider strip; 0: rows lie one after the other */
   const uint16_t *pieces; /* the same as bf16 pieces; NULL: products take the floats */
+  int count;              /* pieces of each number */
   int64_t segment;        /* rows whose pieces are filled up to whole blocks together; 0: all K */
 } rnn_panels;
 
@@ -111,7 +112,7 @@ typedef struct rnn_fast {
   int row_panels_ready;
   const rnn_layout *layout;
   const rnn_engine *engine; /* NULL: products take the floats */
-  int pieces;               /* of each number */
+  int pieces;               /* of each number, but for those of recurrent_back (rnn_pieces.c) */
   int any;            /* the cells are those of every pair of activations */
   int resets;         /* a GRU without reset_after */
   int64_t V, P, FP;   /* floats of a vector; U and F in whole vectors */

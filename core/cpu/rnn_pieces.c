@@ -10,7 +10,7 @@
 #include "rnn_fast.h"
 
 /* Rows and units from which pieces gain: below, a row of tiles or the splitting of a costs more than it saves. */
-enum { TILE_BATCH = 16, TILE_UNITS = 32, EXACT_UNITS = 128, VECTOR_BATCH = 4, VECTOR_UNITS = 16 };
+enum { TILE_BATCH = 16, TILE_UNITS = 32, EXACT_UNITS = 128, VECTOR_BATCH = 4, VECTOR_UNITS = 17 };
 
 static const rnn_engine *tiles_in_use;
 void rnn_tiles_use(const rnn_engine *engine) { tiles_in_use = engine; }
@@ -86,7 +86,15 @@ static int64_t pairs_of(const rnn_fast *f, const rnn_panels *b, int64_t K) {
   return segments * round_up(K / segments, f->engine->tiles ? RNN_BLOCK : 2) / 2;
 }
 static int64_t panels_size(const rnn_fast *f, const rnn_panels *b) {
-  return b->vectors * 2 * RNN_LANES * pairs_of(f, b, b->K) * f->pieces;
+  return b->vectors * 2 * RNN_LANES * pairs_of(f, b, b->K) * b->count;
+}
+
+/* Each step multiplies the gradient of the states by the same weights. Of one piece, their rounding adds up: to some hundredths of
+ * gradients that shrink over all steps since only the last output has one. There tiles take two pieces, and vectors the floats. */
+static int count_for(const rnn_fast *f, const rnn_panels *b) {
+  const int last_only = !f->d.return_sequences || f->args->doutput == NULL;
+  if (f->pieces > 1 || b != &f->recurrent_back || !last_only) return f->pieces;
+  return f->engine->tiles ? 2 : 0;
 }
 
 /* First float of vector v, and the distance of its rows: panels are three vectors, the last ones two or one. */
@@ -107,15 +115,15 @@ static int pack_panels(const rnn_fast *f, const rnn_panels *b, uint16_t *data) {
     width = rnn_pieces_cut(f->engine, b->vectors - first);
     const int64_t pair = width * 2 * RNN_LANES;
     for (int64_t v = first; v < first + width; v++) {
-      rnn_split_columns s = { .K = each, .columns = RNN_LANES, .pair = pair, .pairs = pairs / segments, .count = f->pieces };
+      rnn_split_columns s = { .K = each, .columns = RNN_LANES, .pair = pair, .pairs = pairs / segments, .count = b->count };
       const float *from = vector_of(b, v, &s.ld);
       for (int64_t i = 0; i < segments; i++) {
         s.from = from + i * each * s.ld;
-        s.to = data + i * s.pairs * pair * f->pieces + (v - first) * 2 * RNN_LANES;
+        s.to = data + i * s.pairs * pair * b->count + (v - first) * 2 * RNN_LANES;
         fits &= split()->columns(&s);
       }
     }
-    data += pairs * pair * f->pieces;
+    data += pairs * pair * b->count;
   }
   return fits;
 }
@@ -141,6 +149,7 @@ mg_status rnn_pieces_pack(rnn_fast *f, int part) {
   const int count = list_panels(f, part, list);
   int64_t size = HEADER;
   for (int i = 0; i < count; i++) {
+    list[i]->count = count_for(f, list[i]);
     list[i]->segment = part == RNN_PART_BACKWARD_PIECES ? f->P : 0;
     size += panels_size(f, list[i]) / 2;
   }
@@ -150,7 +159,7 @@ mg_status rnn_pieces_pack(rnn_fast *f, int part) {
   int32_t *fits = (void *)memory;
   uint16_t *data = (void *)(memory + HEADER);
   for (int i = 0; i < count; i++, data += panels_size(f, list[i - 1])) {
-    if (!ready) fits[i] = pack_panels(f, list[i], data);
+    if (!ready) fits[i] = list[i]->count > 0 && pack_panels(f, list[i], data);
     list[i]->pieces = fits[i] ? data : NULL;
   }
   rnn_part_done(f, part);
@@ -161,9 +170,9 @@ mg_status rnn_pieces_pack(rnn_fast *f, int part) {
 static int split_a(const rnn_fast *f, const rnn_product *p, int64_t segments, int64_t pairs, rnn_pieces_product *q, uint16_t *to) {
   const int tiled = f->engine->tiles;
   const int64_t each = p->K / segments, ld = 2 * q->row;
-  rnn_split_rows s = { .ld = p->row, .M = p->M, .K = each, .count = f->pieces };
+  rnn_split_rows s = { .ld = p->row, .M = p->M, .K = each, .count = p->b.count };
   s.piece = RNN_TILE;
-  s.block = tiled ? f->pieces * RNN_TILE : RNN_BLOCK;
+  s.block = tiled ? s.count * RNN_TILE : RNN_BLOCK;
   s.row = tiled ? RNN_BLOCK : ld;
   s.rows16 = tiled ? pairs / RNN_BLOCK_PAIRS * s.block : 16 * ld;
   int fits = 1;
@@ -180,12 +189,12 @@ static int multiply_pieces(const rnn_fast *f, const rnn_product *p) {
   const rnn_panels *b = &p->b;
   const int64_t segments = segments_of(f, b, p->K), pairs = pairs_of(f, b, p->K), row = round_up(pairs, RNN_BLOCK_PAIRS);
   const int64_t rows = f->engine->tiles ? round_up(p->M, RNN_LANES) : p->M;
-  rnn_pieces_product q = { .count = f->pieces, .c = p->c, .ldc = p->ldc, .M = p->M, .vectors = b->vectors, .step = 1,
+  rnn_pieces_product q = { .count = b->count, .c = p->c, .ldc = p->ldc, .M = p->M, .vectors = b->vectors, .step = 1,
                            .row = row + RNN_BLOCK_PAIRS /* rows far apart would share sets of the cache */,
                            .b = b->pieces, .b_pairs = pairs_of(f, b, b->K), .pairs = pairs, .accumulate = p->accumulate };
   q.first_pair = b->segment == 0 ? 0 : f->engine->tiles ? p->first_k / b->segment * (pairs / segments) : p->first_k / 2;
   const size_t mark = mg_workspace_mark();
-  uint16_t *a = mg_workspace_take((size_t)(rows * q.row * 2 * f->pieces) * sizeof *a);
+  uint16_t *a = mg_workspace_take((size_t)(rows * q.row * 2 * b->count) * sizeof *a);
   const int good = a != NULL && split_a(f, p, segments, pairs, &q, a);
   q.a = a;
   if (good) f->engine->multiply(&q);
