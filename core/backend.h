@@ -90,7 +90,7 @@ enum { MG_NEXT_KERNEL = 1 };
 struct mg_rnn_kind; /* rnn.h: which of the three layers */
 typedef struct mg_rnn_kernel {
   const char *name;
-  const char *(*text)(const struct mg_rnn_kind *kind, const mg_rnn_args *args); /* the name and how it would run, static; NULL: name */
+  const char *(*text)(const struct mg_rnn_kind *kind, const mg_rnn_args *args); /* name and how it would run, static; NULL: name */
   int passes_on; /* forward may answer MG_NEXT_KERNEL */
   mg_status (*refuses)(const char **reason /*NULL: it takes the call*/, const struct mg_rnn_kind *kind, const mg_rnn_args *args);
   mg_status (*saved_size)(int64_t *elements, const struct mg_rnn_kind *kind, const mg_rnn_args *args);

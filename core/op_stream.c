@@ -108,16 +108,16 @@ static mg_status check_fit(const char *op, const mg_stepper *stepper, const mg_s
                  (long long)layer->inputs, (long long)below);
 }
 
-/* The bytes of what a backend packs can be counted: of two forms of the weights of four gates, with their padding. Views that repeat
- * one number are larger than memory. */
+/* The bytes of what a backend packs can be counted: of two forms of the weights of four gates, with their padding. Views that
+ * repeat one number are larger than memory. */
 static mg_status check_size(const char *op, const mg_stream_layer *layer) {
   enum { PADDING = 64, FORMS = 2 * 4 };
   int64_t bytes;
   if (!__builtin_mul_overflow(layer->inputs + layer->outputs + PADDING, layer->outputs + PADDING, &bytes) &&
       !__builtin_mul_overflow(bytes, FORMS * (int64_t)sizeof(float), &bytes))
     return MG_OK;
-  return mg_fail(MG_ENOMEM, "%s: weights of %lld values in and %lld out are more than memory can hold", op, (long long)layer->inputs,
-                 (long long)layer->outputs);
+  return mg_fail(MG_ENOMEM, "%s: weights of %lld values in and %lld out are more than memory can hold", op,
+                 (long long)layer->inputs, (long long)layer->outputs);
 }
 
 static mg_status reserve(const char *op, mg_stepper *stepper) {

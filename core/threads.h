@@ -37,7 +37,7 @@ static inline void mg_pause(void) {
 
 enum { MG_MOST_THREADS = 256 };
 int32_t mg_processors(void);       /* that this process may run on, at most so many: asks the system */
-int32_t mg_threads_at_once(void);  /* those asked for, or the processors where they are fewer; these are looked at when threads are set */
+int32_t mg_threads_at_once(void);  /* those asked for, at most the processors, which are looked at when threads are set */
 mg_status mg_threads_status(void); /* fails when MOONGATE_THREADS holds something else than 1..256 */
 
 /* Pieces of `piece` elements that cover n. */

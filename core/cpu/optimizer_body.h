@@ -120,7 +120,8 @@ static double nadam_momentum(const mg_optimizer_args *a, double step) { return a
 static void nadam(const mg_optimizer_args *a, REAL *restrict w, const REAL *restrict g, REAL *restrict m, REAL *restrict v,
                   int64_t n) {
   const double step = (double)a->step, now = nadam_momentum(a, step), next = nadam_momentum(a, step + 1);
-  const REAL of_m = (REAL)(a->learning_rate * next / (1 - a->rho * next)), of_g = (REAL)(a->learning_rate * (1 - now) / (1 - a->rho));
+  const REAL of_m = (REAL)(a->learning_rate * next / (1 - a->rho * next));
+  const REAL of_g = (REAL)(a->learning_rate * (1 - now) / (1 - a->rho));
   const REAL rest_1 = (REAL)(1 - a->beta_1), rest_2 = (REAL)(1 - a->beta_2), epsilon = (REAL)a->epsilon;
   const REAL whole = (REAL)(1 / (1 - pow(a->beta_2, step))), decay = (REAL)(a->learning_rate * a->weight_decay);
   for (int64_t i = 0; i < n; i++) {

@@ -1,5 +1,5 @@
-/* rnn_estimate.c: how a call of the float32 recurrent layers is cut, and about how long it lasts. The times come from a probe of the
- * processor, some milliseconds once in a process; only explain reads them, nothing is chosen by them. */
+/* rnn_estimate.c: how a call of the float32 recurrent layers is cut, and about how long it lasts. The times come from a probe of
+ * the processor, some milliseconds once in a process; only explain reads them, nothing is chosen by them. */
 #include <pthread.h>
 #include <time.h>
 
@@ -50,7 +50,8 @@ static void probe(void) {
   if (a != NULL && b != NULL && c != NULL) {
     for (int64_t i = 0; i < K * ROWS; i++) a[i] = 1;
     for (int64_t i = 0; i < BEYOND / 4; i++) b[i] = 1;
-    rnn_product p = { .c = c, .ldc = 3 * V, .M = ROWS, .K = K, .a = a, .row = K, .step = 1, .b = { .data = b, .K = K, .vectors = 3 } };
+    rnn_product p = { .c = c, .ldc = 3 * V, .M = ROWS, .K = K, .a = a, .row = K, .step = 1,
+                      .b = { .data = b, .K = K, .vectors = 3 } };
     measured.multiply = (double)(2 * ROWS * K * 3 * V) / time_of(table, &p);
     p.M = 1;
     for (int i = 0; i < 3; i++) {

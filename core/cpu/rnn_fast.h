@@ -180,7 +180,8 @@ mg_status rnn_fast_pack_backward(rnn_fast *f);
 void rnn_pack_bias(const rnn_fast *f, float *bias); /* by slot */
 
 /* Memory for a packed part. *ready: what lies there is current. Groups by gate (dropout masks apart) are not kept in the handle. */
-enum { RNN_PART_FORWARD = 0, RNN_PART_BACKWARD, RNN_PART_FORWARD_PIECES, RNN_PART_BACKWARD_PIECES, RNN_PART_ROW, RNN_PART_ROW_PANELS };
+enum { RNN_PART_FORWARD = 0, RNN_PART_BACKWARD, RNN_PART_FORWARD_PIECES, RNN_PART_BACKWARD_PIECES, RNN_PART_ROW,
+       RNN_PART_ROW_PANELS };
 mg_status rnn_part_memory(const rnn_fast *f, int part, int64_t floats, float **data, int *ready);
 void rnn_part_done(const rnn_fast *f, int part);
 
@@ -210,8 +211,9 @@ void rnn_clear_pads(const rnn_fast *f, int64_t block);
 mg_status rnn_fast_weights(rnn_fast *f);
 mg_status rnn_pieces_weights(rnn_fast *f);
 
-/* (rows of a chunk of the block, values from `value` on): x or h as the products with a slot take them, with their dropout, zeros in
- * masked steps; r * h_n where that was the factor. Returns where they lie, *ld apart: where they are kept, or `to` after copying. */
+/* (rows of a chunk of the block, values from `value` on): x or h as the products with a slot take them, with their dropout, zeros
+ * in masked steps; r * h_n where that was the factor. Returns where they lie, *ld apart: where they are kept, or `to` after
+ * copying. */
 typedef struct rnn_values {
   int64_t block, first, rows;
   int recurrent, slot;

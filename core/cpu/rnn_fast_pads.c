@@ -1,5 +1,5 @@
-/* rnn_fast_pads.c: what lies from U to P in slots and states. The weights there are zero, and so is everything that follows, but zero
- * times an infinity or a NaN of x or of an initial state is NaN. Forward never reads pads; backward's products do. */
+/* rnn_fast_pads.c: what lies from U to P in slots and states. The weights there are zero, and so is everything that follows, but
+ * zero times an infinity or a NaN of x or of an initial state is NaN. Forward never reads pads; backward's products do. */
 #include <string.h>
 
 #include "rnn_fast.h"

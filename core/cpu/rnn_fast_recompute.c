@@ -1,6 +1,6 @@
-/* rnn_fast_recompute.c: training of long sequences in little memory (MG_RNN_RECOMPUTE). Forward keeps the states before each segment
- * of about sqrt(T) steps; backward takes the segments from the last to the first, computes the states and gates of one again and
- * goes back through it. So memory is O(sqrt(T)) rows of the layer instead of O(T), for one more forward's time.
+/* rnn_fast_recompute.c: training of long sequences in little memory (MG_RNN_RECOMPUTE). Forward keeps the states before each
+ * segment of about sqrt(T) steps; backward takes the segments from the last to the first, computes the states and gates of one
+ * again and goes back through it. So memory is O(sqrt(T)) rows of the layer instead of O(T), for one more forward's time.
  * Source: Chen et al. 2016, "Training deep nets with sublinear memory cost"; Gruslys et al. 2016 for recurrent networks.
  * Outputs are those of the plain call, bit for bit where that one takes no kernels for few rows (rnn_row.c). Gradients are sums in
  * another order (segment by segment; tiles of products cut elsewhere), of the same precision. */

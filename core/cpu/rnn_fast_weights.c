@@ -1,8 +1,8 @@
 /* rnn_fast_weights.c: dkernel, drecurrent_kernel and dbias of the float32 recurrent layers: products over all rows and steps.
  *
  * A piece of work owns some units: their columns of all slots, against all values of x and of h. It adds up all rows for them in
- * one order, so that the bits do not depend on who works. Rows come in chunks. The gradients of a chunk's sums are packed once, into
- * strips: of a GRU whose gates share their factors the four slots of one vector of units, of which x meets n, z, r and h meets
+ * one order, so that the bits do not depend on who works. Rows come in chunks. The gradients of a chunk's sums are packed once,
+ * into strips: of a GRU whose gates share their factors the four slots of one vector of units, of which x meets n, z, r and h meets
  * z, r, q; else up to three vectors of one slot. */
 #include <string.h>
 

@@ -1,8 +1,8 @@
 /* rnn_product_body.h: matrix products on packed panels, for one instruction set. Included by rnn_body.h.
  *
  * A tile of c (rows by 1 to 3 vectors) stays in registers over the whole sum, or over a part of it where the sum is long: the sums
- * of parts are added in c, which keeps rounding errors small. Every tile size is its own noinline function: inlined into larger ones,
- * compilers spill accumulators inside the loop. */
+ * of parts are added in c, which keeps rounding errors small. Every tile size is its own noinline function: inlined into larger
+ * ones, compilers spill accumulators inside the loop. */
 
 #if MG_VW == 16
 enum { TILE_ROWS = 8 };

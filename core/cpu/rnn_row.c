@@ -117,8 +117,8 @@ static void place_steps(const run *n, rnn_row *r, int64_t s, int64_t steps, floa
 
 static rnn_row shared_row(const rnn_fast *f, const rnn_row_call *call) {
   const int64_t x_step = step_of(f, f->d.F);
-  return (rnn_row){ .U = f->d.U, .P = f->P, .F = f->d.F, .G = f->d.G, .kernel = f->row_kernel, .recurrent = f->row_recurrent, .panels = f->row_panels,
-                    .turns = f->d.G * f->P * f->d.U < TURNS,
+  return (rnn_row){ .U = f->d.U, .P = f->P, .F = f->d.F, .G = f->d.G, .kernel = f->row_kernel,
+                    .recurrent = f->row_recurrent, .panels = f->row_panels, .turns = f->d.G * f->P * f->d.U < TURNS,
                     .ahead = f->P / f->V <= RNN_AHEAD_VECTORS && f->d.G * f->P * (f->d.U + f->d.F) < AHEAD,
                     .bias = f->bias, .x_step = f->d.go_backwards ? -x_step : x_step, .width = f->width, .keep = f->gates != NULL,
                     .h = call->h, .c = call->c, .kept = f->states != NULL, .output_step = step_of(f, f->d.U), .dh = call->dh,

@@ -9,7 +9,8 @@ typedef struct row_walk {
 } row_walk;
 
 /* h times the columns of a pass, units [u, u + vectors). */
-MG_INLINE row_walk walk_rows(const rnn_row *r, const float *h, const rnn_row_pass pass, const int vectors, int64_t u, int backwards) {
+MG_INLINE row_walk walk_rows(const rnn_row *r, const float *h, const rnn_row_pass pass, const int vectors, int64_t u,
+                             int backwards) {
   const int64_t K = r->U, columns = vectors * MG_VW;
   row_walk w = { .h = h, .K = K, .h_step = 1 };
   if (r->panels == NULL) {
@@ -53,9 +54,9 @@ MG_INLINE void take_row(const int gates, const int vectors, vf *acc, row_walk *w
   }
 }
 
-/* sum[gate * vectors + v] += h W, one gate or two of some vectors. The sum of each column has `parts` parts, which hides the latency
- * of the additions: half of them go down the first half of the rows, the others down the second, since a second stream makes a
- * processor fetch ahead more. */
+/* sum[gate * vectors + v] += h W, one gate or two of some vectors. The sum of each column has `parts` parts, which hides the
+ * latency of the additions: half of them go down the first half of the rows, the others down the second, since a second stream
+ * makes a processor fetch ahead more. */
 MG_INLINE void add_products(const int gates, const int vectors, const int parts, vf *sum, row_walk walk) {
   vf acc[4][8];
   const int n = gates * vectors, streams = parts > 1 ? 2 : 1, each = parts / streams;
@@ -121,7 +122,8 @@ MG_INLINE void reduce_dots(const vf *acc, float *out) {
 
 /* acc[i] += gates . row i of `weights`, lane by lane, for four rows: more of them at once are more streams than the first cache
  * serves well. */
-MG_INLINE void add_dots_of_4(const float *gates, const float *weights, int64_t ld, int64_t rows, const rnn_segment *segments, vf *acc) {
+MG_INLINE void add_dots_of_4(const float *gates, const float *weights, int64_t ld, int64_t rows, const rnn_segment *segments,
+                             vf *acc) {
   const float *row[4];
   vf other[4];
 #pragma GCC unroll 4

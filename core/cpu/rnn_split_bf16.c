@@ -19,7 +19,8 @@ INLINE __m512i next_piece(__m512 *a, __m512 *b, int more) {
   const __m512i both = (__m512i)_mm512_cvtne2ps_pbh(*b, *a);
   if (more) {
     const __m512i high = _mm512_set1_epi32((int)0xffff0000);
-    const __m512i x = _mm512_cvtepu16_epi32(_mm512_castsi512_si256(both)), y = _mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64(both, 1));
+    const __m512i x = _mm512_cvtepu16_epi32(_mm512_castsi512_si256(both));
+    const __m512i y = _mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64(both, 1));
     *a = _mm512_sub_ps(*a, _mm512_castsi512_ps(_mm512_and_si512(_mm512_slli_epi32(x, 16), high)));
     *b = _mm512_sub_ps(*b, _mm512_castsi512_ps(_mm512_and_si512(_mm512_slli_epi32(y, 16), high)));
   }

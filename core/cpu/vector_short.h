@@ -1,5 +1,5 @@
-/* vector_short.h: sigmoid and tanh for a value that everything waits for, as in one step of a small recurrent layer: their chains of
- * dependent operations are two thirds as long as in vector_math.h, at more operations. Inline, one copy per instruction set.
+/* vector_short.h: sigmoid and tanh for a value that everything waits for, as in one step of a small recurrent layer: their chains
+ * of dependent operations are two thirds as long as in vector_math.h, at more operations. Inline, one copy per instruction set.
  *
  * Both from s = 2^n and r, t = n ln 2 + r: e^t = s (1 + r + r^2 p(r)), p as in vexp_reduce. Parts that do not wait for each other
  * stand beside each other (Estrin's scheme), and a quotient needs no further step. sigmoid 3 ulp, but never less than 1.2e-38;

@@ -51,7 +51,7 @@ static uint16_t *filled(int64_t n) {
 }
 
 static void check_rows(int64_t M, int64_t K, int count, int tiled) {
-  const int64_t blocks = up(K, 32) / 32, ld = K + 3, row = tiled ? 32 : blocks * 32 + 32, size = up(M, 16) * (blocks + 1) * 32 * count;
+  const int64_t blocks = up(K, 32) / 32, ld = K + 3, row = tiled ? 32 : up(K, 32) + 32, size = up(M, 16) * (up(K, 32) + 32) * count;
   float *x = random_numbers(M * ld);
   uint16_t *to = filled(size);
   rnn_split_rows s = { .from = x, .ld = ld, .M = M, .K = K, .to = to, .row = row, .piece = 512, .count = count };
@@ -142,10 +142,10 @@ static int fits(float x, int64_t at) {
   float numbers[70] = { 0 };
   uint16_t to[3 * 5 * 512];
   numbers[at] = x;
-  const int of_rows = rnn_split_bf16.rows(&(rnn_split_rows){ .from = numbers, .ld = 70, .M = 1, .K = 70, .to = to, .rows16 = 3 * 512,
-                                                             .row = 32, .block = 512, .piece = 512, .count = 1 });
-  const int of_columns = rnn_split_bf16.columns(&(rnn_split_columns){ .from = numbers, .ld = 14, .K = 5, .columns = 14, .to = to,
-                                                                      .pair = 32, .pairs = 3, .count = 1 });
+  const rnn_split_rows r = { .from = numbers, .ld = 70, .M = 1, .K = 70, .to = to, .rows16 = 3 * 512, .row = 32, .block = 512,
+                             .piece = 512, .count = 1 };
+  const rnn_split_columns c = { .from = numbers, .ld = 14, .K = 5, .columns = 14, .to = to, .pair = 32, .pairs = 3, .count = 1 };
+  const int of_rows = rnn_split_bf16.rows(&r), of_columns = rnn_split_bf16.columns(&c);
   CHECK_INT(of_rows, of_columns);
   CHECK_INT(rnn_split_bf16.transposed(numbers, 14, 14, 5, to, 1), of_rows);
   return of_rows;
@@ -204,9 +204,9 @@ static uint16_t *packed_b(const problem *q, const float *b, int64_t pairs) {
     width = rnn_pieces_cut(q->engine, q->vectors - v);
     for (int64_t k = 0; k < q->all_k; k++) {
       for (int64_t j = 0; j < width * 16; j++) {
-        uint16_t pieces[3];
+        uint16_t pieces[3], *at = to + v * 16 * pairs * 2 * q->count + k / 32 * 16 * q->count * width * 32;
+        at += k / 2 % 16 * width * 32 + 2 * j + k % 2;
         pieces_of(b[k * q->vectors * 16 + v * 16 + j], q->count, pieces);
-        uint16_t *at = to + v * 16 * pairs * 2 * q->count + k / 32 * 16 * q->count * width * 32 + k / 2 % 16 * width * 32 + 2 * j + k % 2;
         for (int piece = 0; piece < q->count; piece++) at[piece * 16 * width * 32] = pieces[piece];
       }
     }

@@ -1,5 +1,5 @@
-/* rnn_plain.h: plain float32, the measure of "highest": the equations of the general recurrent layer, step by step and term by term,
- * with every sum, product and elementary function rounded to float32. */
+/* rnn_plain.h: plain float32, the measure of "highest": the equations of the general recurrent layer, step by step and term by
+ * term, with every sum, product and elementary function rounded to float32. */
 #ifndef RNN_PLAIN_H
 #define RNN_PLAIN_H
 

@@ -276,7 +276,7 @@ static void test_explain(void) {
   if (mg_cpu_isa() == MG_ISA_AMX) return;
   CHECK(!explained(64, 256, MG_PRECISION_HIGHEST, "precision"));
   CHECK(explained(64, 256, MG_PRECISION_HIGH, "precision high: products of float32"));
-  CHECK(explained(64, 256, MG_PRECISION_MEDIUM, mg_cpu_bf16() ? "1 bf16 piece (AVX512-BF16)" : "precision medium: products of float32"));
+  CHECK(explained(64, 256, MG_PRECISION_MEDIUM, mg_cpu_bf16() ? "1 bf16 piece (AVX512-BF16)" : "medium: products of float32"));
   CHECK(explained(1, 256, MG_PRECISION_MEDIUM, "precision medium: products of float32"));
   rnn_tiles_use(&emulated);
   CHECK(explained(16, 128, MG_PRECISION_HIGHEST, "precision highest: products of 3 bf16 pieces"));

@@ -35,8 +35,8 @@ static void compare(const rnn_case *fast, const rnn_case *truth, unsigned number
       worst = worse(worst, fabs(element(a, k) - element(b, k)));
       largest = fmax(largest, fabs(element(b, k)));
     }
-    check_that(worst <= tolerance * largest, __FILE__, __LINE__, "%s, set %u: result %d is off by %.3g of %.3g", fast->ops->name, number,
-               i, worst, largest);
+    check_that(worst <= tolerance * largest, __FILE__, __LINE__, "%s, set %u: result %d is off by %.3g of %.3g", fast->ops->name,
+               number, i, worst, largest);
   }
 }
 

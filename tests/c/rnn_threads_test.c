@@ -1,5 +1,5 @@
-/* rnn_threads_test.c: the recurrent layers give the same bits for any number of threads, in every run and every process: all kernels,
- * forward and backward, every instruction set and precision. */
+/* rnn_threads_test.c: the recurrent layers give the same bits for any number of threads, in every run and every process: all
+ * kernels, forward and backward, every instruction set and precision. */
 #include <sched.h>
 
 #include "ops.h"

@@ -71,8 +71,8 @@ static void test_activations(void) {
   }
 }
 
-/* A step of many rows that meets an infinity leaves nothing of it in the padding of the states, which a stream of one row reads with
- * them. One feature: no sums of two infinities. */
+/* A step of many rows that meets an infinity leaves nothing of it in the padding of the states, which a stream of one row reads
+ * with them. One feature: no sums of two infinities. */
 static void check_padding(const stream_layer *layer) {
   enum { T = 4, B = 5, ROW = 2 };
   float *x = random_floats(T * B), *y = random_floats(B * layer->U);

@@ -92,6 +92,13 @@ describe("the rules of the house", function()
     end))
   end)
 
+  it("lines of C have at most 132 columns", function() -- luacheck counts those of Lua
+    nothing_in(each_line(files("core tests cuda 2>/dev/null", "%.[ch]u?h?$"), function(line)
+      local columns = #line:gsub("[\128-\191]", "") -- bytes that continue a character
+      return columns > 132 and ("%d columns"):format(columns)
+    end))
+  end)
+
   it("files have at most 300 lines", function()
     local offenders = {}
     for _, path in ipairs(files("core lua tests examples cuda 2>/dev/null", "%.[chl][uap]?[a]?$")) do

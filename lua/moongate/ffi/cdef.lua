@@ -218,9 +218,9 @@ mg_status mg_pointwise_loss_backward(int32_t kind, mg_tensor *dprediction, const
 
 /* ---- Fused optimizer updates over flat memory, Keras 3's formulas -------------------------------------------------------- */
 
-enum { MG_OPTIMIZER_SGD = 0, MG_OPTIMIZER_RMSPROP, MG_OPTIMIZER_ADAM, MG_OPTIMIZER_ADAGRAD, MG_OPTIMIZER_ADADELTA, MG_OPTIMIZER_ADAMAX,
-       MG_OPTIMIZER_NADAM, MG_OPTIMIZER_LION, MG_OPTIMIZER_AVERAGE /* parameter = momentum parameter + (1 - momentum) gradient */,
-       MG_OPTIMIZER_COUNT };
+enum { MG_OPTIMIZER_SGD = 0, MG_OPTIMIZER_RMSPROP, MG_OPTIMIZER_ADAM, MG_OPTIMIZER_ADAGRAD, MG_OPTIMIZER_ADADELTA,
+       MG_OPTIMIZER_ADAMAX, MG_OPTIMIZER_NADAM, MG_OPTIMIZER_LION,
+       MG_OPTIMIZER_AVERAGE /* parameter = momentum parameter + (1 - momentum) gradient */, MG_OPTIMIZER_COUNT };
 enum { MG_OPTIMIZER_NESTEROV = 1, MG_OPTIMIZER_CENTERED = 2, MG_OPTIMIZER_AMSGRAD = 4,
        MG_OPTIMIZER_SCALED = 8 /* use gradient_scale */, MG_OPTIMIZER_CLIPPED = 16 /* use gradient_limit, after it */ };
 typedef struct mg_optimizer_args {
