@@ -1,7 +1,7 @@
 # Cuts the parts of the public headers that LuaJIT reads: cmake -DIN=core -DOUT=cdef.lua -P cdef.cmake
 # OUT is touched only when its text changes.
 set(text "")
-foreach(header moongate.h moongate_files.h)
+foreach(header moongate.h moongate_streams.h moongate_files.h)
   file(READ "${IN}/${header}" part)
   string(FIND "${part}" "/* cdef begin */" first)
   string(FIND "${part}" "/* cdef end */" last)
@@ -14,7 +14,7 @@ foreach(header moongate.h moongate_files.h)
   string(REPLACE "MG_API " "" part "${part}")
   string(APPEND text "${part}")
 endforeach()
-set(head "-- Generated from core/moongate.h and core/moongate_files.h by core/cdef.cmake; not edited by hand.")
+set(head "-- Generated from core/moongate.h, moongate_streams.h and moongate_files.h by core/cdef.cmake; not edited by hand.")
 set(text "${head}\nreturn [==[\n${text}]==]\n")
 set(old "")
 if(EXISTS "${OUT}")

@@ -6,6 +6,7 @@
 #define MG_STREAM_H
 
 #include "buffer.h"
+#include "moongate_streams.h"
 #include "rnn.h"
 
 typedef enum mg_stream_kind {

@@ -2,6 +2,7 @@
 #ifndef STREAM_CASE_H
 #define STREAM_CASE_H
 
+#include "moongate_streams.h"
 #include "rnn_case.h"
 
 static inline mg_tensor *uniform_tensor(mg_dtype dtype, double scale, int32_t ndim, const int64_t *shape) {

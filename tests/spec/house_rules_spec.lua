@@ -103,7 +103,7 @@ describe("the rules of the house", function()
     local offenders = {}
     for _, path in ipairs(files("core lua tests examples cuda 2>/dev/null", "%.[chl][uap]?[a]?$")) do
       local _, count = read(path):gsub("\n", "")
-      local limit = path == "core/moongate.h" and 420 or 300
+      local limit = path == "core/moongate.h" and 400 or 300
       local generated = path:match("ffi/cdef%.lua$")
       if count > limit and not generated then offenders[#offenders + 1] = ("%s: %d lines"):format(path, count) end
     end
@@ -176,7 +176,8 @@ end)
 
 local function declared()
   local core, hdf5, zip = {}, {}, {}
-  for name in (read("core/moongate.h") .. read("core/moongate_files.h")):gmatch("\nMG_API[^;]-%f[%w_](mg_[%w_]+)%(") do
+  local headers = read "core/moongate.h" .. read "core/moongate_streams.h" .. read "core/moongate_files.h"
+  for name in headers:gmatch("\nMG_API[^;]-%f[%w_](mg_[%w_]+)%(") do
     local list = name:match("^mg_hdf5_") and hdf5 or name:match("^mg_zip_") and zip or core
     list[#list + 1] = name
   end
@@ -213,7 +214,7 @@ local function same_names(expected, found)
 end
 
 describe("the libraries", function()
-  it("core.so exports the functions of moongate.h and nothing else", function()
+  it("core.so exports the functions of moongate.h and moongate_streams.h and nothing else", function()
     same_names(declared(), exported("core.so"))
   end)
 

@@ -1,4 +1,4 @@
--- Generated from core/moongate.h and core/moongate_files.h by core/cdef.cmake; not edited by hand.
+-- Generated from core/moongate.h, moongate_streams.h and moongate_files.h by core/cdef.cmake; not edited by hand.
 return [==[
 enum { MG_ABI = 2, MG_MAX_DIMS = 8 };
 
@@ -346,7 +346,6 @@ mg_status mg_simple_rnn_saved_size(int64_t *elements /*[out]*/, const mg_rnn_arg
 mg_status mg_simple_rnn_forward(mg_rnn_args *args);
 mg_status mg_simple_rnn_backward(const mg_rnn_args *args);
 mg_status mg_simple_rnn_explain(mg_plan *plan /*[out]*/, const mg_rnn_args *args);
-
 /* ---- Streams: a stack of layers, one step of time at a call --------------------------------------------------------------- */
 
 /* A stepper is a stack of layers with its packed weights, a stream the states of `batch` rows that go through it. Any number of
