@@ -16,6 +16,7 @@
 #define MG_RNN_FAST_H
 
 #include "../rnn.h"
+#include "../workspace.h"
 #include "rnn_pieces.h"
 
 enum { SLOT_N = 0, SLOT_Z, SLOT_R, SLOT_Q, GRU_SLOTS };
@@ -135,6 +136,10 @@ typedef struct rnn_fast {
   int accumulate;                  /* weights' gradients are added to what is there */
   float *x_rows;                   /* rnn_fast_weights.c: (row as of the gates, F); NULL: x is copied in parts */
 } rnn_fast;
+
+static inline int64_t rnn_round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
+/* Scratch of the calling thread; NULL: none left. */
+static inline float *rnn_take(int64_t floats) { return mg_workspace_take((size_t)floats * sizeof(float)); }
 
 static inline int rnn_gate_of_slot(const rnn_fast *f, int slot) { return f->layout->gate_of_slot[slot]; }
 /* Among the (state_masks, rows, P) of a block. */

@@ -189,20 +189,20 @@ static void run_block(const block *k) {
   write_rows(k, k->run->dinitial_carry, k->dc);
 }
 
-static float *take(int64_t floats) { return mg_workspace_take((size_t)floats * sizeof(float)); }
-
 static int block_memory(block *k) {
   const rnn_fast *f = k->f;
   const int64_t size = k->rows * f->P, own = k->run->dh == NULL;
-  int good = (k->dh = own ? take(size) : k->run->dh + k->first * f->P) != NULL;
-  good = good && (k->sums = take(k->rows * f->width + LSTM_SCRATCH * f->P)) != NULL;
-  good = good && (k->product = take(size)) != NULL && (k->valid = mg_workspace_take((size_t)k->rows * sizeof *k->valid)) != NULL;
-  if (f->d.kind->has_carry) good = good && (k->dc = own ? take(size) : k->run->dc + k->first * f->P) != NULL;
-  if (f->mask != NULL) good = good && (k->held = take(size)) != NULL;
-  if (f->mask != NULL && k->dc != NULL) good = good && (k->held_carry = take(size)) != NULL;
-  if (f->state_masks > 0) good = good && (k->masks = take(f->state_masks * size)) != NULL && (k->scaled = take(size)) != NULL;
+  int good = (k->dh = own ? rnn_take(size) : k->run->dh + k->first * f->P) != NULL;
+  good = good && (k->sums = rnn_take(k->rows * f->width + LSTM_SCRATCH * f->P)) != NULL;
+  good = good && (k->product = rnn_take(size)) != NULL;
+  good = good && (k->valid = mg_workspace_take((size_t)k->rows * sizeof *k->valid)) != NULL;
+  if (f->d.kind->has_carry) good = good && (k->dc = own ? rnn_take(size) : k->run->dc + k->first * f->P) != NULL;
+  if (f->mask != NULL) good = good && (k->held = rnn_take(size)) != NULL;
+  if (f->mask != NULL && k->dc != NULL) good = good && (k->held_carry = rnn_take(size)) != NULL;
+  if (f->state_masks > 0)
+    good = good && (k->masks = rnn_take(f->state_masks * size)) != NULL && (k->scaled = rnn_take(size)) != NULL;
   if (k->run->dx != NULL && !rnn_dx_in_place(f))
-    good = good && (k->dx = take(rnn_chunk_steps(f, k->rows) * k->rows * f->FP)) != NULL;
+    good = good && (k->dx = rnn_take(rnn_chunk_steps(f, k->rows) * k->rows * f->FP)) != NULL;
   return good;
 }
 

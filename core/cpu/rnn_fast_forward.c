@@ -191,8 +191,6 @@ static void run_block(const block *k) {
   if (f->from + f->steps == f->d.T) write_last(k);
 }
 
-static float *take(int64_t floats) { return mg_workspace_take((size_t)floats * sizeof(float)); }
-
 void rnn_fast_block_masks(const rnn_fast *f, float *masks, int64_t first, int64_t rows) {
   const int64_t U = f->d.U, P = f->P;
   memset(masks, 0, (size_t)(f->state_masks * rows * P) * sizeof *masks);
@@ -205,15 +203,16 @@ void rnn_fast_block_masks(const rnn_fast *f, float *masks, int64_t first, int64_
 static int block_memory(block *k, int64_t index) {
   const rnn_fast *f = k->f;
   const int64_t size = k->rows * f->P, chunk = rnn_chunk_steps(f, k->rows);
-  int good = (k->sums = take(k->rows * f->width)) != NULL;
-  if (!rnn_x_in_place(f)) good = good && (k->x = take(chunk * k->rows * f->d.F)) != NULL;
-  k->gates = f->gates != NULL ? rnn_block_gates(f, index) : take(chunk * k->rows * f->width);
-  k->h = f->states != NULL ? rnn_block_states(f, f->states, index) : take(2 * size);
+  int good = (k->sums = rnn_take(k->rows * f->width)) != NULL;
+  if (!rnn_x_in_place(f)) good = good && (k->x = rnn_take(chunk * k->rows * f->d.F)) != NULL;
+  k->gates = f->gates != NULL ? rnn_block_gates(f, index) : rnn_take(chunk * k->rows * f->width);
+  k->h = f->states != NULL ? rnn_block_states(f, f->states, index) : rnn_take(2 * size);
   if (f->d.kind->has_carry) {
-    k->c = f->carries != NULL ? rnn_block_states(f, f->carries, index) : take(2 * size);
+    k->c = f->carries != NULL ? rnn_block_states(f, f->carries, index) : rnn_take(2 * size);
     good = good && k->c != NULL;
   }
-  if (f->state_masks > 0) good = good && (k->scaled = take(size)) != NULL && (k->masks = take(f->state_masks * size)) != NULL;
+  if (f->state_masks > 0)
+    good = good && (k->scaled = rnn_take(size)) != NULL && (k->masks = rnn_take(f->state_masks * size)) != NULL;
   return good && k->gates != NULL && k->h != NULL;
 }
 

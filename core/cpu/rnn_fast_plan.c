@@ -8,8 +8,6 @@ enum { FEW_ROWS = 3, BLOCK_ROWS = 16, SMALL_BATCH = 32, LARGE_COLUMNS = 3 * 384,
 
 MG_ISA_DECLARE(rnn_table, rnn);
 
-static int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
-
 /* Blocks of nearly equal size: smaller ones give small batches to more threads, larger ones read weights that do not fit the second
  * cache less often. An even number shares two threads alike; fewer than four rows are not worth a thread. */
 static int64_t blocks_for(int64_t B, int64_t columns) {
@@ -97,8 +95,8 @@ void rnn_fast_plan(rnn_fast *f, const mg_rnn_kind *kind, const mg_rnn_args *args
   f->cells = f->any ? &f->table->any[kind->cell] : &f->table->fused[kind->cell];
   f->resets = kind->cell == MG_CELL_GRU && !f->d.reset_after;
   f->V = f->table->width;
-  f->P = round_up(f->d.U, f->V);
-  f->FP = round_up(f->d.F, f->V);
+  f->P = rnn_round_up(f->d.U, f->V);
+  f->FP = rnn_round_up(f->d.F, f->V);
   f->width = f->layout->slots * f->P;
   f->blocks = blocks_for(f->d.B, f->d.G * f->d.U);
   f->block_unit = rnn_tile_rows(&f->d, 1);

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "../error.h"
-#include "../workspace.h"
 #include "rnn_fast.h"
 
 int64_t rnn_segments(const rnn_fast *f) { return f->segment > 0 ? (f->d.T + f->segment - 1) / f->segment : 1; }
@@ -22,14 +21,12 @@ void rnn_put(const rnn_fast *f, float *to, const float *from, int64_t n) {
   for (int64_t i = 0; f->accumulate && i < n; i++) to[i] += from[i];
 }
 
-static float *take(int64_t floats) { return mg_workspace_take((size_t)floats * sizeof(float)); }
-
 /* States, carries and gates of one segment, and the gradients of the states between two of them. */
 static mg_status segment_memory(rnn_fast *f, float **dh, float **dc) {
   const int64_t B = f->d.B, states = B * (f->segment + 1) * f->P;
-  int good = (f->states = take(states)) != NULL && (f->gates = take(B * f->segment * f->width)) != NULL;
-  good = good && (*dh = take(B * f->P)) != NULL;
-  if (f->d.kind->has_carry) good = good && (f->carries = take(states)) != NULL && (*dc = take(B * f->P)) != NULL;
+  int good = (f->states = rnn_take(states)) != NULL && (f->gates = rnn_take(B * f->segment * f->width)) != NULL;
+  good = good && (*dh = rnn_take(B * f->P)) != NULL;
+  if (f->d.kind->has_carry) good = good && (f->carries = rnn_take(states)) != NULL && (*dc = rnn_take(B * f->P)) != NULL;
   return good ? MG_OK
               : mg_fail(MG_ENOMEM, "%s: no memory to compute %lld steps of x %s again", f->d.kind->backward, (long long)f->segment,
                         mg_shape_text(f->args->x));

@@ -26,8 +26,6 @@ typedef struct piece {
 /* The slots that the products with a side's weights take. */
 static int first_slot(const piece *p, int recurrent) { return recurrent ? p->f->back_first : 0; }
 
-static float *take(int64_t floats) { return mg_workspace_take((size_t)floats * sizeof(float)); }
-
 static mg_status no_memory(const rnn_fast *f) {
   return mg_fail(MG_ENOMEM, "%s: no memory for a part of the weights' gradients", f->d.kind->backward);
 }
@@ -80,7 +78,7 @@ static mg_status copy_block(void *context, int64_t block) {
 
 static mg_status share_x(rnn_fast *f) {
   if (f->inputs > 1 || f->P <= MOST_UNITS || f->args->dkernel == NULL) return MG_OK;
-  f->x_rows = take(f->d.B * f->steps * x_rows_ld(f));
+  f->x_rows = rnn_take(f->d.B * f->steps * x_rows_ld(f));
   if (f->x_rows == NULL) return no_memory(f);
   return rnn_parallel(f, rnn_blocks(f), copy_block, f);
 }
@@ -222,10 +220,10 @@ static void run_piece(const piece *p) {
 static int piece_memory(piece *p) {
   const rnn_fast *f = p->f;
   const int64_t width = p->units * f->V;
-  int good = (p->values = take(CHUNK_ROWS * (MOST_VALUES + PAD))) != NULL;
-  good = good && (p->strips = take(CHUNK_ROWS * p->slots * width)) != NULL && (p->sums = take(p->slots * width)) != NULL;
-  if (f->args->dkernel != NULL) good = good && (p->c[0] = take(f->d.F * f->d.G * width)) != NULL;
-  if (f->args->drecurrent_kernel != NULL) good = good && (p->c[1] = take(f->d.U * f->d.G * width)) != NULL;
+  int good = (p->values = rnn_take(CHUNK_ROWS * (MOST_VALUES + PAD))) != NULL;
+  good = good && (p->strips = rnn_take(CHUNK_ROWS * p->slots * width)) != NULL && (p->sums = rnn_take(p->slots * width)) != NULL;
+  if (f->args->dkernel != NULL) good = good && (p->c[0] = rnn_take(f->d.F * f->d.G * width)) != NULL;
+  if (f->args->drecurrent_kernel != NULL) good = good && (p->c[1] = rnn_take(f->d.U * f->d.G * width)) != NULL;
   return good;
 }
 

@@ -70,11 +70,9 @@ const char *rnn_precision_text(const mg_rnn_dims *d, int precision, int few_rows
   return engine->tiles ? of_tiles[precision] : RNN_FAST_NAME ", precision medium: products of 1 bf16 piece (AVX512-BF16)";
 }
 
-static int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
-
 int64_t rnn_tile_rows(const mg_rnn_dims *d, int64_t rows) {
   if (tiles() == NULL || d->B < TILE_BATCH || d->U < TILE_UNITS) return rows;
-  return round_up(rows, d->B <= 2 * TILE_BATCH ? TILE_BATCH : 2 * TILE_BATCH);
+  return rnn_round_up(rows, d->B <= 2 * TILE_BATCH ? TILE_BATCH : 2 * TILE_BATCH);
 }
 
 /* Rows k that are filled up to whole blocks together. */
@@ -83,7 +81,7 @@ static int64_t segments_of(const rnn_fast *f, const rnn_panels *b, int64_t K) {
 }
 static int64_t pairs_of(const rnn_fast *f, const rnn_panels *b, int64_t K) {
   const int64_t segments = segments_of(f, b, K);
-  return segments * round_up(K / segments, f->engine->tiles ? RNN_BLOCK : 2) / 2;
+  return segments * rnn_round_up(K / segments, f->engine->tiles ? RNN_BLOCK : 2) / 2;
 }
 static int64_t panels_size(const rnn_fast *f, const rnn_panels *b) {
   return b->vectors * 2 * RNN_LANES * pairs_of(f, b, b->K) * b->count;
@@ -187,8 +185,8 @@ static int split_a(const rnn_fast *f, const rnn_product *p, int64_t segments, in
 /* 0: the numbers of a do not fit, or there is no memory; nothing was written. */
 static int multiply_pieces(const rnn_fast *f, const rnn_product *p) {
   const rnn_panels *b = &p->b;
-  const int64_t segments = segments_of(f, b, p->K), pairs = pairs_of(f, b, p->K), row = round_up(pairs, RNN_BLOCK_PAIRS);
-  const int64_t rows = f->engine->tiles ? round_up(p->M, RNN_LANES) : p->M;
+  const int64_t segments = segments_of(f, b, p->K), pairs = pairs_of(f, b, p->K), row = rnn_round_up(pairs, RNN_BLOCK_PAIRS);
+  const int64_t rows = f->engine->tiles ? rnn_round_up(p->M, RNN_LANES) : p->M;
   rnn_pieces_product q = { .count = b->count, .c = p->c, .ldc = p->ldc, .M = p->M, .vectors = b->vectors, .step = 1,
                            .row = row + RNN_BLOCK_PAIRS /* rows far apart would share sets of the cache */,
                            .b = b->pieces, .b_pairs = pairs_of(f, b, b->K), .pairs = pairs, .accumulate = p->accumulate };
@@ -234,7 +232,7 @@ static int split_values(const rnn_fast *f, const rnn_product *p, int64_t pairs, 
 
 int rnn_pieces_add(const rnn_fast *f, const rnn_product *p, const float *b, int64_t ld, float *sums) {
   if (f->engine == NULL) return 0;
-  const int64_t pairs = round_up(p->K, f->engine->tiles ? RNN_BLOCK : 2) / 2, M = round_up(p->M, RNN_LANES);
+  const int64_t pairs = rnn_round_up(p->K, f->engine->tiles ? RNN_BLOCK : 2) / 2, M = rnn_round_up(p->M, RNN_LANES);
   const int64_t columns = p->b.vectors * RNN_LANES;
   rnn_pieces_product q = { .count = f->pieces, .c = p->c, .ldc = p->ldc, .M = p->M, .vectors = p->b.vectors, .row = 1, .step = M,
                            .b_pairs = pairs, .pairs = pairs, .accumulate = p->accumulate };

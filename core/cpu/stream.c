@@ -12,7 +12,7 @@
 
 static void pack_dense(const mg_stream_layer *l, float *packed) {
   const mg_tensor *bias = mg_stream_weight(l, 1);
-  const int64_t V = stream_rnn_table()->width, P = stream_round_up(l->outputs, V);
+  const int64_t V = stream_rnn_table()->width, P = rnn_round_up(l->outputs, V);
   for (int64_t u = 0; u < P; u++) packed[u] = bias != NULL && u < l->outputs ? stream_weight_at(bias, u, 0) : 0;
   stream_pack_panels(packed + P, &l->weight[0], P, l->outputs, (int[]){ 0 }, 1);
 }
@@ -20,7 +20,7 @@ static void pack_dense(const mg_stream_layer *l, float *packed) {
 static mg_status step_dense(const mg_stream_layer *l, float *state, float *y, const float *x, int64_t rows, float *scratch) {
   const rnn_table *table = stream_rnn_table();
   const mg_float32 *loops = mg_float32_now();
-  const int64_t U = l->outputs, P = stream_round_up(U, table->width);
+  const int64_t U = l->outputs, P = rnn_round_up(U, table->width);
   (void)state;
   table->multiply(&(rnn_product){ .c = scratch, .ldc = P, .M = rows, .K = l->inputs, .a = x, .row = l->inputs, .step = 1,
                                   .b = { .data = l->packed + P, .K = l->inputs, .vectors = P / table->width } });
@@ -30,7 +30,7 @@ static mg_status step_dense(const mg_stream_layer *l, float *state, float *y, co
 }
 
 static void plan_dense(mg_stream_layer *l) {
-  const int64_t P = stream_round_up(l->outputs, stream_rnn_table()->width);
+  const int64_t P = rnn_round_up(l->outputs, stream_rnn_table()->width);
   l->pack = pack_dense;
   l->packed_floats = P * (l->inputs + 1);
   l->scratch_row_floats = P;

@@ -11,8 +11,6 @@ static inline float stream_weight_at(const mg_tensor *t, int64_t i, int64_t j) {
   return ((const float *)mg_elements(t))[i * t->strides[0] + (t->ndim == 2 ? j * t->strides[1] : 0)];
 }
 
-static inline int64_t stream_round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
-
 const rnn_table *stream_rnn_table(void);
 
 /* Columns `gates[0..count)`, each of U padded to P, of a weight (K, gates * U), as panels of `multiply`. Returns the end of what

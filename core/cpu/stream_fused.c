@@ -32,7 +32,7 @@ static float *pack_bias(float *data, const mg_tensor *bias, int64_t U, int gate,
 
 void stream_pack_fused(const mg_stream_layer *l, float *data) {
   const order *o = &orders[l->rnn_kind->cell];
-  const int64_t U = l->outputs, V = MG_ISA_PICK(stream)->width, P = stream_round_up(U, V);
+  const int64_t U = l->outputs, V = MG_ISA_PICK(stream)->width, P = rnn_round_up(U, V);
   for (int64_t u = 0, width; u < P; u += width) {
     width = stream_block_vectors((P - u) / V) * V;
     for (int i = 0; i < o->biases; i++)
@@ -47,11 +47,11 @@ void stream_pack_fused(const mg_stream_layer *l, float *data) {
 int stream_plan_fused(mg_stream_layer *l) {
   const stream_table *table = MG_ISA_PICK(stream);
   const mg_rnn_cell cell = l->rnn_kind->cell;
-  const int64_t P = stream_round_up(l->outputs, table->width), vectors = P / table->width;
+  const int64_t P = rnn_round_up(l->outputs, table->width), vectors = P / table->width;
   if ((cell == MG_CELL_GRU && !l->reset_after) || l->activation.kind != MG_ACT_TANH ||
       (cell != MG_CELL_SIMPLE && l->recurrent_activation.kind != MG_ACT_SIGMOID))
     return 0;
-  l->row = stream_round_up(l->outputs, 16); /* at least stream_state_rows */
+  l->row = rnn_round_up(l->outputs, 16); /* at least stream_state_rows */
   l->pack = stream_pack_fused;
   l->packed_floats = P * (orders[cell].biases + orders[cell].gates * (l->inputs + stream_state_rows(l)));
   l->scratch_floats = l->row;

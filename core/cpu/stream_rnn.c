@@ -122,11 +122,11 @@ void stream_plan_rnn(mg_stream_layer *l) {
   const int64_t slots = orders[cell].slots;
   const int fused = stream_plan_fused(l);
   if (fused && l->packed_floats <= CACHED_FLOATS) return;
-  l->many_at = fused ? stream_round_up(l->packed_floats, 16) : 0;
+  l->many_at = fused ? rnn_round_up(l->packed_floats, 16) : 0;
   l->step_few = l->step;
   l->step = fused ? step_by_rows : step;
   l->pack = fused ? pack_both : pack;
-  if (!fused) l->row = stream_round_up(l->outputs, table->width);
+  if (!fused) l->row = rnn_round_up(l->outputs, table->width);
   l->packed_floats = l->many_at + l->row * (slots + l->rnn_kind->gates * (l->inputs + l->outputs));
   l->scratch_row_floats = l->row * (2 * slots + 2);
   l->plan = any ? &table->any[cell] : &table->fused[cell];
