@@ -45,11 +45,11 @@ static mg_status pack_padded(rnn_fast *f) {
   return MG_OK;
 }
 
-static const rnn_row_pass passes[RNN_ROW_KINDS][3] = {
-  [MG_CELL_GRU] = { RNN_GRU_R, RNN_GRU_N_AND_Z },
-  [MG_CELL_LSTM] = { RNN_LSTM_I_AND_G, RNN_LSTM_F_AND_O },
-  [MG_CELL_SIMPLE] = { RNN_SIMPLE },
-  [RNN_ROW_RESET] = { RNN_GRU_R, RNN_GRU_N, RNN_GRU_Z },
+static const rnn_row_pass passes[RNN_ROW_KINDS] = {
+  [MG_CELL_GRU] = RNN_GRU_ALL,
+  [MG_CELL_LSTM] = RNN_LSTM_ALL,
+  [MG_CELL_SIMPLE] = RNN_SIMPLE,
+  [RNN_ROW_RESET] = RNN_GRU_ALL,
 };
 
 /* The panels of a part's units. */
@@ -58,13 +58,10 @@ static void pack_panels(const rnn_fast *f, const rnn_row *r) {
   for (int64_t v = r->first, left = r->vectors, vectors; left > 0; v += vectors, left -= vectors) {
     vectors = rnn_row_block(left);
     float *to = f->row_panels + v * V * G * U;
-    for (int p = 0; p < 3 && passes[kind_of(f)][p].count > 0; p++) {
-      const rnn_row_pass pass = passes[kind_of(f)][p];
-      for (int64_t k = 0; k < U; k++)
-        for (int g = 0; g < pass.count; g++, to += vectors * V) {
-          const float *from = f->row_recurrent + (k * G + pass.gates[g]) * f->P + v * V;
-          for (int64_t i = 0; i < vectors * V; i += 4) memcpy(to + i, from + i, 4 * sizeof *to);
-        }
+    for (int64_t g = 0; g < G; g++) {
+      const float *from = f->row_recurrent + passes[kind_of(f)].gates[g] * f->P + v * V;
+      for (int64_t k = 0; k < U; k++, from += G * f->P, to += vectors * V)
+        for (int64_t i = 0; i < vectors * V; i += 4) memcpy(to + i, from + i, 4 * sizeof *to);
     }
   }
 }

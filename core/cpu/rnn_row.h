@@ -25,7 +25,7 @@ typedef struct rnn_row {
   const float *kernel, *recurrent, *bias;  /* (F, GP), (U, GP), by slot */
   float *panels;                           /* forward's recurrent kernel; NULL: read `recurrent` */
   int ahead;                               /* forward computes the input products itself; few units, in few vectors */
-  int turns;                               /* every second step reads the weights backwards */
+  int turns;                               /* every second step reads the rows of weights backwards */
   int64_t steps;                           /* that follow one another without a masked one between them */
   int64_t s;                               /* the first one */
   const float *x;                          /* of step s */
@@ -65,20 +65,28 @@ typedef struct rnn_row_weights {
 
 enum { RNN_ROW_RESET = MG_CELLS, RNN_ROW_KINDS }; /* a GRU without reset_after is a kind of its own here */
 
-/* Units are computed in blocks of four vectors, no single one beside others; and the gates of a block in passes of one or two. In
- * panels lie block after block, of it pass after pass, of it row after row. */
+/* Units are computed in blocks of four vectors, no single one beside others. In panels lie block after block, of it gate after gate,
+ * of it row after row: one stream of memory for all the products of a step. */
 enum { RNN_BLOCK_VECTORS = 4, RNN_AHEAD_VECTORS = 3 };
 static inline int64_t rnn_row_block(int64_t vectors_left) { return vectors_left == 5 ? 3 : vectors_left < 4 ? vectors_left : 4; }
+/* The same from the back, where the blocks behind have `after` of them. */
+static inline int64_t rnn_row_last_block(int64_t vectors, int64_t after) {
+  const int64_t odd = vectors % RNN_BLOCK_VECTORS, pair = odd == 1 && vectors > RNN_BLOCK_VECTORS; /* 5 = 3 + 2 */
+  return after == 0 && odd > 0 ? odd + pair : after == 2 && pair ? 3 : RNN_BLOCK_VECTORS;
+}
+/* Gates whose products have the same left side; in panels so many others lie before them. */
 typedef struct rnn_row_pass {
-  int before, count, gates[2]; /* gates of the passes before it, and its own */
+  int before, count, gates[4];
 } rnn_row_pass;
-#define RNN_GRU_R (rnn_row_pass){ 0, 1, { 1, 1 } }
+#define RNN_GRU_ALL (rnn_row_pass){ 0, 3, { 1, 2, 0 } }
+#define RNN_GRU_R (rnn_row_pass){ 0, 1, { 1 } }
+#define RNN_GRU_N (rnn_row_pass){ 1, 1, { 2 } }
+#define RNN_GRU_Z (rnn_row_pass){ 2, 1, { 0 } }
 #define RNN_GRU_N_AND_Z (rnn_row_pass){ 1, 2, { 2, 0 } }
-#define RNN_GRU_N (rnn_row_pass){ 1, 1, { 2, 2 } }
-#define RNN_GRU_Z (rnn_row_pass){ 2, 1, { 0, 0 } }
+#define RNN_LSTM_ALL (rnn_row_pass){ 0, 4, { 0, 2, 1, 3 } }
 #define RNN_LSTM_I_AND_G (rnn_row_pass){ 0, 2, { 0, 2 } }
 #define RNN_LSTM_F_AND_O (rnn_row_pass){ 2, 2, { 1, 3 } }
-#define RNN_SIMPLE (rnn_row_pass){ 0, 1, { 0, 0 } }
+#define RNN_SIMPLE (rnn_row_pass){ 0, 1, { 0 } }
 
 typedef struct rnn_row_table {
   void (*project)(const rnn_row *r); /* the first G slots of the steps' gates = bias + x K */

@@ -1,75 +1,82 @@
 /* rnn_row_gru_body.h: a GRU with tanh and sigmoid for one row over many steps, for one instruction set. Included by rnn_row_body.h.
  * Gates hold bias + x K at first. Equations: moongate.h, gru_cell_body.h.
  *
- * The sum of r comes first: the chain r, n, h_new is the longest of a step, and the sums of q and z fill the time it takes. */
+ * Of few units the sum of r comes first: the chain r, n, h_new is the longest of a step, and the sums of q and z fill the time it
+ * takes. Of many it is weights that a step waits for. */
 
 /* n + z (h - n) */
 MG_INLINE vf blend(vf z, vf h, vf n) { return vfma(z, h - n, n); }
 
-/* Units [u, u + vectors) of step i. */
-MG_INLINE void gru_units(const int vectors, const rnn_row *r, const row_step *t, int64_t i, int64_t u) {
+/* Units [u, u + vectors) of step i; few: all there are. */
+MG_INLINE void gru_units(const int vectors, const int few, const rnn_row *r, const row_step *t, int64_t i, int64_t u) {
   const int64_t P = r->P;
   float *g = t->gates + u;
-  vf reset[4], sum[8]; /* of q and z */
-#pragma GCC unroll 4
-  for (int v = 0; v < vectors; v++) reset[v] = vload(g + SLOT_R * P + v * MG_VW);
-  add_pass(1, vectors, r, reset, t->h, RNN_GRU_R, i, u);
-#pragma GCC unroll 4
-  for (int v = 0; v < vectors; v++) {
-    reset[v] = vsigmoid_gate(reset[v]);
-    if (r->keep) vstore(g + SLOT_R * P + v * MG_VW, reset[v]);
-    sum[v] = vload(r->bias + SLOT_Q * P + u + v * MG_VW);
-    sum[vectors + v] = vload(g + SLOT_Z * P + v * MG_VW);
+  vf sum[3][4], reset[4], both[8]; /* of r, q, z; q and z */
+  load_sums(vectors, sum[0], g + SLOT_R * P);
+  if (few) {
+    add_pass(vectors, r, sum[0], t->h, RNN_GRU_R, i);
+  } else {
+    load_sums(vectors, sum[1], r->bias + SLOT_Q * P + u);
+    load_sums(vectors, sum[2], g + SLOT_Z * P);
+    add_gates(vectors, r, sum, t->h, RNN_GRU_ALL, i, u);
   }
-  add_pass(2, vectors, r, sum, t->h, RNN_GRU_N_AND_Z, i, u);
 #pragma GCC unroll 4
   for (int v = 0; v < vectors; v++) {
-    const vf n = vtanh(vfma(reset[v], sum[v], vload(g + v * MG_VW))), z = vsigmoid_gate(sum[vectors + v]);
+    reset[v] = vsigmoid_gate(sum[0][v]);
+    if (r->keep) vstore(g + SLOT_R * P + v * MG_VW, reset[v]);
+    both[v] = few ? vload(r->bias + SLOT_Q * P + u + v * MG_VW) : sum[1][v];
+    both[vectors + v] = few ? vload(g + SLOT_Z * P + v * MG_VW) : sum[2][v];
+  }
+  if (few) add_pass(vectors, r, both, t->h, RNN_GRU_N_AND_Z, i);
+#pragma GCC unroll 4
+  for (int v = 0; v < vectors; v++) {
+    const vf n = vtanh(vfma(reset[v], both[v], vload(g + v * MG_VW))), z = vsigmoid_gate(both[vectors + v]);
     write_state(r, t, u + v * MG_VW, blend(z, vload(t->h + u + v * MG_VW), n));
     if (!r->keep) continue;
     vstore(g + v * MG_VW, n);
-    vstore(g + SLOT_Q * P + v * MG_VW, sum[v]);
+    vstore(g + SLOT_Q * P + v * MG_VW, both[v]);
     vstore(g + SLOT_Z * P + v * MG_VW, z);
   }
 }
 
 /* Without reset_after, first: r, and r * h in q's slot. */
-MG_INLINE void reset_units(const int vectors, const rnn_row *r, const row_step *t, int64_t i, int64_t u) {
+MG_INLINE void reset_units(const int vectors, const int few, const rnn_row *r, const row_step *t, int64_t i, int64_t u) {
   const int64_t P = r->P;
   float *g = t->gates + u;
-  vf sum[4];
-#pragma GCC unroll 4
-  for (int v = 0; v < vectors; v++) sum[v] = vload(g + SLOT_R * P + v * MG_VW);
-  add_pass(1, vectors, r, sum, t->h, RNN_GRU_R, i, u);
+  vf sum[1][4];
+  load_sums(vectors, sum[0], g + SLOT_R * P);
+  if (few) add_pass(vectors, r, sum[0], t->h, RNN_GRU_R, i);
+  else add_gates(vectors, r, sum, t->h, RNN_GRU_R, i, u);
 #pragma GCC unroll 4
   for (int v = 0; v < vectors; v++) {
-    const vf reset = vsigmoid_gate(sum[v]);
+    const vf reset = vsigmoid_gate(sum[0][v]);
     if (r->keep) vstore(g + SLOT_R * P + v * MG_VW, reset);
     vstore(g + SLOT_Q * P + v * MG_VW, reset * vload(t->h + u + v * MG_VW));
   }
 }
 
 /* Then z, and n from the reset states of all units. */
-MG_INLINE void state_units(const int vectors, const rnn_row *r, const row_step *t, int64_t i, int64_t u) {
+MG_INLINE void state_units(const int vectors, const int few, const rnn_row *r, const row_step *t, int64_t i, int64_t u) {
   const int64_t P = r->P;
   float *g = t->gates + u;
-  vf n[4], z[4];
-#pragma GCC unroll 4
-  for (int v = 0; v < vectors; v++) {
-    z[v] = vload(g + SLOT_Z * P + v * MG_VW);
-    n[v] = vload(g + v * MG_VW);
+  vf n[1][4], z[1][4];
+  load_sums(vectors, z[0], g + SLOT_Z * P);
+  load_sums(vectors, n[0], g);
+  if (few) {
+    add_pass(vectors, r, z[0], t->h, RNN_GRU_Z, i);
+    add_pass(vectors, r, n[0], t->gates + SLOT_Q * P, RNN_GRU_N, i);
+  } else {
+    add_gates(vectors, r, n, t->gates + SLOT_Q * P, RNN_GRU_N, i, u);
+    add_gates(vectors, r, z, t->h, RNN_GRU_Z, i, u);
   }
-  add_pass(1, vectors, r, z, t->h, RNN_GRU_Z, i, u);
-  add_pass(1, vectors, r, n, t->gates + SLOT_Q * P, RNN_GRU_N, i, u);
 #pragma GCC unroll 4
   for (int v = 0; v < vectors; v++) {
-    z[v] = vsigmoid_gate(z[v]);
-    n[v] = vtanh(n[v]);
+    const vf update = vsigmoid_gate(z[0][v]), state = vtanh(n[0][v]);
     if (r->keep) {
-      vstore(g + SLOT_Z * P + v * MG_VW, z[v]);
-      vstore(g + v * MG_VW, n[v]);
+      vstore(g + SLOT_Z * P + v * MG_VW, update);
+      vstore(g + v * MG_VW, state);
     }
-    write_state(r, t, u + v * MG_VW, blend(z[v], vload(t->h + u + v * MG_VW), n[v]));
+    write_state(r, t, u + v * MG_VW, blend(update, vload(t->h + u + v * MG_VW), state));
   }
 }
 
@@ -81,9 +88,9 @@ ALL_FEW(gru_units)
 
 static void gru_forward(const rnn_row *r) { all_steps(r, gru_units_steps, gru_units_of); }
 
-MG_INLINE void reset_and_state_units(const int vectors, const rnn_row *r, const row_step *t, int64_t i, int64_t u) {
-  reset_units(vectors, r, t, i, u);
-  state_units(vectors, r, t, i, u);
+MG_INLINE void reset_and_state_units(const int vectors, const int few, const rnn_row *r, const row_step *t, int64_t i, int64_t u) {
+  reset_units(vectors, few, r, t, i, u);
+  state_units(vectors, few, r, t, i, u);
 }
 ALL_FEW(reset_and_state_units)
 

@@ -13,17 +13,26 @@
 #endif
 
 /* The sums of i and g come first, so that those of f and o fill the time that their activations take. */
-MG_INLINE void lstm_units(const int vectors, const rnn_row *r, const row_step *t, int64_t i, int64_t u) {
+MG_INLINE void lstm_units(const int vectors, const int few, const rnn_row *r, const row_step *t, int64_t i, int64_t u) {
   const int64_t P = r->P;
   const float *c = rnn_row_state(r, r->c, i) + u;
   float *at = t->gates + u, *c_new = rnn_row_state(r, r->c, i + 1) + u;
-  vf first[8], second[8];
-#pragma GCC unroll 4
-  for (int v = 0; v < vectors; v++) {
-    first[v] = vload(at + SLOT_I * P + v * MG_VW);
-    first[vectors + v] = vload(at + v * MG_VW);
+  vf sum[4][4], first[8], second[8];
+  if (few) {
+    load_sums(vectors, first, at + SLOT_I * P);
+    load_sums(vectors, first + vectors, at);
+    add_pass(vectors, r, first, t->h, RNN_LSTM_I_AND_G, i);
+  } else {
+    load_sums(vectors, sum[0], at + SLOT_I * P);
+    load_sums(vectors, sum[1], at);
+    load_sums(vectors, sum[2], at + SLOT_F * P);
+    load_sums(vectors, sum[3], at + SLOT_O * P);
+    add_gates(vectors, r, sum, t->h, RNN_LSTM_ALL, i, u);
+    copy_sums(vectors, first, sum[0]);
+    copy_sums(vectors, first + vectors, sum[1]);
+    copy_sums(vectors, second, sum[2]);
+    copy_sums(vectors, second + vectors, sum[3]);
   }
-  add_pass(2, vectors, r, first, t->h, RNN_LSTM_I_AND_G, i, u);
 #pragma GCC unroll 4
   for (int v = 0; v < vectors; v++) {
     const vf in = vsigmoid_gate(first[v]), g = vtanh(first[vectors + v]);
@@ -32,13 +41,12 @@ MG_INLINE void lstm_units(const int vectors, const rnn_row *r, const row_step *t
     vstore(at + SLOT_I * P + v * MG_VW, in);
     vstore(at + v * MG_VW, g);
   }
-  MG_FREE_REGISTERS();
-#pragma GCC unroll 4
-  for (int v = 0; v < vectors; v++) {
-    second[v] = vload(at + SLOT_F * P + v * MG_VW);
-    second[vectors + v] = vload(at + SLOT_O * P + v * MG_VW);
+  if (few) {
+    MG_FREE_REGISTERS();
+    load_sums(vectors, second, at + SLOT_F * P);
+    load_sums(vectors, second + vectors, at + SLOT_O * P);
+    add_pass(vectors, r, second, t->h, RNN_LSTM_F_AND_O, i);
   }
-  add_pass(2, vectors, r, second, t->h, RNN_LSTM_F_AND_O, i, u);
 #pragma GCC unroll 4
   for (int v = 0; v < vectors; v++) {
     const vf f = vsigmoid_gate(second[v]), o = vsigmoid_gate(second[vectors + v]), carry = vfma(f, vload(c + v * MG_VW), first[v]);
@@ -79,15 +87,15 @@ static void lstm_backward(const rnn_row *r) {
   }
 }
 
-MG_INLINE void simple_units(const int vectors, const rnn_row *r, const row_step *t, int64_t i, int64_t u) {
+MG_INLINE void simple_units(const int vectors, const int few, const rnn_row *r, const row_step *t, int64_t i, int64_t u) {
   float *at = t->gates + u;
-  vf sum[4];
-#pragma GCC unroll 4
-  for (int v = 0; v < vectors; v++) sum[v] = vload(at + v * MG_VW);
-  add_pass(1, vectors, r, sum, t->h, RNN_SIMPLE, i, u);
+  vf sum[1][4];
+  load_sums(vectors, sum[0], at);
+  if (few) add_pass(vectors, r, sum[0], t->h, RNN_SIMPLE, i);
+  else add_gates(vectors, r, sum, t->h, RNN_SIMPLE, i, u);
 #pragma GCC unroll 4
   for (int v = 0; v < vectors; v++) {
-    const vf h_new = vtanh(sum[v]);
+    const vf h_new = vtanh(sum[0][v]);
     if (r->keep) vstore(at + v * MG_VW, h_new);
     write_state(r, t, u + v * MG_VW, h_new);
   }

@@ -4,8 +4,10 @@
 /* Parts of a sum of so many columns at once: enough chains for the latency of an addition, no more registers than there are. */
 #if MG_VW == 16
 #define PARTS(columns) ((columns) > 8 ? 1 : (columns) > 4 ? 2 : 4)
+#define SUM_PARTS(columns) ((columns) > 2 ? 4 : 8)
 #else
 #define PARTS(columns) ((columns) > 4 ? 1 : 2)
+#define SUM_PARTS(columns) ((columns) > 2 ? 2 : 4)
 #endif
 
 typedef struct row_step {
@@ -29,24 +31,68 @@ MG_INLINE void write_state(const rnn_row *r, const row_step *t, int64_t u, vf h_
 
 MG_INLINE int turned(const rnn_row *r, int64_t i) { return r->turns && ((r->s + i) & 1); }
 
-MG_INLINE void add_pass(const int gates, const int vectors, const rnn_row *r, vf *sum, const float *h, const rnn_row_pass pass,
-                        int64_t i, int64_t u) {
-  add_products(gates, vectors, PARTS(gates * vectors), sum, walk_rows(r, h, pass, vectors, u, turned(r, i)));
+MG_INLINE void load_sums(const int vectors, vf *sum, const float *from) {
+#pragma GCC unroll 4
+  for (int v = 0; v < vectors; v++) sum[v] = vload(from + v * MG_VW);
+}
+
+MG_INLINE void copy_sums(const int vectors, vf *sum, const vf *from) {
+#pragma GCC unroll 4
+  for (int v = 0; v < vectors; v++) sum[v] = from[v];
+}
+
+/* Of few units: sum[gate * vectors + v] += h W for the gates of a pass. */
+MG_INLINE void add_pass(const int vectors, const rnn_row *r, vf *sum, const float *h, const rnn_row_pass pass, int64_t i) {
+  add_products(pass.count, vectors, PARTS(pass.count * vectors), sum, walk_rows(r, h, pass, turned(r, i)));
+}
+
+/* sum[v] += h times K rows of some vectors of one gate. Weights that do not stay in the first cache are all read by these loops and
+ * from the front to the back: the processor fetches ahead for one stream of memory and one place in the code twice as fast as for
+ * two, or as for loops that take turns. */
+typedef void (*sum_function)(vf *sum, const float *h, const float *weights, int64_t row_step, int64_t K);
+#define SUM(vectors)                                                                                                               \
+  static __attribute__((noinline)) void sum_##vectors(vf *sum, const float *h, const float *weights, int64_t row_step, int64_t K) { \
+    add_products(1, vectors, SUM_PARTS(vectors), sum,                                                                              \
+                 (row_walk){ .h = h, .weights = { weights, weights }, .K = K, .h_step = 1, .row_step = row_step });                \
+  }
+SUM(1) SUM(2) SUM(3) SUM(4)
+static const sum_function sum_of[] = { sum_1, sum_2, sum_3, sum_4 };
+
+/* Every second step goes through blocks, and gates in them, the other way: what it reads first is what the step before read last. */
+MG_INLINE int other_way(const rnn_row *r, int64_t i) { return (r->s + i) & 1; }
+
+/* sum[gate][v] += h W for the gates of a pass, units [u, u + vectors). */
+MG_INLINE void add_gates(const int vectors, const rnn_row *r, vf (*sum)[4], const float *h, const rnn_row_pass pass, int64_t i,
+                         int64_t u) {
+  const int64_t K = r->U, columns = vectors * MG_VW;
+  for (int n = 0; n < pass.count; n++) {
+    const int g = other_way(r, i) ? pass.count - 1 - n : n;
+    if (r->panels == NULL) sum_of[vectors - 1](sum[g], h, r->recurrent + pass.gates[g] * r->P + u, r->G * r->P, K);
+    else sum_of[vectors - 1](sum[g], h, r->panels + (u * r->G + (pass.before + g) * columns) * K, columns, K);
+  }
 }
 
 typedef void (*units_function)(const rnn_row *r, const row_step *t, int64_t i, int64_t u);
 #define UNITS(name, vectors)                                                                                                 \
   static __attribute__((noinline)) void name##_##vectors(const rnn_row *r, const row_step *t, int64_t i, int64_t u) {        \
-    name(vectors, r, t, i, u);                                                                                               \
+    name(vectors, 0, r, t, i, u);                                                                                            \
   }
 #define ALL_UNITS(name)                                                            \
   UNITS(name, 1) UNITS(name, 2) UNITS(name, 3) UNITS(name, 4)                      \
   static const units_function name##_of[] = { name##_1, name##_2, name##_3, name##_4 };
 
 static void all_units(const rnn_row *r, const row_step *t, int64_t i, const units_function *of) {
-  for (int64_t v = r->first, left = r->vectors, vectors; left > 0; v += vectors, left -= vectors) {
-    vectors = rnn_row_block(left);
-    of[vectors - 1](r, t, i, v * MG_VW);
+  const int64_t end = r->first + r->vectors;
+  if (!other_way(r, i)) {
+    for (int64_t v = r->first, vectors; v < end; v += vectors) {
+      vectors = rnn_row_block(end - v);
+      of[vectors - 1](r, t, i, v * MG_VW);
+    }
+    return;
+  }
+  for (int64_t left = 0, vectors; left < r->vectors; left += vectors) {
+    vectors = rnn_row_last_block(r->vectors, left);
+    of[vectors - 1](r, t, i, (end - left - vectors) * MG_VW);
   }
 }
 
@@ -61,7 +107,7 @@ typedef void (*steps_function)(const rnn_row *r);
     project_ahead(vectors, r, 0, 1);                                                 \
     for (int64_t i = 0; i < r->steps; i++) {                                         \
       const row_step t = row_step_at(r, i);                                          \
-      name(vectors, r, &t, i, 0);                                                    \
+      name(vectors, 1, r, &t, i, 0);                                                 \
       project_ahead(vectors, r, i, 0);                                               \
     }                                                                                \
   }

@@ -8,26 +8,18 @@ typedef struct row_walk {
   int64_t K, h_step, row_step;
 } row_walk;
 
-/* h times the columns of a pass, units [u, u + vectors). */
-MG_INLINE row_walk walk_rows(const rnn_row *r, const float *h, const rnn_row_pass pass, const int vectors, int64_t u,
-                             int backwards) {
-  const int64_t K = r->U, columns = vectors * MG_VW;
-  row_walk w = { .h = h, .K = K, .h_step = 1 };
-  if (r->panels == NULL) {
-    w.row_step = r->G * r->P;
-    w.weights[0] = r->recurrent + pass.gates[0] * r->P + u;
-    w.weights[1] = r->recurrent + pass.gates[1] * r->P + u;
-  } else {
-    w.row_step = pass.count * columns;
-    w.weights[0] = r->panels + (u * r->G + pass.before * columns) * K;
-    w.weights[1] = w.weights[0] + (pass.count - 1) * columns;
-  }
+/* h times all columns of a pass, as they lie. */
+MG_INLINE row_walk walk_rows(const rnn_row *r, const float *h, const rnn_row_pass pass, int backwards) {
+  const int64_t K = r->U, ld = r->G * r->P;
+  row_walk w = { .h = h, .K = K, .h_step = 1, .row_step = ld };
+  w.weights[0] = r->recurrent + pass.gates[0] * r->P;
+  w.weights[1] = r->recurrent + pass.gates[pass.count - 1] * r->P;
   if (!backwards) return w;
   w.h += K - 1;
-  w.weights[0] += (K - 1) * w.row_step;
-  w.weights[1] += (K - 1) * w.row_step;
+  w.weights[0] += (K - 1) * ld;
+  w.weights[1] += (K - 1) * ld;
   w.h_step = -1;
-  w.row_step = -w.row_step;
+  w.row_step = -ld;
   return w;
 }
 
@@ -54,33 +46,30 @@ MG_INLINE void take_row(const int gates, const int vectors, vf *acc, row_walk *w
   }
 }
 
-/* sum[gate * vectors + v] += h W, one gate or two of some vectors. The sum of each column has `parts` parts, which hides the
- * latency of the additions: half of them go down the first half of the rows, the others down the second, since a second stream
- * makes a processor fetch ahead more. */
+MG_INLINE vf add_parts(const int parts, vf (*acc)[8], int i) {
+  return parts == 8   ? ((acc[0][i] + acc[1][i]) + (acc[2][i] + acc[3][i])) + ((acc[4][i] + acc[5][i]) + (acc[6][i] + acc[7][i]))
+         : parts == 4 ? (acc[0][i] + acc[1][i]) + (acc[2][i] + acc[3][i])
+         : parts == 2 ? acc[0][i] + acc[1][i]
+                      : acc[0][i];
+}
+
+/* sum[gate * vectors + v] += h W, one gate or two of some vectors. The sum of each column has `parts` parts, which hides the latency
+ * of the additions. */
 MG_INLINE void add_products(const int gates, const int vectors, const int parts, vf *sum, row_walk walk) {
-  vf acc[4][8];
-  const int n = gates * vectors, streams = parts > 1 ? 2 : 1, each = parts / streams;
-  const int64_t rows = walk.K / parts;
-  row_walk stream[2] = { walk, walk };
-  if (streams > 1) {
-    stream[1].h += rows * each * walk.h_step;
-    stream[1].weights[0] += rows * each * walk.row_step;
-    stream[1].weights[1] += rows * each * walk.row_step;
-  }
-#pragma GCC unroll 4
+  vf acc[8][8];
+  const int n = gates * vectors;
+  int64_t k = walk.K;
+#pragma GCC unroll 8
   for (int part = 0; part < parts; part++)
 #pragma GCC unroll 8
     for (int i = 0; i < n; i++) acc[part][i] = part == 0 ? sum[i] : vset(0.0f);
-  for (int64_t k = rows; k > 0; k--) {
-#pragma GCC unroll 4
-    for (int part = 0; part < parts; part++) take_row(gates, vectors, acc[part], &stream[part / each]);
-  }
-  for (int64_t k = walk.K - rows * parts; parts > 1 && k > 0; k--) take_row(gates, vectors, acc[0], &stream[1]);
+  for (; k >= parts; k -= parts) {
 #pragma GCC unroll 8
-  for (int i = 0; i < n; i++)
-    sum[i] = parts == 4   ? (acc[0][i] + acc[1][i]) + (acc[2][i] + acc[3][i])
-             : parts == 2 ? acc[0][i] + acc[1][i]
-                          : acc[0][i];
+    for (int part = 0; part < parts; part++) take_row(gates, vectors, acc[part], &walk);
+  }
+  for (; parts > 1 && k > 0; k--) take_row(gates, vectors, acc[0], &walk);
+#pragma GCC unroll 8
+  for (int i = 0; i < n; i++) sum[i] = add_parts(parts, acc, i);
 }
 
 /* ---- dot products: eight of them end as eight neighbouring floats */
@@ -122,8 +111,7 @@ MG_INLINE void reduce_dots(const vf *acc, float *out) {
 
 /* acc[i] += gates . row i of `weights`, lane by lane, for four rows: more of them at once are more streams than the first cache
  * serves well. */
-MG_INLINE void add_dots_of_4(const float *gates, const float *weights, int64_t ld, int64_t rows, const rnn_segment *segments,
-                             vf *acc) {
+MG_INLINE void add_dots_of_4(const float *gates, const float *weights, int64_t ld, int64_t rows, const rnn_segment *segments, vf *acc) {
   const float *row[4];
   vf other[4];
 #pragma GCC unroll 4
