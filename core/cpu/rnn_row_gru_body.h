@@ -19,15 +19,18 @@ MG_INLINE void gru_units(const int vectors, const int few, const rnn_row *r, con
     load_sums(vectors, sum[1], r->bias + SLOT_Q * P + u);
     load_sums(vectors, sum[2], g + SLOT_Z * P);
     add_gates(vectors, r, sum, t->h, RNN_GRU_ALL, i, u);
+    pair_sums(vectors, both, sum + 1);
   }
 #pragma GCC unroll 4
   for (int v = 0; v < vectors; v++) {
     reset[v] = vsigmoid_gate(sum[0][v]);
     if (r->keep) vstore(g + SLOT_R * P + v * MG_VW, reset[v]);
-    both[v] = few ? vload(r->bias + SLOT_Q * P + u + v * MG_VW) : sum[1][v];
-    both[vectors + v] = few ? vload(g + SLOT_Z * P + v * MG_VW) : sum[2][v];
   }
-  if (few) add_pass(vectors, r, both, t->h, RNN_GRU_N_AND_Z, i);
+  if (few) {
+    load_sums(vectors, both, r->bias + SLOT_Q * P + u);
+    load_sums(vectors, both + vectors, g + SLOT_Z * P);
+    add_pass(vectors, r, both, t->h, RNN_GRU_N_AND_Z, i);
+  }
 #pragma GCC unroll 4
   for (int v = 0; v < vectors; v++) {
     const vf n = vtanh(vfma(reset[v], both[v], vload(g + v * MG_VW))), z = vsigmoid_gate(both[vectors + v]);

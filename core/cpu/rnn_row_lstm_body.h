@@ -17,21 +17,17 @@ MG_INLINE void lstm_units(const int vectors, const int few, const rnn_row *r, co
   const int64_t P = r->P;
   const float *c = rnn_row_state(r, r->c, i) + u;
   float *at = t->gates + u, *c_new = rnn_row_state(r, r->c, i + 1) + u;
+  static const int slots[] = { SLOT_I, SLOT_G, SLOT_F, SLOT_O };
   vf sum[4][4], first[8], second[8];
   if (few) {
     load_sums(vectors, first, at + SLOT_I * P);
     load_sums(vectors, first + vectors, at);
     add_pass(vectors, r, first, t->h, RNN_LSTM_I_AND_G, i);
   } else {
-    load_sums(vectors, sum[0], at + SLOT_I * P);
-    load_sums(vectors, sum[1], at);
-    load_sums(vectors, sum[2], at + SLOT_F * P);
-    load_sums(vectors, sum[3], at + SLOT_O * P);
+    for (int gate = 0; gate < 4; gate++) load_sums(vectors, sum[gate], at + slots[gate] * P);
     add_gates(vectors, r, sum, t->h, RNN_LSTM_ALL, i, u);
-    copy_sums(vectors, first, sum[0]);
-    copy_sums(vectors, first + vectors, sum[1]);
-    copy_sums(vectors, second, sum[2]);
-    copy_sums(vectors, second + vectors, sum[3]);
+    pair_sums(vectors, first, sum);
+    pair_sums(vectors, second, sum + 2);
   }
 #pragma GCC unroll 4
   for (int v = 0; v < vectors; v++) {

@@ -36,9 +36,13 @@ MG_INLINE void load_sums(const int vectors, vf *sum, const float *from) {
   for (int v = 0; v < vectors; v++) sum[v] = vload(from + v * MG_VW);
 }
 
-MG_INLINE void copy_sums(const int vectors, vf *sum, const vf *from) {
+/* Two gates' sums side by side. */
+MG_INLINE void pair_sums(const int vectors, vf *pair, vf (*sum)[4]) {
 #pragma GCC unroll 4
-  for (int v = 0; v < vectors; v++) sum[v] = from[v];
+  for (int v = 0; v < vectors; v++) {
+    pair[v] = sum[0][v];
+    pair[vectors + v] = sum[1][v];
+  }
 }
 
 /* Of few units: sum[gate * vectors + v] += h W for the gates of a pass. */
