@@ -65,8 +65,8 @@ typedef struct rnn_row_weights {
 
 enum { RNN_ROW_RESET = MG_CELLS, RNN_ROW_KINDS }; /* a GRU without reset_after is a kind of its own here */
 
-/* Units are computed in blocks of four vectors, no single one beside others. In panels lie block after block, of it gate after gate,
- * of it row after row: one stream of memory for all the products of a step. */
+/* Units are computed in blocks of four vectors, no single one beside others. In panels lie block after block, of it gate after
+ * gate, of it row after row: one stream of memory for all the products of a step. */
 enum { RNN_BLOCK_VECTORS = 4, RNN_AHEAD_VECTORS = 3 };
 static inline int64_t rnn_row_block(int64_t vectors_left) { return vectors_left == 5 ? 3 : vectors_left < 4 ? vectors_left : 4; }
 /* The same from the back, where the blocks behind have `after` of them. */

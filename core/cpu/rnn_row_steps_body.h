@@ -50,19 +50,20 @@ MG_INLINE void add_pass(const int vectors, const rnn_row *r, vf *sum, const floa
   add_products(pass.count, vectors, PARTS(pass.count * vectors), sum, walk_rows(r, h, pass, turned(r, i)));
 }
 
-/* sum[v] += h times K rows of some vectors of one gate. Weights that do not stay in the first cache are all read by these loops and
- * from the front to the back: the processor fetches ahead for one stream of memory and one place in the code twice as fast as for
- * two, or as for loops that take turns. */
+/* sum[v] += h times K rows of some vectors of one gate. Weights that do not stay in the first cache are all read by these loops,
+ * from the front to the back: a processor fetches ahead for one stream of memory and one place in the code up to twice as fast as
+ * for two streams, or for loops that take turns. */
 typedef void (*sum_function)(vf *sum, const float *h, const float *weights, int64_t row_step, int64_t K);
-#define SUM(vectors)                                                                                                               \
-  static __attribute__((noinline)) void sum_##vectors(vf *sum, const float *h, const float *weights, int64_t row_step, int64_t K) { \
-    add_products(1, vectors, SUM_PARTS(vectors), sum,                                                                              \
-                 (row_walk){ .h = h, .weights = { weights, weights }, .K = K, .h_step = 1, .row_step = row_step });                \
+#define SUM(vectors)                                                                                                           \
+  static __attribute__((noinline)) void sum_##vectors(vf *sum, const float *h, const float *weights, int64_t row_step,         \
+                                                      int64_t K) {                                                             \
+    add_products(1, vectors, SUM_PARTS(vectors), sum,                                                                          \
+                 (row_walk){ .h = h, .weights = { weights, weights }, .K = K, .h_step = 1, .row_step = row_step });            \
   }
 SUM(1) SUM(2) SUM(3) SUM(4)
 static const sum_function sum_of[] = { sum_1, sum_2, sum_3, sum_4 };
 
-/* Every second step goes through blocks, and gates in them, the other way: what it reads first is what the step before read last. */
+/* Every second step goes through blocks, and gates in them, the other way: it reads first what the step before read last. */
 MG_INLINE int other_way(const rnn_row *r, int64_t i) { return (r->s + i) & 1; }
 
 /* sum[gate][v] += h W for the gates of a pass, units [u, u + vectors). */

@@ -53,8 +53,8 @@ MG_INLINE vf add_parts(const int parts, vf (*acc)[8], int i) {
                       : acc[0][i];
 }
 
-/* sum[gate * vectors + v] += h W, one gate or two of some vectors. The sum of each column has `parts` parts, which hides the latency
- * of the additions. */
+/* sum[gate * vectors + v] += h W, one gate or two of some vectors. The sum of each column has `parts` parts, which hides the
+ * latency of the additions. */
 MG_INLINE void add_products(const int gates, const int vectors, const int parts, vf *sum, row_walk walk) {
   vf acc[8][8];
   const int n = gates * vectors;
@@ -111,7 +111,8 @@ MG_INLINE void reduce_dots(const vf *acc, float *out) {
 
 /* acc[i] += gates . row i of `weights`, lane by lane, for four rows: more of them at once are more streams than the first cache
  * serves well. */
-MG_INLINE void add_dots_of_4(const float *gates, const float *weights, int64_t ld, int64_t rows, const rnn_segment *segments, vf *acc) {
+MG_INLINE void add_dots_of_4(const float *gates, const float *weights, int64_t ld, int64_t rows, const rnn_segment *segments,
+                             vf *acc) {
   const float *row[4];
   vf other[4];
 #pragma GCC unroll 4
