@@ -45,6 +45,12 @@ typedef struct mg_backend {
   mg_status (*softmax_forward)(mg_tensor *out, const mg_tensor *x, int32_t log);
   mg_status (*softmax_backward)(mg_tensor *dx, const mg_tensor *dy, const mg_tensor *y, int32_t log);
 
+  /* as moongate.h */
+  mg_status (*layer_norm_forward)(mg_tensor *y, mg_tensor *mean, mg_tensor *inverse, const mg_tensor *x, const mg_tensor *gamma,
+                                  const mg_tensor *beta, double epsilon);
+  mg_status (*layer_norm_backward)(mg_tensor *dx, mg_tensor *dgamma, mg_tensor *dbeta, const mg_tensor *dy, const mg_tensor *x,
+                                   const mg_tensor *mean, const mg_tensor *inverse, const mg_tensor *gamma);
+
   /* linear algebra; a matmul operand has unit stride along one of its last two axes and at least that axis's size along the other
    * (along an axis of one element: any), leading axes of any stride or missing: they broadcast; out contiguous */
   mg_status (*matmul)(mg_tensor *out, const mg_tensor *a, const mg_tensor *b, double beta);

@@ -202,6 +202,16 @@ MG_API mg_status mg_cumulative_sum(mg_tensor *out, const mg_tensor *x, int32_t a
 MG_API mg_status mg_softmax_forward(mg_tensor *out, const mg_tensor *x, int32_t axis, int32_t log /*1: log-softmax*/);
 MG_API mg_status mg_softmax_backward(mg_tensor *dx, const mg_tensor *dy, const mg_tensor *y, int32_t axis, int32_t log);
 
+/* Rows of x (N,C), C >= 1, with mean 0 and variance 1: n = (x - mean) inverse, inverse = 1 / sqrt(variance + epsilon), variance the
+ * mean of (x - mean)^2; y = n gamma + beta. float */
+MG_API mg_status mg_layer_norm_forward(mg_tensor *y, mg_tensor *mean /*(N) [save]*/, mg_tensor *inverse /*(N) [save]*/,
+                                       const mg_tensor *x, const mg_tensor *gamma /*(C) [opt]*/,
+                                       const mg_tensor *beta /*(C) [opt]*/, double epsilon);
+/* With g = dy gamma: dx = (g - mean(g) - n mean(g n)) inverse, dgamma = sum over N of dy n, dbeta = sum of dy. */
+MG_API mg_status mg_layer_norm_backward(mg_tensor *dx /*[opt]*/, mg_tensor *dgamma /*[opt]*/, mg_tensor *dbeta /*[opt]*/,
+                                        const mg_tensor *dy, const mg_tensor *x, const mg_tensor *mean, const mg_tensor *inverse,
+                                        const mg_tensor *gamma /*[opt]*/);
+
 /* ---- Linear algebra ----------------------------------------------------------------------------------------------------- */
 
 /* out (..., M, N) = a (..., M, K) b (..., K, N) + beta * out (beta 0: out is not read). Leading axes broadcast; a transposed

@@ -41,6 +41,12 @@ mg_status mg_cpu_top_k(mg_tensor *values, mg_tensor *indices, const mg_tensor *x
 mg_status mg_cpu_softmax_forward(mg_tensor *out, const mg_tensor *x, int32_t log);
 mg_status mg_cpu_softmax_backward(mg_tensor *dx, const mg_tensor *dy, const mg_tensor *y, int32_t log);
 
+/* layer_norm */
+mg_status mg_cpu_layer_norm_forward(mg_tensor *y, mg_tensor *mean, mg_tensor *inverse, const mg_tensor *x, const mg_tensor *gamma,
+                                    const mg_tensor *beta, double epsilon);
+mg_status mg_cpu_layer_norm_backward(mg_tensor *dx, mg_tensor *dgamma, mg_tensor *dbeta, const mg_tensor *dy, const mg_tensor *x,
+                                     const mg_tensor *mean, const mg_tensor *inverse, const mg_tensor *gamma);
+
 /* matmul, qr */
 mg_status mg_cpu_matmul(mg_tensor *out, const mg_tensor *a, const mg_tensor *b, double beta);
 mg_status mg_cpu_qr(mg_tensor *q, mg_tensor *r, const mg_tensor *a);

@@ -4,6 +4,7 @@
 #define MG_FLOAT32_H
 
 #include "isa.h"
+#include "layer_norm.h"
 
 typedef struct mg_float32 {
   int (*unary)(int32_t op, int64_t n, float *out, const float *x, float a, float b); /* 0: not here, nothing done */
@@ -18,6 +19,8 @@ typedef struct mg_float32 {
   int64_t (*find)(int64_t n, const float *x, float value); /* the first equal one, any NaN when value is NaN; n: none */
   void (*softmax)(int64_t n, float *out, const float *x, int32_t log);
   void (*softmax_slope)(int64_t n, float *dx, const float *dy, const float *y, int32_t log);
+  void (*layer_norm)(const mg_norm_piece *p);
+  void (*layer_norm_slope)(const mg_norm_piece *p);
 } mg_float32;
 
 MG_ISA_DECLARE(mg_float32, float32);

@@ -8,6 +8,7 @@
 #include "activation_slope_body.h"
 #include "reduce_body.h"
 #include "softmax_body.h"
+#include "layer_norm_body.h"
 
 const mg_float32 MG_NAME(float32) = {
   .unary = unary_float32,
@@ -19,4 +20,6 @@ const mg_float32 MG_NAME(float32) = {
   .find = find_float32,
   .softmax = softmax_float32,
   .softmax_slope = softmax_slope_float32,
+  .layer_norm = layer_norm_float32,
+  .layer_norm_slope = layer_norm_slope_float32,
 };

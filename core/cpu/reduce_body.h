@@ -4,10 +4,19 @@
 typedef float vhalf __attribute__((vector_size(2 * MG_VW)));
 typedef double vd __attribute__((vector_size(4 * MG_VW))); /* MG_VW / 2 lanes */
 
+/* Compilers make several instructions of the conversion of vectors, where there is one. */
+#if MG_VW == 16
+MG_INLINE vd widened(vhalf x) { return (vd)_mm512_cvtps_pd((__m256)x); }
+#elif MG_VW == 8
+MG_INLINE vd widened(vhalf x) { return (vd)_mm256_cvtps_pd((__m128)x); }
+#else
+MG_INLINE vd widened(vhalf x) { return __builtin_convertvector(x, vd); }
+#endif
+
 MG_INLINE vd load_double(const float *p) {
   vhalf h;
   memcpy(&h, p, sizeof h);
-  return __builtin_convertvector(h, vd);
+  return widened(h);
 }
 
 MG_INLINE vd term(int op, const float *p) {

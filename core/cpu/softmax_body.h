@@ -17,8 +17,8 @@ MG_INLINE double exp_row(int64_t n, float *out, const float *x, float shift) {
     vhalf half[2];
     memcpy(half, &y, sizeof half);
     if (out) store_row(out, i, n, y);
-    low += __builtin_convertvector(half[0], vd);
-    high += __builtin_convertvector(half[1], vd);
+    low += widened(half[0]);
+    high += widened(half[1]);
   }
   double lane[MG_VW / 2], total = 0;
   low += high;

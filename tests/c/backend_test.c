@@ -4,7 +4,7 @@
 #include "tensor.h"
 
 static mg_backend bare;
-static mg_tensor *x, *y, *z, *row, *bytes, *ids, *id_grid;
+static mg_tensor *x, *y, *z, *row, *row_too, *bytes, *ids, *id_grid;
 
 static mg_tensor *bare_tensor(mg_dtype dtype, int32_t ndim, const int64_t *shape) {
   mg_tensor *like = new_tensor(dtype, ndim, shape), *t = empty_tensor();
@@ -22,14 +22,15 @@ static void open_device(void) {
   y = bare_tensor(MG_FLOAT32, SHAPE(2, 2));
   z = bare_tensor(MG_FLOAT32, SHAPE(2, 2));
   row = bare_tensor(MG_FLOAT32, SHAPE(2));
+  row_too = bare_tensor(MG_FLOAT32, SHAPE(2));
   bytes = bare_tensor(MG_UINT8, SHAPE(2, 2));
   ids = bare_tensor(MG_INT32, SHAPE(2));
   id_grid = bare_tensor(MG_INT32, SHAPE(2, 2));
 }
 
 static void close_device(void) {
-  mg_tensor *all[] = {x, y, z, row, bytes, ids, id_grid};
-  for (int i = 0; i < 7; i++) mg_tensor_destroy(all[i]);
+  mg_tensor *all[] = {x, y, z, row, row_too, bytes, ids, id_grid};
+  for (int i = 0; i < 8; i++) mg_tensor_destroy(all[i]);
 }
 
 #define NOT_OFFERED(call, op) CHECK_FAILS(call, MG_EUNSUPPORTED, op ": not offered on the device bare")
@@ -54,6 +55,8 @@ static void test_rows_and_matrices(void) {
   NOT_OFFERED(mg_cumulative_sum(x, y, 0, 0), "cumulative_sum");
   NOT_OFFERED(mg_softmax_forward(x, y, 0, 0), "softmax");
   NOT_OFFERED(mg_softmax_backward(x, y, z, 0, 0), "softmax_backward");
+  NOT_OFFERED(mg_layer_norm_forward(x, row, row_too, y, NULL, NULL, 0), "layer_norm");
+  NOT_OFFERED(mg_layer_norm_backward(x, NULL, NULL, y, z, row, row_too, NULL), "layer_norm backward");
   NOT_OFFERED(mg_matmul(x, y, z, 0), "matmul");
   NOT_OFFERED(mg_qr(x, y, z), "qr");
   NOT_OFFERED(mg_gather(x, y, ids), "gather");

@@ -19,6 +19,8 @@ local CALLS = {
   mg_reduce = { 0, "f 2 1", "f 2 3", 2 }, mg_arg_reduce = { 0, "i 2 1", "f 2 3", 1 }, mg_top_k = { "f 2 2", "i 2 2", "f 2 3" },
   mg_cumulative_sum = { "f 2 3", "f 2 3", 1, 0 }, mg_softmax_forward = { "f 2 3", "f 2 3", 1, 0 },
   mg_softmax_backward = { "f 2 3", "f 2 3", "f 2 3", 1, 1 },
+  mg_layer_norm_forward = { "f 2 3", "f 2", "f 2", "f 2 3", "f 3", "f 3", 0.1 },
+  mg_layer_norm_backward = { "f 2 3", "f 3", "f 3", "f 2 3", "f 2 3", "f 2", "f 2", "f 3" },
   mg_matmul = { "f 2 4", "f 2 3", "f 3 4", 0 }, mg_qr = { "f 3 2", "f 2 2", "f 3 2" },
   mg_gather = { "f 2 3", "f 5 3", "i 2" }, mg_scatter_add = { "f 5 3", "i 2", "f 2 3" }, mg_one_hot = { "f 2 3", "i 2" },
   mg_cross_entropy_forward = { "f 2", "f 2 3", "f 2 3", "i 2", "f 2" },

@@ -51,11 +51,20 @@ function LayerNormalization:build(shape)
   Layer.build(self, shape)
 end
 
+-- Whether dims, in their order, are the last ones of n.
+local function are_last(dims, n)
+  for i, dim in ipairs(dims) do
+    if dim ~= n - #dims + i then return false end
+  end
+  return true
+end
+
 --- The layer's output.
 ---@param x Tensor
 ---@return Tensor
 function LayerNormalization:call(x)
   local dims = axes.dims(self, self.axis, inputs.tensor(self, x).shape)
+  if not self.rms_scaling and are_last(dims, #x.shape) then return ops.layer_norm(x, #dims, self.epsilon, self.gamma, self.beta) end
   local shape = axes.broadcast_shape(x.shape, dims)
   local gamma, beta = self.gamma and ops.reshape(self.gamma, shape), self.beta and ops.reshape(self.beta, shape)
   if not self.rms_scaling then return (ops.normalize(x, dims, self.epsilon, gamma, beta)) end

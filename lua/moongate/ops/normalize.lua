@@ -81,4 +81,65 @@ function M.normalize(x, dims, epsilon, gamma, beta)
   return y, mean, variance
 end
 
+local function handle(x) return x and x.handle or nil end
+
+local function rows_back(node, dy)
+  local x, gamma, beta, rows = node.x, node.gamma, node.beta, node.rows
+  local dx = x.node and tensors.alloc(rows.shape, x.dtype, x)
+  local dgamma = gamma and gamma.node and tensors.alloc(node.columns, x.dtype, x)
+  local dbeta = beta and beta.node and tensors.alloc(node.columns, x.dtype, x)
+  core.check(C.mg_layer_norm_backward(handle(dx), handle(dgamma), handle(dbeta), raw.reshape(dy, rows.shape).handle, rows.handle,
+    node.mean.handle, node.inverse.handle, handle(gamma and raw.reshape(gamma, node.columns))))
+  if dx then autograd.accumulate(x, raw.reshape(dx, x.shape)) end
+  if dgamma then autograd.accumulate(gamma, raw.reshape(dgamma, gamma.shape)) end
+  if dbeta then autograd.accumulate(beta, raw.reshape(dbeta, beta.shape)) end
+end
+
+local function last_sizes(x, n)
+  check.integer("layer_norm", "n", n, 1, #x.shape)
+  local sizes = {}
+  for i = 1, n do sizes[i] = x.shape[#x.shape - n + i] end
+  return shapes.own(sizes)
+end
+
+local function column_weight(name, value, x, sizes)
+  if value == nil then return nil end
+  value = convert.cast(tensors.expect("layer_norm", name, value), x.dtype)
+  if not shapes.equal(value.shape, sizes) then
+    check.fail("layer_norm: argument %s %s does not fit x %s, expected %s", name, tostring(value.shape), tostring(x.shape),
+      tostring(sizes))
+  end
+  return value
+end
+
+--- normalize over the last n dimensions, in one pass each way
+---@param x Tensor (..., sizes)
+---@param n integer how many dimensions sizes are
+---@param epsilon number added to the variance
+---@param gamma? Tensor (sizes)
+---@param beta? Tensor (sizes)
+---@return Tensor y (..., sizes)
+function M.layer_norm(x, n, epsilon, gamma, beta)
+  x = convert.float("layer_norm", "x", x)
+  check.type("layer_norm", "epsilon", epsilon, "number")
+  local sizes = last_sizes(x, n)
+  gamma, beta = column_weight("gamma", gamma, x, sizes), column_weight("beta", beta, x, sizes)
+  local width = shapes.count(sizes)
+  local columns, height = shapes.own { width }, shapes.own { width > 0 and x.count / width or 0 }
+  local rows = raw.reshape(x, shapes.own { height[1], width })
+  local out = tensors.alloc(rows.shape, x.dtype, x)
+  local mean, inverse = tensors.alloc(height, x.dtype, x), tensors.alloc(height, x.dtype, x)
+  core.check(C.mg_layer_norm_forward(out.handle, mean.handle, inverse.handle, rows.handle,
+    handle(gamma and raw.reshape(gamma, columns)), handle(beta and raw.reshape(beta, columns)), epsilon))
+  local y = raw.reshape(out, x.shape)
+  local inputs = { x }
+  inputs[#inputs + 1] = gamma
+  inputs[#inputs + 1] = beta
+  if autograd.any(inputs) then
+    local node = autograd.record_many({ y }, rows_back, inputs, { x, gamma })
+    node.x, node.gamma, node.beta, node.rows, node.columns, node.mean, node.inverse = x, gamma, beta, rows, columns, mean, inverse
+  end
+  return y
+end
+
 return M
