@@ -89,6 +89,7 @@ describe("explain", function()
     assert.equal(many, explained("LSTM", 4, 10, 8, 24).kernel)
     assert.equal(many, explained("GRU", 1, 10, 8, 24, { activation = "relu" }).kernel)
     assert.equal(many, explained("GRU", 1, 10, 8, 24, { recompute = true }).kernel)
+    assert.equal(few, layer_of("GRU", 24, { recompute = true }):explain(mg.zeros { 1, 10, 8 }).kernel)
   end)
 
   it("tells nothing of times where it knows none", function()

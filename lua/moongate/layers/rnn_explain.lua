@@ -88,9 +88,10 @@ local function plan(layer, x, mask, training, result, explain)
   elseif x then
     layer:ensure_built(x.shape)
     local operation = layer:operation(layer:convert(x), nil, mask, false)
-    local chosen = explain(operation)
+    local inference = explain(operation)
+    local chosen = training and explain(operation, true) or inference
     for _, name in ipairs(FACTS) do result[name] = chosen[name] end
-    if training then result.training_milliseconds = explain(operation, true).milliseconds end
+    result.milliseconds, result.training_milliseconds = inference.milliseconds, training and chosen.milliseconds or nil
   else
     result.kernel = "fused; give an input to see which variant"
   end

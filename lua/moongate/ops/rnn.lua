@@ -119,6 +119,12 @@ local function alloc_saved(kind, args, x)
   return saved
 end
 
+-- Inference keeps nothing that it could compute again: there recompute would only rule out the kernels of few rows.
+local function keep_for_backward(kind, args, x, training)
+  if training then return alloc_saved(kind, args, x) end
+  args.flags = bit.band(args.flags, bit.bnot(C.MG_RNN_RECOMPUTE))
+end
+
 -- The tensors that backward reads, and those that gradients flow to.
 local function list_inputs(o)
   local inputs, saved = {}, { o.mask }
@@ -172,7 +178,7 @@ function M.run(kind, o)
   local carry = kind.carry and tensors.alloc(state_shape, x.dtype, x) or nil
   local gates = o.gates and tensors.alloc(gates_shape, x.dtype, x) or nil
   args.output, args.state, args.carry, args.gates = output.handle, state.handle, handle_of(carry), handle_of(gates)
-  local kept = recording and alloc_saved(kind, args, x)
+  local kept = keep_for_backward(kind, args, x, recording)
   core.check(C[kind.forward](args))
   if recording then
     local node = autograd.record_many({ output, state, carry }, backward, inputs, saved)
@@ -194,7 +200,7 @@ local SPLITS = { [C.MG_SPLIT_NONE] = "none", [C.MG_SPLIT_ROWS] = "rows", [C.MG_S
 function M.explain(kind, o, training)
   o = checked(kind, o)
   local args = make_args(kind, o)
-  local saved = training and alloc_saved(kind, args, o.x)
+  local saved = keep_for_backward(kind, args, o.x, training)
   local plan = ffi.new("mg_plan")
   core.check(C[kind.explain](plan, args))
   if saved then saved:free() end
