@@ -22,15 +22,35 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 static const char *const names[MG_ISA_COUNT] = {"generic", "avx2", "avx512", "amx"};
 const char *mg_cpu_isa_name(int isa) { return names[isa]; }
 
+/* The set that MOONGATE_ISA names; MG_ISA_COUNT: none. */
+static int asked_isa(void) {
+  const char *asked = getenv("MOONGATE_ISA");
+  int isa = 0;
+  while (isa < MG_ISA_COUNT && (asked == NULL || strcmp(asked, names[isa]) != 0)) isa++;
+  return isa;
+}
+
 #if defined(__x86_64__)
-/* Tile registers need the kernel's permission, once per process, for all its threads, those of before too:
- * arch_prctl(ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA). Where a first product comes out wrong they count as absent. */
-static int amx_usable(void) {
+/* Whether processor and kernel have AMX: CPUID's bits, and XFEATURE_XTILEDATA among arch_prctl(ARCH_GET_XCOMP_SUPP)'s. */
+static int amx_present(void) {
 #ifdef MG_COMPILED_AMX
   unsigned a, b, c, d;
+  uint64_t supported = 0;
   if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return 0;
   int present = (d >> 22 & 1) && (d >> 24 & 1); /* amx-bf16, amx-tile */
-  return present && syscall(SYS_arch_prctl, 0x1023, 18) == 0 && mg_amx_check();
+  return present && syscall(SYS_arch_prctl, 0x1021, &supported) == 0 && (supported >> 18 & 1);
+#else
+  return 0;
+#endif
+}
+
+/* Tile registers need the kernel's permission, once per process, for all its threads, those of before too:
+ * arch_prctl(ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA). It is refused where a signal stack is too small for their 8 KiB, and such
+ * stacks are refused afterwards: so nobody asks for it where MOONGATE_ISA names another set. Where a first product comes out wrong,
+ * tiles count as absent. */
+static int amx_usable(void) {
+#ifdef MG_COMPILED_AMX
+  return syscall(SYS_arch_prctl, 0x1023, 18) == 0 && mg_amx_check();
 #else
   return 0;
 #endif
@@ -48,7 +68,7 @@ static int detect(void) {
   int avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512cd");
   int bf16 = avx512 && __builtin_cpu_supports("avx512bf16");
-  int amx = bf16 && amx_usable();
+  int amx = bf16 && amx_present() && (asked_isa() < MG_ISA_AMX || amx_usable());
   add_feature("avx2", __builtin_cpu_supports("avx2"));
   add_feature("fma", __builtin_cpu_supports("fma"));
   add_feature("avx512f", __builtin_cpu_supports("avx512f"));
@@ -89,16 +109,14 @@ static void read_name(void) {}
 static void obey_environment(void) {
   const char *asked = getenv("MOONGATE_ISA");
   if (!asked || !*asked) return;
-  for (int i = 0; i < MG_ISA_COUNT; i++) {
-    if (strcmp(asked, names[i]) != 0) continue;
-    if (i <= cpu.best) cpu.used = i;
-    else
-      snprintf(cpu.complaint, sizeof cpu.complaint, "MOONGATE_ISA: \"%s\" is not available here; expected at most \"%s\" (%s)",
-               asked, names[cpu.best], cpu.features);
-    return;
-  }
-  snprintf(cpu.complaint, sizeof cpu.complaint, "MOONGATE_ISA: unknown value \"%.40s\"; expected generic, avx2, avx512 or amx",
-           asked);
+  const int isa = asked_isa();
+  if (isa <= cpu.best) cpu.used = isa;
+  else if (isa < MG_ISA_COUNT)
+    snprintf(cpu.complaint, sizeof cpu.complaint, "MOONGATE_ISA: \"%s\" is not available here; expected at most \"%s\" (%s)", asked,
+             names[cpu.best], cpu.features);
+  else
+    snprintf(cpu.complaint, sizeof cpu.complaint, "MOONGATE_ISA: unknown value \"%.40s\"; expected generic, avx2, avx512 or amx",
+             asked);
 }
 
 static void examine(void) {

@@ -40,7 +40,8 @@ static const rnn_split *split(void) {
 const rnn_engine *rnn_engine_for(const mg_rnn_dims *d, int precision, int *count) {
   const rnn_engine *engine = tiles();
   *count = precision == MG_PRECISION_HIGHEST ? 3 : precision == MG_PRECISION_HIGH ? 2 : 1;
-  if (engine != NULL && d->B >= TILE_BATCH && d->U >= (*count == 3 ? EXACT_UNITS : TILE_UNITS)) return engine;
+  const int64_t units = *count == 3 ? EXACT_UNITS : TILE_UNITS;
+  if (engine != NULL && *count <= engine->most && d->B >= TILE_BATCH && d->U >= units) return engine;
   engine = vectors();
   if (engine != NULL && *count <= engine->most && d->B >= VECTOR_BATCH && d->U >= VECTOR_UNITS) return engine;
   *count = 0;

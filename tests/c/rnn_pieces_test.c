@@ -1,11 +1,7 @@
-/* rnn_pieces_test.c: float32 numbers as bf16 pieces, and products of pieces: of vectors (VDPBF16PS) where the processor has them,
- * of tiles through an emulation of AMX, both against sums in double. */
+/* rnn_pieces_test.c: float32 numbers as bf16 pieces, and products of pieces: of vectors (VDPBF16PS) and of tiles (AMX) where the
+ * processor has them, of tiles through an emulation of AMX everywhere, all against sums in double. */
 #include "check.h"
-#include "cpu/isa.h"
-#include "tile_emulation.h"
-#include "cpu/rnn_tiles_body.h"
-
-static const rnn_engine emulated = { .name = "emulation", .most = 3, .tiles = 1, .panel = 2, .multiply = tiles_multiply };
+#include "tiles_here.h"
 
 static uint64_t state = 88172645463325252u;
 static float uniform(void) {
@@ -275,6 +271,10 @@ static void test_products_of_tiles(void) {
   CHECK(!tiles_misused);
 }
 
+static void test_products_of_processor_tiles(void) {
+  if (tiles_here() != &emulated) check_engine(tiles_here());
+}
+
 static void test_products_of_vectors(void) {
 #ifdef MG_COMPILED_BF16
   if (mg_cpu_bf16()) check_engine(&rnn_vectors_bf16);
@@ -294,6 +294,7 @@ int main(void) {
   RUN(test_three_pieces_are_exact);
   RUN(test_what_does_not_fit);
   RUN(test_products_of_tiles);
+  RUN(test_products_of_processor_tiles);
   RUN(test_products_of_vectors);
   RUN(test_wrong_tiles_are_found);
   return finish();
