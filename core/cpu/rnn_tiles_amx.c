@@ -14,7 +14,11 @@ typedef struct tile_config {
 #define EIGHT(x) { x, x, x, x, x, x, x, x }
 static const _Alignas(64) tile_config eight_tiles = { .palette = 1, .row_bytes = EIGHT(64), .rows = EIGHT(16) };
 
-#define tiles_open() _tile_loadconfig(&eight_tiles)
+/* gcc's _tile_loadd does not tell the compiler that it reads memory: what was written before must be there. */
+static inline void tiles_open(void) {
+  __asm__ volatile("" ::: "memory");
+  _tile_loadconfig(&eight_tiles);
+}
 #define tiles_close() _tile_release()
 #define tile_zero(t) _tile_zero(t)
 #define tile_load(t, from, bytes) _tile_loadd(t, from, bytes)

@@ -269,9 +269,6 @@ static void check_engine(const rnn_engine *engine) {
 static void test_products_of_tiles(void) {
   check_engine(&emulated);
   CHECK(!tiles_misused);
-}
-
-static void test_products_of_processor_tiles(void) {
   if (tiles_here() != &emulated) check_engine(tiles_here());
 }
 
@@ -294,7 +291,6 @@ int main(void) {
   RUN(test_three_pieces_are_exact);
   RUN(test_what_does_not_fit);
   RUN(test_products_of_tiles);
-  RUN(test_products_of_processor_tiles);
   RUN(test_products_of_vectors);
   RUN(test_wrong_tiles_are_found);
   return finish();

@@ -1,4 +1,4 @@
-/* tiles_here.h: rnn_tiles_body.h's products through the emulation of tile_emulation.h, and through AMX where the processor has it. */
+/* tiles_here.h: products in tiles through the emulation of tile_emulation.h, and through AMX where the processor has it. */
 #ifndef TILES_HERE_H
 #define TILES_HERE_H
 
