@@ -82,6 +82,14 @@ static inline const char *test_runner(void) {
 /* From one case to the next: under an emulator, which is slow, each `few`-th one shows what depends on the processor. */
 static inline unsigned case_step(unsigned every, unsigned few) { return *test_runner() != 0 ? few : every; }
 
+/* Under ThreadSanitizer, which is slow too, what counts is who touches which memory: each `few`-th case shows that. */
+#ifdef __SANITIZE_THREAD__
+enum { UNDER_TSAN = 1 };
+#else
+enum { UNDER_TSAN = 0 };
+#endif
+static inline unsigned tsan_step(unsigned few) { return UNDER_TSAN ? few : 1; }
+
 #define RUN(test)     \
   do {                \
     running = #test;  \

@@ -29,7 +29,7 @@ static void test_together(void) {
 }
 
 static mg_plan plan_of(int64_t B, int64_t U, int threads) {
-  rnn_case c = new_case((rnn_shape){ .kind = GRU, .B = B, .T = 40, .F = 32, .U = U, .flags = MG_GRU_RESET_AFTER, .seed = 3,
+  rnn_case c = new_case((rnn_shape){ .kind = GRU, .B = B, .T = 8, .F = 32, .U = U, .flags = MG_GRU_RESET_AFTER, .seed = 3,
                                      .activation = act_tanh, .recurrent_activation = act_sigmoid },
                         MG_FLOAT32);
   mg_plan plan;

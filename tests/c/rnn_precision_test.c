@@ -57,7 +57,7 @@ static rnn_shape shape_of(unsigned number) {
 static void test_errors_of_tiles(void) {
   errors plain = { 0 }, of[3] = { { 0 } };
   if (!mg_cpu_bf16()) return;
-  for (unsigned number = 0; number < 8; number++) {
+  for (unsigned number = 0; number < 8; number += tsan_step(3)) {
     const rnn_shape shape = shape_of(number);
     rnn_case truth = new_case(shape, MG_FLOAT64);
     run(&truth);
@@ -79,7 +79,7 @@ static void test_errors_of_tiles(void) {
 /* VDPBF16PS at "medium"; "high" stays with float32. */
 static void test_errors_of_vectors(void) {
   errors plain = { 0 }, high = { 0 }, medium = { 0 };
-  for (unsigned number = 0; number < 60; number++) {
+  for (unsigned number = 0; number < 60; number += tsan_step(11)) {
     rnn_shape shape = shape_of(number);
     shape.B = 1 + number * 7 % 40;
     shape.U = 5 + number * 13 % 90;
@@ -97,7 +97,7 @@ static void test_errors_of_vectors(void) {
 /* Only the last output has a gradient: it shrinks over the steps, and errors of one piece would reach 1.3e-2. */
 static void test_gradients_that_shrink(void) {
   errors e = { 0 };
-  for (unsigned i = 0; mg_cpu_bf16() && i < 32; i++) {
+  for (unsigned i = 0; mg_cpu_bf16() && i < 32; i += tsan_step(9)) {
     const rnn_shape shape = { .kind = SIMPLE, .T = 12, .B = 16, .F = 4, .U = 33, .bias = 1, .initial = 1, .gain = 1, .seed = i / 2,
                               .activation = act_tanh, .recurrent_activation = act_sigmoid };
     rnn_case truth = new_case(shape, MG_FLOAT64);
@@ -151,7 +151,7 @@ static void large_gradient(rnn_case *c) { set_element((mg_tensor *)c->args.doutp
 static void check_unfit(int precision) {
   void (*changes[])(rnn_case *) = { infinite_input, nan_input, large_input, infinite_state, infinite_kernel,
                                     large_recurrent_kernel, large_gradient };
-  for (unsigned i = 0; i < 7; i++) {
+  for (unsigned i = 0; i < 7; i += tsan_step(3)) {
     rnn_shape shape = shape_of(i % 2);
     shape.initial = 1;
     shape.T = 2;
@@ -223,7 +223,7 @@ static void check_repeats(rnn_shape shape, int precision) {
   rnn_case first = calculated(shape, precision, NULL), float32 = calculated(shape, MG_PRECISION_HIGHEST, NULL);
   mg_packed *packed;
   CHECK_OK(mg_packed_create(&packed));
-  for (int32_t n = 1; n <= 3; n++) {
+  for (int32_t n = UNDER_TSAN ? 3 : 1; n <= 3; n++) {
     CHECK_OK(mg_set_threads(n));
     rnn_case c = new_case(shape, MG_FLOAT32);
     c.args.packed = packed;
@@ -248,8 +248,8 @@ static void test_repeats(void) {
   if (!mg_cpu_bf16()) return;
   for (unsigned number = 2; number < 4; number++) {
     rnn_shape shape = shape_of(number);
-    shape.B = 35;
-    shape.T = 2;
+    shape.B = UNDER_TSAN ? 17 : 35; /* two blocks at least */
+    shape.T = UNDER_TSAN ? 1 : 2;
     shape.F = 17;
     check_repeats(shape, MG_PRECISION_MEDIUM);
     rnn_tiles_use(tiles_here());

@@ -86,7 +86,7 @@ static void test_small(void) {
 /* Units that threads share, and weights that are packed. */
 static void test_shared(void) {
   static const int64_t units[] = { 256, 200, 320 };
-  for (unsigned number = 0; number < 12; number++) {
+  for (unsigned number = 0; number < 12; number += tsan_step(5)) {
     rnn_shape shape = plain_shape(300 + number);
     shape.U = shape.kind == SIMPLE ? 520 : units[number / 4];
     shape.F = 20;
@@ -98,7 +98,7 @@ static void test_shared(void) {
 
 /* More steps than one chunk of input products or one sum of the weights' gradients has. */
 static void test_long(void) {
-  for (unsigned number = 0; number < 2 * KINDS; number++) {
+  for (unsigned number = 0; number < 2 * KINDS; number += tsan_step(2)) {
     rnn_shape shape = plain_shape(400 + number);
     shape.U = number < KINDS ? 24 : 130;
     shape.F = 3;
