@@ -4,7 +4,8 @@
 #include "rnn_row.h"
 #include "isa.h"
 
-enum { FEW_ROWS = 3, BLOCK_ROWS = 16, SMALL_BATCH = 32, LARGE_COLUMNS = 3 * 384, CHUNK_FLOATS = 1 << 15 };
+enum { FEW_ROWS = 3, BLOCK_ROWS = 16, SMALL_BATCH = 32, LARGE_COLUMNS = 3 * 384, CHUNK_FLOATS = 1 << 15, ROW_CHUNKS = 4 };
+enum { CACHED_FLOATS = 128 << 10 };
 
 MG_ISA_DECLARE(rnn_table, rnn);
 
@@ -17,9 +18,11 @@ static int64_t blocks_for(int64_t B, int64_t columns) {
   return B < 8 ? 1 : blocks + blocks % 2;
 }
 
+/* Rows by themselves take longer ones where both weights do not fit the second cache, as they drive each other out of it. */
 int64_t rnn_chunk_steps(const rnn_fast *f, int64_t rows) {
   const int64_t width = f->width > f->FP ? f->width : f->FP;
-  int64_t steps = CHUNK_FLOATS / (rows * width);
+  const int longer = f->row != NULL && f->d.G * f->P * (f->d.F + f->d.U) > CACHED_FLOATS;
+  int64_t steps = (longer ? ROW_CHUNKS : 1) * CHUNK_FLOATS / (rows * width);
   return steps < 1 ? 1 : steps < f->d.T ? steps : f->d.T;
 }
 

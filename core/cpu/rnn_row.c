@@ -10,9 +10,9 @@
 enum {
   /* Two threads pay where a step reads BYTES_A_PART of weights for each, and the whole call lasts longer than to wake a thread. */
   BYTES_A_PART = 200 << 10, FLOATS = 2 << 20,
-  /* Floats of the recurrent kernel from which forward packs it, and from which the packed one asks for a huge page; below TURNS it
-   * stays in the first cache from step to step, at least in part; with AHEAD all weights do. */
-  PANEL_FLOATS = 20 << 10, LARGE_PANELS = 96 << 10, HUGE_PAGE = (2 << 20) / sizeof(float), TURNS = 40 << 10, AHEAD = 10 << 10,
+  /* Floats of the recurrent kernel from which forward packs it, and from which the packed one asks for a huge page; below CACHED
+   * it stays in the first cache from step to step; with AHEAD all weights do. */
+  PANEL_FLOATS = 20 << 10, LARGE_PANELS = 96 << 10, HUGE_PAGE = (2 << 20) / sizeof(float), CACHED = 16 << 10, AHEAD = 10 << 10,
   FEATURES = 32,
 };
 
@@ -115,7 +115,7 @@ static void place_steps(const run *n, rnn_row *r, int64_t s, int64_t steps, floa
 static rnn_row shared_row(const rnn_fast *f, const rnn_row_call *call) {
   const int64_t x_step = step_of(f, f->d.F);
   return (rnn_row){ .U = f->d.U, .P = f->P, .F = f->d.F, .G = f->d.G, .kernel = f->row_kernel,
-                    .recurrent = f->row_recurrent, .panels = f->row_panels, .turns = f->d.G * f->P * f->d.U < TURNS,
+                    .recurrent = f->row_recurrent, .panels = f->row_panels, .cached = f->d.G * f->P * f->d.U < CACHED,
                     .ahead = f->P / f->V <= RNN_AHEAD_VECTORS && f->d.G * f->P * (f->d.U + f->d.F) < AHEAD,
                     .bias = f->bias, .x_step = f->d.go_backwards ? -x_step : x_step, .width = f->width, .keep = f->gates != NULL,
                     .h = call->h, .c = call->c, .kept = f->states != NULL, .output_step = step_of(f, f->d.U), .dh = call->dh,

@@ -25,7 +25,7 @@ typedef struct rnn_row {
   const float *kernel, *recurrent, *bias;  /* (F, GP), (U, GP), by slot */
   float *panels;                           /* forward's recurrent kernel; NULL: read `recurrent` */
   int ahead;                               /* forward computes the input products itself; few units, in few vectors */
-  int turns;                               /* every second step reads the rows of weights backwards */
+  int cached;                              /* the recurrent kernel stays in the first cache from step to step */
   int64_t steps;                           /* that follow one another without a masked one between them */
   int64_t s;                               /* the first one */
   const float *x;                          /* of step s */

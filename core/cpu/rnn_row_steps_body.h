@@ -29,7 +29,8 @@ MG_INLINE void write_state(const rnn_row *r, const row_step *t, int64_t u, vf h_
   else vstore_part(t->output + u, h_new, (int)(r->U - u));
 }
 
-MG_INLINE int turned(const rnn_row *r, int64_t i) { return r->turns && ((r->s + i) & 1); }
+/* Every second step goes through the weights the other way: it reads first what the step before read last. */
+MG_INLINE int turned(const rnn_row *r, int64_t i) { return (r->s + i) & 1; }
 
 MG_INLINE void load_sums(const int vectors, vf *sum, const float *from) {
 #pragma GCC unroll 4
@@ -63,15 +64,12 @@ typedef void (*sum_function)(vf *sum, const float *h, const float *weights, int6
 SUM(1) SUM(2) SUM(3) SUM(4)
 static const sum_function sum_of[] = { sum_1, sum_2, sum_3, sum_4 };
 
-/* Every second step goes through blocks, and gates in them, the other way: it reads first what the step before read last. */
-MG_INLINE int other_way(const rnn_row *r, int64_t i) { return (r->s + i) & 1; }
-
 /* sum[gate][v] += h W for the gates of a pass, units [u, u + vectors). */
 MG_INLINE void add_gates(const int vectors, const rnn_row *r, vf (*sum)[4], const float *h, const rnn_row_pass pass, int64_t i,
                          int64_t u) {
   const int64_t K = r->U, columns = vectors * MG_VW;
   for (int n = 0; n < pass.count; n++) {
-    const int g = other_way(r, i) ? pass.count - 1 - n : n;
+    const int g = turned(r, i) ? pass.count - 1 - n : n;
     if (r->panels == NULL) sum_of[vectors - 1](sum[g], h, r->recurrent + pass.gates[g] * r->P + u, r->G * r->P, K);
     else sum_of[vectors - 1](sum[g], h, r->panels + (u * r->G + (pass.before + g) * columns) * K, columns, K);
   }
@@ -88,7 +86,7 @@ typedef void (*units_function)(const rnn_row *r, const row_step *t, int64_t i, i
 
 static void all_units(const rnn_row *r, const row_step *t, int64_t i, const units_function *of) {
   const int64_t end = r->first + r->vectors;
-  if (!other_way(r, i)) {
+  if (!turned(r, i)) {
     for (int64_t v = r->first, vectors; v < end; v += vectors) {
       vectors = rnn_row_block(end - v);
       of[vectors - 1](r, t, i, v * MG_VW);
@@ -153,7 +151,7 @@ static void add_dots(const rnn_row *r, const float *gates, const rnn_segment *se
   for (int64_t n = 0; n < count; n++) {
     const int64_t k = begin + (backwards ? count - 1 - n : n) * DOTS, rows = end - k < DOTS ? end - k : DOTS;
     float out[DOTS];
-    dots_of_rows(gates, r->recurrent + k * ld, ld, rows, segments, out);
+    dots_of_rows(gates, r->recurrent + k * ld, ld, rows, segments, r->cached, out);
     for (int64_t i = 0; i < rows; i++) to[k + i] += out[i];
   }
 }

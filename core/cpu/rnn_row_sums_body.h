@@ -109,10 +109,9 @@ MG_INLINE void reduce_dots(const vf *acc, float *out) {
 #endif
 }
 
-/* acc[i] += gates . row i of `weights`, lane by lane, for four rows: more of them at once are more streams than the first cache
- * serves well. */
-MG_INLINE void add_dots_of_4(const float *gates, const float *weights, int64_t ld, int64_t rows, const rnn_segment *segments,
-                             vf *acc) {
+/* Rows that stay in the first cache: acc[i] = gates . row i of `weights`, lane by lane, for four rows, which share the gates. */
+MG_INLINE void dot_4_rows(const float *gates, const float *weights, int64_t ld, int64_t rows, const rnn_segment *segments,
+                          vf *acc) {
   const float *row[4];
   vf other[4];
 #pragma GCC unroll 4
@@ -140,13 +139,36 @@ MG_INLINE void add_dots_of_4(const float *gates, const float *weights, int64_t l
   for (int i = 0; i < 4; i++) acc[i] += other[i];
 }
 
+/* All others: one row after the other, a single stream of memory (see sum_1 and its like). */
+MG_INLINE vf dot_row(const float *gates, const float *row, const rnn_segment *segments) {
+  vf acc[8][8];
+#pragma GCC unroll 8
+  for (int i = 0; i < 8; i++) acc[i][0] = vset(0.0f);
+  for (int part = 0; part < RNN_SEGMENTS; part++) {
+    const float *from = gates + segments[part].slot, *weights = row + segments[part].column;
+    int64_t left = segments[part].size;
+    for (; left >= 8 * MG_VW; left -= 8 * MG_VW, from += 8 * MG_VW, weights += 8 * MG_VW) {
+#pragma GCC unroll 8
+      for (int i = 0; i < 8; i++) acc[i][0] = vfma(vload(from + i * MG_VW), vload(weights + i * MG_VW), acc[i][0]);
+    }
+#pragma GCC unroll 8
+    for (int i = 0; i < 7; i++)
+      if (i * MG_VW < left) acc[i][0] = vfma(vload(from + i * MG_VW), vload(weights + i * MG_VW), acc[i][0]);
+  }
+  return add_parts(8, acc, 0);
+}
+
 /* out[i] = gates . row i of `weights`, for DOTS rows from `weights` on, or `rows` of them: the last one stands for those that are
  * not there. */
 MG_INLINE void dots_of_rows(const float *gates, const float *weights, int64_t ld, int64_t rows, const rnn_segment *segments,
-                            float *out) {
+                            int cached, float *out) {
   vf acc[DOTS];
   const int64_t second = rows > 4 ? 4 : 0;
-  add_dots_of_4(gates, weights, ld, rows, segments, acc);
-  add_dots_of_4(gates, weights + second * ld, ld, rows - second, segments, acc + 4);
+  if (cached) {
+    dot_4_rows(gates, weights, ld, rows, segments, acc);
+    dot_4_rows(gates, weights + second * ld, ld, rows - second, segments, acc + 4);
+  } else {
+    for (int64_t i = 0; i < DOTS; i++) acc[i] = i < rows ? dot_row(gates, weights + i * ld, segments) : vset(0.0f);
+  }
   reduce_dots(acc, out);
 }
