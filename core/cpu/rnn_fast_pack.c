@@ -32,6 +32,8 @@ static int64_t panels_of(int64_t vectors) {
   return panels;
 }
 
+enum { AHEAD = 16 }; /* rows whose lines are fetched early: the processor foresees no jumps from page to page */
+
 static mg_status pack_columns(void *context, int64_t index) {
   const packing *p = context;
   const rnn_fast *f = p->f;
@@ -42,6 +44,7 @@ static mg_status pack_columns(void *context, int64_t index) {
     for (int64_t i = first; i < first + vectors; i++, data += V) {
       const int64_t u = i % each * V, n = U - u < V ? U - u : V;
       const float *from = p->W + (k * f->d.G + rnn_gate_of_slot(f, p->first + (int)(i / each))) * U + u;
+      __builtin_prefetch(from + AHEAD * f->d.G * U);
       if (n == V) { /* the size known: no call */
         for (int64_t j = 0; j < V; j++) data[j] = from[j];
       } else {
@@ -59,8 +62,10 @@ static void transpose_slot(const packing *p, int slot, int64_t first, int64_t co
   const float *from = p->W + first * row + rnn_gate_of_slot(f, p->first + slot) * U;
   for (int64_t u = 0; u < U; u += V) {
     const int64_t n = U - u < V ? U - u : V;
-    for (int64_t column = 0; column < columns; column++)
+    for (int64_t column = 0; column < columns; column++) {
+      __builtin_prefetch(from + column * row + u + 2 * V);
       for (int64_t j = 0; j < n; j++) to[(u + j) * ld + column] = from[column * row + u + j];
+    }
   }
 }
 
