@@ -134,7 +134,7 @@ typedef struct rnn_fast {
   int64_t segment;                 /* RECOMPUTE: steps of a segment; 0: no such call */
   float *marks, *carry_marks;      /* RECOMPUTE: (segment, row of the block, P) of all blocks: the states before each segment */
   int accumulate;                  /* weights' gradients are added to what is there */
-  float *x_rows;                   /* rnn_fast_weights.c: (row as of the gates, F); NULL: x is copied in parts */
+  float *values[2];                /* rnn_fast_weights.c: rows of x and of h as of the gates; NULL: no such copy */
 } rnn_fast;
 
 static inline int64_t rnn_round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }

@@ -10,9 +10,8 @@
 #include "../workspace.h"
 #include "rnn_row.h"
 
-/* PAD: rows a power of two apart would share few sets of the caches; FEW_SETS: floats apart of which a chunk's rows do not fit
- * the second. */
-enum { CHUNK_ROWS = 256, MOST_VALUES = 128, MOST_UNITS = 64, PAD = 16, FEW_SETS = 2048 };
+/* PAD: rows a power of two apart would share few sets of the caches; FEW_SETS: those so many floats apart. */
+enum { CHUNK_ROWS = 256, MOST_VALUES = 128, MOST_UNITS = 64, PAD = 16, FEW_SETS = 1024 };
 
 typedef struct piece {
   const rnn_fast *f;
@@ -31,7 +30,9 @@ static mg_status no_memory(const rnn_fast *f) {
   return mg_fail(MG_ENOMEM, "%s: no memory for a part of the weights' gradients", f->d.kind->backward);
 }
 
-static int64_t x_rows_ld(const rnn_fast *f) { return f->FP + PAD; }
+static int64_t shared_ld(const rnn_fast *f, int recurrent) { return (recurrent ? f->P : f->FP) + PAD; }
+
+static int states_in_place(const rnn_fast *f) { return f->mask == NULL && f->state_masks == 0 && f->P % FEW_SETS != 0; }
 
 static int64_t count_of(int64_t n, int64_t most) { return (n + most - 1) / most; }
 
@@ -69,31 +70,41 @@ static void copy_values(const rnn_fast *f, const rnn_values *v) {
   }
 }
 
-/* Rows of x once for all pieces, each of which would copy them for itself. */
+typedef struct sharing {
+  rnn_fast *f;
+  int recurrent;
+} sharing;
+
 static mg_status copy_block(void *context, int64_t block) {
-  const rnn_fast *f = context;
-  const int64_t rows = rnn_block_size(f, block) * f->steps, ld = x_rows_ld(f);
+  const sharing *s = context;
+  const rnn_fast *f = s->f;
+  const int64_t rows = rnn_block_size(f, block) * f->steps, ld = shared_ld(f, s->recurrent);
+  const int first = s->recurrent ? f->recurrent[0].first : f->input[0].first;
   if (rows == 0) return MG_OK;
-  copy_values(f, &(rnn_values){ .block = block, .rows = rows, .slot = f->input[0].first, .values = f->d.F, .ld = ld,
-                                .to = f->x_rows + rnn_block_first(f, block) * f->steps * ld });
+  copy_values(f, &(rnn_values){ .block = block, .rows = rows, .recurrent = s->recurrent, .slot = first,
+                                .values = s->recurrent ? f->d.U : f->d.F, .ld = ld,
+                                .to = f->values[s->recurrent] + rnn_block_first(f, block) * f->steps * ld });
   return MG_OK;
 }
 
-static mg_status share_x(rnn_fast *f) {
-  if (f->inputs > 1 || f->P <= MOST_UNITS || f->args->dkernel == NULL) return MG_OK;
-  f->x_rows = rnn_take(f->d.B * f->steps * x_rows_ld(f));
-  if (f->x_rows == NULL) return no_memory(f);
-  return rnn_parallel(f, rnn_blocks(f), copy_block, f);
+/* Rows of a side are copied once for all pieces, unless they can be read where they lie. */
+static mg_status share(rnn_fast *f, int recurrent) {
+  const int groups = recurrent ? f->recurrents - f->resets : f->inputs;
+  const mg_tensor *wanted = recurrent ? f->args->drecurrent_kernel : f->args->dkernel;
+  if (wanted == NULL || groups > 1 || f->P <= MOST_UNITS || (recurrent && states_in_place(f))) return MG_OK;
+  f->values[recurrent] = rnn_take(f->d.B * f->steps * shared_ld(f, recurrent));
+  if (f->values[recurrent] == NULL) return no_memory(f);
+  return rnn_parallel(f, rnn_blocks(f), copy_block, &(sharing){ f, recurrent });
 }
 
 /* Where values lie as the products take them, *ld apart; NULL: nowhere. */
 static const float *values_in_place(const rnn_fast *f, const rnn_values *v, int64_t *ld) {
   const int64_t row = rnn_block_first(f, v->block) * f->steps + v->first;
-  const int stored = f->resets && v->slot == SLOT_N;
-  *ld = v->recurrent ? f->P : x_rows_ld(f);
-  if (!v->recurrent) return f->x_rows == NULL ? NULL : f->x_rows + row * *ld + v->value;
-  if (stored || f->mask != NULL || f->state_masks > 0 || f->P % FEW_SETS == 0) return NULL;
-  return rnn_block_states(f, f->states, v->block) + v->first * f->P + v->value;
+  const int stored = v->recurrent && f->resets && v->slot == SLOT_N, in_place = v->recurrent && states_in_place(f);
+  if (stored) return NULL;
+  *ld = in_place ? f->P : shared_ld(f, v->recurrent);
+  if (in_place) return rnn_block_states(f, f->states, v->block) + v->first * f->P + v->value;
+  return f->values[v->recurrent] == NULL ? NULL : f->values[v->recurrent] + row * *ld + v->value;
 }
 
 const float *rnn_fast_values(const rnn_fast *f, const rnn_values *v, int64_t *ld) {
@@ -283,9 +294,10 @@ mg_status rnn_fast_weights(rnn_fast *f) {
     return MG_OK;
   }
   const size_t mark = mg_workspace_mark();
-  mg_status status = share_x(f);
+  mg_status status = share(f, 0);
+  if (status == MG_OK) status = share(f, 1);
   if (status == MG_OK) status = f->engine != NULL ? rnn_pieces_weights(f) : rnn_parallel(f, count_pieces(f), piece_task, f);
-  f->x_rows = NULL;
+  f->values[0] = f->values[1] = NULL;
   mg_workspace_give_back(mark);
   return status;
 }
