@@ -134,7 +134,7 @@ typedef struct rnn_fast {
   int64_t segment;                 /* RECOMPUTE: steps of a segment; 0: no such call */
   float *marks, *carry_marks;      /* RECOMPUTE: (segment, row of the block, P) of all blocks: the states before each segment */
   int accumulate;                  /* weights' gradients are added to what is there */
-  float *values[2];                /* rnn_fast_weights.c: rows of x and of h as of the gates; NULL: no such copy */
+  float *values[2];                /* rnn_fast_share_values: rows of x and of h as of the gates; NULL: none */
 } rnn_fast;
 
 static inline int64_t rnn_round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
@@ -216,9 +216,8 @@ void rnn_clear_pads(const rnn_fast *f, int64_t block);
 mg_status rnn_fast_weights(rnn_fast *f);
 mg_status rnn_pieces_weights(rnn_fast *f);
 
-/* (rows of a chunk of the block, values from `value` on): x or h as the products with a slot take them, with their dropout, zeros
- * in masked steps; r * h_n where that was the factor. Returns where they lie, *ld apart: where they are kept, or `to` after
- * copying. */
+/* rnn_fast_values.c. (rows of a chunk of the block, values from `value` on): x or h as the products with a slot take them, with
+ * their dropout, zeros in masked steps; r * h_n where that was the factor. */
 typedef struct rnn_values {
   int64_t block, first, rows;
   int recurrent, slot;
@@ -226,7 +225,11 @@ typedef struct rnn_values {
   float *to;
   int64_t ld; /* of `to` */
 } rnn_values;
+/* Where they lie, *ld apart: where they are kept, or `to` after copying. */
 const float *rnn_fast_values(const rnn_fast *f, const rnn_values *v, int64_t *ld);
+/* Copies all of x and, where they cannot be read in place, of the states into the caller's workspace: once for many chunks of
+ * units, each of which would copy them for itself. */
+mg_status rnn_fast_share_values(rnn_fast *f);
 
 /* rnn_fast_recompute.c: states kept at the first step of each segment, the rest of them computed again by backward. */
 int64_t rnn_segments(const rnn_fast *f);
