@@ -92,7 +92,7 @@ MG_INLINE const float *gru_block(const int v, const stream_row *s, const float *
   for (int i = 0; i < v; i++) {
     const int64_t at = u + i * MG_VW;
     const vf z = vsigmoid_short(a[Z][i]);
-    store_state(s, vfma(z, vload(s->h + at), a[N][i] - z * a[N][i]), at);
+    store_state(s, vfma(vset(1.0f) - z, a[N][i], z * vload(s->h + at)), at); /* n comes last */
   }
   return panel;
 }

@@ -2,8 +2,9 @@
  * of dependent operations are two thirds as long as in vector_math.h, at more operations. Inline, one copy per instruction set.
  *
  * Both from s = 2^n and r, t = n ln 2 + r: e^t = s (1 + r + r^2 p(r)), p as in vexp_reduce. Parts that do not wait for each other
- * stand beside each other (Estrin's scheme), and a quotient needs no further step. sigmoid 3 ulp, but never less than 1.2e-38;
- * tanh 3.4 ulp. NaN gives NaN. tests/c/stream_test.c measures them. */
+ * stand beside each other (Estrin's scheme), a quotient needs no further step, and large x, for which e^x would not do, are put
+ * right beside the chain, not in it. sigmoid 3 ulp, 0 below -87.3; tanh 3.4 ulp. NaN gives NaN. tests/c/stream_test.c measures
+ * them. */
 #ifndef MG_VECTOR_SHORT_H
 #define MG_VECTOR_SHORT_H
 
@@ -11,7 +12,7 @@
 
 typedef struct short_exp { vf s, r, square; } short_exp; /* square: of r */
 
-/* For t = x * times, |t| < 87.4. */
+/* For t = x * times, |t| < 87.4; of others nothing that counts. */
 MG_INLINE short_exp short_reduce(vf x, float times) {
   const vf magic = vset(12582912.0f); /* 1.5 * 2^23: adding it rounds to an integer */
   const vf shifted = vfma(x, vset(1.44269504f * times), magic), n = shifted - magic;
@@ -28,22 +29,37 @@ MG_INLINE short_exp short_reduce(vf x, float times) {
   return e;
 }
 
-/* 1 / (1 + e^-x) */
-MG_INLINE vf vsigmoid_short(vf x) {
-  const short_exp e = short_reduce(vmin(vset(87.0f), vmax(vset(-87.3f), x)), -1.0f);
+/* a / b where |x| < limit; elsewhere x itself, no more than `high` and no less than `low`. */
+MG_INLINE vf divide_within(float limit, vf x, vf a, vf b, float low, float high) {
+  const vf rest = vmin(vset(high), vmax(vset(low), x)); /* this order keeps NaN */
+  const vm within = vlt(vabs(x), vset(limit));
+#if MG_VW == 16
+  return _mm512_mask_div_ps(rest, within, a, b);
+#else
+  return vselect(within, a / b, rest);
+#endif
+}
+
+/* 1 + e^-x */
+MG_INLINE vf short_sigmoid_divisor(vf x) {
+  const short_exp e = short_reduce(x, -1.0f);
   const vf one = vset(1.0f), sr = e.s * e.r, first = vfma(vset(0.5f), e.r, one);
   const vf middle = vfma(vset(4.166620597e-2f), e.r, vset(1.666651815e-1f));
   const vf high = vfma(vset(1.395060215e-3f), e.r, vset(8.368953131e-3f));
-  return one / vfma(sr * e.square, vfma(high, e.square, middle), vfma(sr, first, e.s + one));
+  return vfma(sr * e.square, vfma(high, e.square, middle), vfma(sr, first, e.s + one));
 }
+
+/* 1 / (1 + e^-x) */
+MG_INLINE vf vsigmoid_short(vf x) { return divide_within(87.3f, x, vset(1.0f), short_sigmoid_divisor(x), 0.0f, 1.0f); }
 
 /* (e^2x - 1) / (e^2x + 1); near 0 the numerator is rounded but once. */
 MG_INLINE vf vtanh_short(vf x) {
-  const short_exp e = short_reduce(vmin(vset(10.0f), vmax(vset(-10.0f), x)), 2.0f);
+  const short_exp e = short_reduce(x, 2.0f);
   const vf one = vset(1.0f), scaled = e.s * e.square, low = vfma(vset(1.666651815e-1f), e.r, vset(0.5f));
   const vf high = vfma(vset(1.395060215e-3f), e.square, vfma(vset(8.368953131e-3f), e.r, vset(4.166620597e-2f)));
   const vf p = vfma(high, e.square, low);
-  return vfma(scaled, p, vfma(e.s, e.r, e.s - one)) / vfma(scaled, p, vfma(e.s, e.r, e.s + one));
+  const vf above = vfma(scaled, p, vfma(e.s, e.r, e.s - one)), below = vfma(scaled, p, vfma(e.s, e.r, e.s + one));
+  return divide_within(10.0f, x, above, below, -1.0f, 1.0f);
 }
 
 #endif
