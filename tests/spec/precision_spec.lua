@@ -80,7 +80,8 @@ describe("matmul precision", function()
         assert(errors[precision] <= bound, ("%s at %s: %g"):format(case[1], precision, errors[precision]))
       end
       assert.equal(bf16, errors.medium > 1e-4, case[1])
-      assert.equal(amx, errors.high ~= errors.highest, case[1])
+      local tiles = amx and case[2][1] >= 16 -- rows of the batch
+      assert.equal(tiles, errors.high ~= errors.highest, ("%s of %d rows"):format(case[1], case[2][1]))
     end
   end)
 
