@@ -110,6 +110,7 @@ typedef struct rnn_fast {
   const struct rnn_row_table *row;         /* rnn_row.h: few rows, one by one, from weights in Keras's layout; NULL: not so */
   const float *row_kernel, *row_recurrent; /* its weights, gates P apart */
   float *row_panels;                       /* the recurrent ones as forward reads them; NULL: as they are */
+  const uint16_t *row_pieces, *row_kernel_pieces; /* recurrent kernel and kernel of bf16 pieces; NULL: floats */
   int row_panels_ready;
   const rnn_layout *layout;
   const rnn_engine *engine; /* NULL: products take the floats */

@@ -7,7 +7,7 @@
 #include "../error.h"
 #include "../workspace.h"
 #include "isa.h"
-#include "rnn_fast.h"
+#include "rnn_row.h"
 
 /* Rows and units from which pieces gain: below, a row of tiles or the splitting of a costs more than it saves. */
 enum { TILE_BATCH = 16, TILE_UNITS = 32, EXACT_UNITS = 128, VECTOR_BATCH = 4, VECTOR_UNITS = 17 };
@@ -66,6 +66,8 @@ const char *rnn_precision_text(const mg_rnn_dims *d, int precision, int few_rows
   };
   int count;
   const rnn_engine *engine = rnn_engine_for(d, precision, &count);
+  if (few_rows && rnn_row_takes_pieces(d, precision))
+    return RNN_FEW_ROWS ", precision medium: products of 1 bf16 piece with the states (AVX512-BF16)";
   if (few_rows) return of_few_rows[precision];
   if (engine == NULL) return of_floats[precision];
   return engine->tiles ? of_tiles[precision] : RNN_FAST_NAME ", precision medium: products of 1 bf16 piece (AVX512-BF16)";

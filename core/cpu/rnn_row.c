@@ -51,6 +51,7 @@ static const rnn_row_pass passes[RNN_ROW_KINDS] = {
   [MG_CELL_SIMPLE] = RNN_SIMPLE,
   [RNN_ROW_RESET] = RNN_GRU_ALL,
 };
+const rnn_row_pass *rnn_row_gates(const rnn_fast *f) { return &passes[kind_of(f)]; }
 
 /* The panels of a part's units. */
 static void pack_panels(const rnn_fast *f, const rnn_row *r) {
@@ -76,6 +77,7 @@ mg_status rnn_row_pack(rnn_fast *f, int forward) {
   f->row_recurrent = mg_elements(f->args->recurrent_kernel);
   if (f->d.U != f->P) MG_TRY(pack_padded(f));
   if (!forward || floats < PANEL_FLOATS) return MG_OK;
+  if (rnn_row_takes_pieces(&f->d, mg_get_matmul_precision())) return rnn_row_pack_pieces(f);
   /* Large ones ask for a huge page: scattered small ones fight for places in the second cache, which they nearly fill. */
   const int64_t taken = floats >= LARGE_PANELS && floats < HUGE_PAGE ? HUGE_PAGE : floats;
   MG_TRY(rnn_part_memory(f, RNN_PART_ROW_PANELS, taken, &f->row_panels, &f->row_panels_ready));
@@ -115,7 +117,8 @@ static void place_steps(const run *n, rnn_row *r, int64_t s, int64_t steps, floa
 static rnn_row shared_row(const rnn_fast *f, const rnn_row_call *call) {
   const int64_t x_step = step_of(f, f->d.F);
   return (rnn_row){ .U = f->d.U, .P = f->P, .F = f->d.F, .G = f->d.G, .kernel = f->row_kernel,
-                    .recurrent = f->row_recurrent, .panels = f->row_panels, .cached = f->d.G * f->P * f->d.U < CACHED,
+                    .recurrent = f->row_recurrent, .panels = f->row_panels, .pieces = f->row_pieces,
+                    .kernel_pieces = f->row_kernel_pieces, .cached = f->d.G * f->P * f->d.U < CACHED,
                     .ahead = f->P / f->V <= RNN_AHEAD_VECTORS && f->d.G * f->P * (f->d.U + f->d.F) < AHEAD,
                     .bias = f->bias, .x_step = f->d.go_backwards ? -x_step : x_step, .width = f->width, .keep = f->gates != NULL,
                     .h = call->h, .c = call->c, .kept = f->states != NULL, .output_step = step_of(f, f->d.U), .dh = call->dh,
@@ -150,7 +153,7 @@ static int64_t steps_alike(const run *n, int64_t s, int64_t end) {
 static void forward_chunk(const run *n, rnn_row *r, int64_t first, int64_t steps, float *gates) {
   const rnn_fast *f = n->f;
   place_steps(n, r, first, steps, gates);
-  if (!r->ahead) f->row->project(r);
+  if (!r->ahead && !(r->kernel_pieces != NULL && rnn_row_project_pieces(r))) f->row->project(r);
   for (int64_t s = first, alike; s < first + steps; s += alike) {
     alike = counts(n, s) ? steps_alike(n, s, first + steps) : 1;
     place_steps(n, r, s, alike, gates + (s - first) * f->width);

@@ -24,6 +24,7 @@ typedef struct rnn_row {
   int64_t first, vectors;                  /* the unit vectors of this call; all others are somebody else's */
   const float *kernel, *recurrent, *bias;  /* (F, GP), (U, GP), by slot */
   float *panels;                           /* forward's recurrent kernel; NULL: read `recurrent` */
+  const uint16_t *pieces, *kernel_pieces;  /* recurrent kernel and kernel of one bf16 piece; NULL: floats */
   int ahead;                               /* forward computes the input products itself; few units, in few vectors */
   int cached;                              /* the recurrent kernel stays in the first cache from step to step */
   int64_t steps;                           /* that follow one another without a masked one between them */
@@ -87,6 +88,18 @@ typedef struct rnn_row_pass {
 #define RNN_LSTM_I_AND_G (rnn_row_pass){ 0, 2, { 0, 2 } }
 #define RNN_LSTM_F_AND_O (rnn_row_pass){ 2, 2, { 1, 3 } }
 #define RNN_SIMPLE (rnn_row_pass){ 0, 1, { 0 } }
+
+/* At "medium" forward's panels may hold one bf16 piece of each number: pairs of rows, [vector][unit][2], in whole groups of
+ * RNN_ROW_PAIRS. */
+enum { RNN_ROW_PAIRS = 8 };
+static inline int64_t rnn_row_pairs(int64_t K) { return (K + 2 * RNN_ROW_PAIRS - 1) / (2 * RNN_ROW_PAIRS) * RNN_ROW_PAIRS; }
+/* sum (vectors, 16) += h times K rows of so many vectors. */
+typedef void (*rnn_row_pieces_sum)(void *sum, const float *h, const uint16_t *weights, int64_t K);
+extern const rnn_row_pieces_sum rnn_row_pieces_sums[RNN_BLOCK_VECTORS]; /* rnn_row_bf16.c */
+int rnn_row_takes_pieces(const mg_rnn_dims *d, int precision); /* rnn_row_pieces.c */
+mg_status rnn_row_pack_pieces(rnn_fast *f);
+int rnn_row_project_pieces(const rnn_row *r); /* as project; 0: x does not fit, or no memory; nothing was done */
+const rnn_row_pass *rnn_row_gates(const rnn_fast *f); /* all of a block, in the order of panels */
 
 typedef struct rnn_row_table {
   void (*project)(const rnn_row *r); /* the first G slots of the steps' gates = bias + x K */

@@ -70,6 +70,13 @@ MG_INLINE void add_gates(const int vectors, const rnn_row *r, vf (*sum)[4], cons
   const int64_t K = r->U, columns = vectors * MG_VW;
   for (int n = 0; n < pass.count; n++) {
     const int g = turned(r, i) ? pass.count - 1 - n : n;
+#if MG_VW == 16 && defined(MG_COMPILED_BF16)
+    if (r->pieces != NULL) {
+      const int64_t columns16 = 2 * rnn_row_pairs(K);
+      rnn_row_pieces_sums[vectors - 1](sum[g], h, r->pieces + (u * r->G + (pass.before + g) * columns) * columns16, K);
+      continue;
+    }
+#endif
     if (r->panels == NULL) sum_of[vectors - 1](sum[g], h, r->recurrent + pass.gates[g] * r->P + u, r->G * r->P, K);
     else sum_of[vectors - 1](sum[g], h, r->panels + (u * r->G + (pass.before + g) * columns) * K, columns, K);
   }

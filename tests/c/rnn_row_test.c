@@ -1,5 +1,6 @@
 /* rnn_row_test.c: float32 recurrent layers on a few rows, which have kernels of their own where nobody asks for the gates: against
  * the general ones in float64, and the same bits for any number of threads, for every instruction set. */
+#include "cpu/isa.h"
 #include "rnn_case.h"
 #include "ops.h"
 
@@ -96,6 +97,50 @@ static void test_shared(void) {
   }
 }
 
+static rnn_shape large_shape(unsigned number) {
+  rnn_shape shape = plain_shape(300 + number);
+  shape.U = shape.kind == SIMPLE ? 520 : (int64_t[]){ 256, 200, 131 }[number / 4];
+  shape.F = (int64_t[]){ 64, 20, 47 }[number / 3 % 3];
+  shape.T = 14;
+  shape.gain = 1;
+  shape.initial = 1;
+  shape.flags = number & 1 ? shape.flags | MG_GRU_RESET_AFTER : shape.flags & ~(uint32_t)MG_GRU_RESET_AFTER;
+  return shape;
+}
+
+/* At "medium" large recurrent weights are of bf16 where the processor multiplies it. */
+static void test_medium(void) {
+  CHECK_OK(mg_set_matmul_precision(MG_PRECISION_MEDIUM));
+  for (unsigned number = 0; number < 12; number++) check_shape(large_shape(number), 500 + number, 1e-2);
+  rnn_case medium = case_of(large_shape(3), MG_FLOAT32, 1);
+  CHECK_OK(mg_set_matmul_precision(MG_PRECISION_HIGHEST));
+  rnn_case highest = case_of(large_shape(3), MG_FLOAT32, 1);
+  const size_t bytes = (size_t)mg_tensor_size(medium.args.state) * sizeof(float);
+  CHECK((memcmp(mg_tensor_read(medium.args.state), mg_tensor_read(highest.args.state), bytes) != 0) == mg_cpu_bf16());
+  free_case(&medium);
+  free_case(&highest);
+}
+
+/* Of weights and states that bf16 has not: what float32 gives. */
+static void test_unfit(void) {
+  for (int which = 0; which < 4; which++) {
+    rnn_case c[2];
+    for (int medium = 0; medium < 2; medium++) {
+      c[medium] = new_case(large_shape(3), MG_FLOAT32);
+      c[medium].args.gates = NULL;
+      const mg_tensor *changed = which < 2 ? c[medium].args.recurrent_kernel : c[medium].args.initial_state;
+      set_element((mg_tensor *)changed, 77, which % 2 ? INFINITY : 3.4e38);
+      CHECK_OK(mg_set_matmul_precision(medium ? MG_PRECISION_MEDIUM : MG_PRECISION_HIGHEST));
+      CHECK_OK(c[medium].ops->forward(&c[medium].args));
+    }
+    for (int64_t i = 0; i < mg_tensor_size(c[0].args.state); i++)
+      CHECK_NEAR(element(c[1].args.state, i), element(c[0].args.state, i), 0);
+    free_case(&c[0]);
+    free_case(&c[1]);
+  }
+  CHECK_OK(mg_set_matmul_precision(MG_PRECISION_HIGHEST));
+}
+
 /* More steps than one chunk of input products or one sum of the weights' gradients has. */
 static void test_long(void) {
   for (unsigned number = 0; number < 2 * KINDS; number += tsan_step(2)) {
@@ -111,6 +156,8 @@ static void test_long(void) {
 static int tests(void) {
   RUN(test_small);
   RUN(test_shared);
+  RUN(test_medium);
+  RUN(test_unfit);
   RUN(test_long);
   return finish();
 }

@@ -126,6 +126,8 @@ describe("matmul precision", function()
     local layer = mg.layers.GRU(128)
     local x = mg.zeros { 32, 4, 8 }
     local function text() return tostring(layer:explain(x)) end
+    local row = at("medium", function() return layer:explain(mg.zeros { 1, 4, 8 }).kernel end)
+    assert.matches("few rows, precision medium: products of " .. (bf16 and "1 bf16 piece" or "float32"), row, 1, true)
     assert.matches(bf16 and "precision medium: products of 1 bf16 piece" or "precision medium: products of float32",
       at("medium", text), 1, true)
     assert.matches(amx and "precision high: products of 2 bf16 pieces" or "precision high: products of float32", at("high", text),
