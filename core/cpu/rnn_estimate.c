@@ -144,5 +144,5 @@ void rnn_fast_estimate(mg_plan *plan, const mg_rnn_kind *kind, const mg_rnn_args
   cut(plan, &f);
   double time = CALL + blocks(&f, forward_block, plan);
   if (args->saved != NULL) time += CALL + blocks(&f, backward_block, plan) + weights(&f, threads_of(&f));
-  plan->nanoseconds = (int64_t)time;
+  plan->nanoseconds = time < 9e18 ? (int64_t)time : INT64_MAX;
 }

@@ -1,4 +1,7 @@
-/* rnn_fast_plan.c: sizes and groups of the float32 recurrent layers. All depend on shapes and instruction set alone. */
+/* rnn_fast_plan.c: sizes and groups of the float32 recurrent layers. All depend on shapes and instruction set alone. What only
+ * plans of views larger than memory reach is computed in double, or by division, where a product would overflow. */
+#include <math.h>
+
 #include "../error.h"
 #include "../threads.h"
 #include "rnn_row.h"
@@ -28,15 +31,16 @@ int64_t rnn_chunk_steps(const rnn_fast *f, int64_t rows) {
 
 /* About the root of T: as many segments as steps in one, so that neither part grows faster. */
 static int64_t segment_steps(int64_t T) {
-  int64_t steps = 1;
-  while (steps * steps < T) steps++;
+  int64_t steps = (int64_t)sqrt((double)T) - 1;
+  if (steps < 1) steps = 1;
+  while (steps < mg_pieces(T, steps)) steps++;
   return steps;
 }
 
 /* Waking a thread costs as much as some million multiplications: calls with fewer, and little to write, stay in the caller's. */
 int rnn_is_small(const rnn_fast *f) {
   enum { MULTIPLICATIONS = 2 << 20, WRITTEN = 8 };
-  return (f->d.F + f->d.U) * f->d.G * f->P * (f->d.T * f->d.B + WRITTEN) < MULTIPLICATIONS;
+  return (double)((f->d.F + f->d.U) * f->d.G) * (double)f->P * ((double)f->d.T * (double)f->d.B + WRITTEN) < MULTIPLICATIONS;
 }
 
 mg_status rnn_parallel(const rnn_fast *f, int64_t count, mg_status (*task)(void *context, int64_t index), void *context) {

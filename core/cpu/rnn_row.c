@@ -210,8 +210,8 @@ static void run_part(void *context, int64_t index) {
 /* Threads that share the units of a row. */
 int64_t rnn_row_parts(const rnn_fast *f) {
   const int64_t floats = f->d.G * f->P * f->d.U, blocks = part_blocks(f);
-  int64_t parts = floats * (int64_t)sizeof(float) / BYTES_A_PART;
-  if (floats * f->d.T < FLOATS) return 1;
+  int64_t parts = floats / (BYTES_A_PART / (int64_t)sizeof(float));
+  if (f->d.T < mg_pieces(FLOATS, floats)) return 1;
   if (parts > blocks) parts = blocks;
   if (parts > mg_threads_at_once()) parts = mg_threads_at_once(); /* they wait for one another: each wants a processor */
   return parts < 1 ? 1 : parts < MG_MOST_TOGETHER ? parts : MG_MOST_TOGETHER;

@@ -139,6 +139,34 @@ static void test_huge(void) {
   free_case(&c);
 }
 
+/* The same of every axis: sizes are told and calls explained at once, nothing overflows. */
+static void check_axis(int axis, int64_t size, uint32_t flags) {
+  const rnn_ops *ops = &case_ops[plain_kind];
+  const int64_t sizes[3] = { axis == 0 ? size : 1, axis == 1 ? size : 1, axis == 2 ? size : 1 }, columns = 4 * ops->gates;
+  mg_tensor *one = new_tensor(MG_FLOAT32, SHAPE(1, 1, 1)), *x = empty_tensor(), *kernel = new_tensor(MG_FLOAT32, SHAPE(1, columns));
+  mg_tensor *recurrent = new_tensor(MG_FLOAT32, SHAPE(4, columns));
+  CHECK_OK(mg_tensor_broadcast(x, one, 3, sizes));
+  CHECK_OK(mg_tensor_broadcast(kernel, kernel, SHAPE(sizes[2], columns)));
+  const mg_rnn_args args = { .x = x, .kernel = kernel, .recurrent_kernel = recurrent, .activation = act_tanh,
+                             .recurrent_activation = act_sigmoid, .flags = flags };
+  int64_t elements = -5;
+  mg_plan plan;
+  const mg_status status = ops->saved_size(&elements, &args);
+  CHECK(status == MG_ENOMEM || (status == MG_OK && elements > 0 && (axis == 2 || (flags && axis == 1) || elements > size)));
+  CHECK_OK(ops->explain(&plan, &args));
+  CHECK(plan.nanoseconds > 0 && plan.block_rows > 0 && plan.chunk_steps > 0);
+  mg_tensor_destroy(one);
+  mg_tensor_destroy(x);
+  mg_tensor_destroy(kernel);
+  mg_tensor_destroy(recurrent);
+}
+
+static void test_huge_axes(void) {
+  for (int axis = 0; axis < 3; axis++)
+    for (int bits = 30; bits <= 54; bits += 4)
+      for (uint32_t flags = 0; flags <= MG_RNN_RECOMPUTE; flags += MG_RNN_RECOMPUTE) check_axis(axis, (int64_t)1 << bits, flags);
+}
+
 /* What one layer has and another has not. */
 static void test_foreign_fields(void) {
   rnn_case c = plain_case(0);
@@ -191,6 +219,7 @@ int main(void) {
     RUN(test_saved);
     RUN(test_overlap);
     RUN(test_huge);
+    RUN(test_huge_axes);
     RUN(test_foreign_fields);
   }
   RUN(test_carry_in_place);
