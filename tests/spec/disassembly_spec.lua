@@ -9,14 +9,11 @@ local KERNELS = {
   { name = "tile_N_N", zmm = 24, ymm = 12 }, -- many rows
   { name = "bf16_tile_N_N", zmm = 24 },
   { name = "amx_tile_N_N_N", tmm = 12 },
-  { name = "project_N_N", zmm = 12, ymm = 9 }, -- one row: x K, then a step of each layer, dx and dh
-  { name = "gru_units_N", zmm = 4, ymm = 4 },
+  { name = "project_N_N", zmm = 12, ymm = 9 }, -- one row: x K, then h R, few units' steps of each layer, dx and dh
+  { name = "sum_N", zmm = 4, ymm = 4 },
+  { name = "bf16_sum_N", zmm = 4 },
   { name = "gru_units_steps_N", zmm = 4, ymm = 4 },
-  { name = "reset_units_N", zmm = 4, ymm = 4 },
-  { name = "state_units_N", zmm = 4, ymm = 4 },
-  { name = "lstm_units_N", zmm = 4, ymm = 4 },
   { name = "lstm_units_steps_N", zmm = 4, ymm = 4 },
-  { name = "simple_units_N", zmm = 4, ymm = 4 },
   { name = "simple_units_steps_N", zmm = 4, ymm = 4 },
   { name = "gradient_tile", zmm = 1, ymm = 1 },
   { name = "add_dots", zmm = 1 },
