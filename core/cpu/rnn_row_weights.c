@@ -4,7 +4,7 @@
 
 #include "rnn_row.h"
 
-enum { VALUES = 64, ALONE = 1 << 22 };
+enum { VALUES = 64, ALONE = 1 << 23 };
 
 typedef struct side {
   int64_t count;  /* values: F or U */

@@ -35,19 +35,23 @@ local function seconds(call, count)
   return (terminal.now() - from) / count
 end
 
--- A and B are { call, threads }. Ratios B / A of the rounds, sorted; and the median time of A.
+-- Seconds of a side, { call, threads }. Workers start anew when their number changes, and take their memory in a first call.
+local function side(s, count)
+  if mg.get_threads() ~= s[2] then
+    mg.set_threads(s[2])
+    seconds(s[1], 1)
+  end
+  return seconds(s[1], count)
+end
+
+-- A and B are sides. Ratios B / A of the rounds, sorted; and the median time of A.
 local function compare(a, b, budget)
-  mg.set_threads(a[2])
-  seconds(a[1], 2)
-  local count = math.max(1, math.floor(budget / ROUNDS / 2 / seconds(a[1], 1)))
-  mg.set_threads(b[2])
-  seconds(b[1], 1)
+  local count = math.max(1, math.floor(budget / ROUNDS / 2 / side(a, 2) * 2))
+  side(b, 2)
   local ratios, times = {}, {}
   for round = 1, ROUNDS do
-    mg.set_threads(a[2])
-    times[round] = seconds(a[1], count)
-    mg.set_threads(b[2])
-    ratios[round] = seconds(b[1], count) / times[round]
+    times[round] = side(a, count)
+    ratios[round] = side(b, count) / times[round]
   end
   table.sort(ratios)
   table.sort(times)
