@@ -163,8 +163,8 @@ function M.pointer(t) return tensors.write(t) end
 local FLOATS = ffi.typeof("float *")
 local ARRAY = ffi.typeof("float [?]")
 
--- Arrays of a fixed size are types of their own: float[8], float[3][4].
-local function is_array(value) return tostring(ffi.typeof(value)):match("^ctype<[const ]*float [%[%]%d?]+>$") ~= nil end
+-- Arrays of a fixed size are types of their own: float[8].
+local function is_array(value) return tostring(ffi.typeof(value)):match("^ctype<[const ]*float %[[%d?]+%]>$") ~= nil end
 
 --- Checks that a value is memory of floats
 ---@param title string
@@ -180,20 +180,26 @@ function M.expect_floats(title, name, value)
     name, check.describe(value))
 end
 
---- Whether a value is memory of floats, of a type that is known at once
+local VOID = ffi.typeof("void *")
+
+--- Whether a value is memory that step_raw can be called with: LuaJIT itself refuses there what is not of floats, but for void *.
+--- To know an array of a fixed size by its type (expect_floats) would leave garbage in each step.
 ---@param value any
 ---@return boolean
-function M.is_floats(value) return type(value) == "cdata" and (ffi.istype(FLOATS, value) or ffi.istype(ARRAY, value)) end
+function M.may_be_floats(value) return type(value) == "cdata" and not ffi.istype(VOID, value) end
 
 --- Raises what the engine said of a step that it did not make
 ---@param op string
 function M.raise(op) check.fail("%s", (ffi.string(C.mg_error()):gsub("^stream_step[%w_]*", function() return op end))) end
 
---- Raises what was caught in step_raw: y that must not be written, which LuaJIT found, or another error as it was
+--- Raises what was caught in step_raw: memory not of floats, or y that must not be written, or another error as it was
 ---@param title string
 ---@param y cdata
+---@param x cdata
 ---@param caught any
-function M.refuse_const(title, y, caught)
+function M.refuse_memory(title, y, x, caught)
+  M.expect_floats(title, "y", y)
+  M.expect_floats(title, "x", x)
   local kind = tostring(ffi.typeof(y))
   if not kind:match("const") then error(caught, 0) end
   check.fail('%s: step_raw: argument y is a %s, which is not to be written, expected a float * or an array of floats; likely fix: '

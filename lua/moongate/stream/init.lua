@@ -166,7 +166,7 @@ local function staged(self, x)
 end
 
 local is, step, step_raw = tensor.is, engine.step, engine.step_raw
-local is_floats = engine.is_floats
+local may_be_floats = engine.may_be_floats
 
 --- One step of time. What it returns is the stream's own tensor, the same one every time: the next step writes over it, so copy
 --- what is to stay (y:clone()), or give a tensor to write into. Nothing is allocated.
@@ -193,12 +193,15 @@ end
 ---@param x cdata float *
 ---@example stream:step_raw(y, x) -- local x, y = ffi.new("float[?]", stream.inputs), ffi.new("float[?]", stream.outputs)
 function Stream:step_raw(y, x)
-  if not is_floats(y) then engine.expect_floats(self:title(), "y", y) end
-  if not is_floats(x) then engine.expect_floats(self:title(), "x", x) end
+  if not may_be_floats(y) then engine.expect_floats(self:title(), "y", y) end
+  if not may_be_floats(x) then engine.expect_floats(self:title(), "x", x) end
   follow(self)
-  if self.skips_zero then refuse_zero(self, x, self.batch) end
+  if self.skips_zero then
+    engine.expect_floats(self:title(), "x", x)
+    refuse_zero(self, x, self.batch)
+  end
   local may, done = pcall(step_raw, self.native, y, x)
-  if not may then engine.refuse_const(self:title(), y, done) end
+  if not may then engine.refuse_memory(self:title(), y, x, done) end
   if not done then engine.raise(self:title() .. ": step_raw") end
 end
 
