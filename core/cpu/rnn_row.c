@@ -12,7 +12,7 @@ enum {
   BYTES_A_PART = 200 << 10, FLOATS = 2 << 20,
   /* Floats of the recurrent kernel from which forward packs it, and from which the packed one asks for a huge page; below CACHED
    * it stays in the first cache from step to step; with AHEAD all weights do. */
-  PANEL_FLOATS = 20 << 10, LARGE_PANELS = 96 << 10, HUGE_PAGE = (2 << 20) / sizeof(float), CACHED = 16 << 10, AHEAD = 10 << 10,
+  PANEL_FLOATS = 13 << 10, LARGE_PANELS = 96 << 10, HUGE_PAGE = (2 << 20) / sizeof(float), CACHED = 16 << 10, AHEAD = 10 << 10,
   FEATURES = 32,
 };
 
