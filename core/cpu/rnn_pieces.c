@@ -143,7 +143,8 @@ static int list_panels(rnn_fast *f, int part, rnn_panels *list[PANELS]) {
   return count;
 }
 
-/* The part begins with a word for each of its panels: whether they fit. */
+/* The part begins with a word for each of its panels: whether they fit. One more word tells the engine by its vectors of a panel:
+ * batches of other sizes may take another one, whose layout needs as much memory. */
 mg_status rnn_pieces_pack(rnn_fast *f, int part) {
   if (f->engine == NULL) return MG_OK;
   rnn_panels *list[PANELS];
@@ -159,6 +160,8 @@ mg_status rnn_pieces_pack(rnn_fast *f, int part) {
   MG_TRY(rnn_part_memory(f, part, size, &memory, &ready));
   int32_t *fits = (void *)memory;
   uint16_t *data = (void *)(memory + HEADER);
+  ready = ready && fits[PANELS] == f->engine->panel;
+  fits[PANELS] = f->engine->panel;
   for (int i = 0; i < count; i++, data += panels_size(f, list[i - 1])) {
     if (!ready) fits[i] = list[i]->count > 0 && pack_panels(f, list[i], data);
     list[i]->pieces = fits[i] ? data : NULL;
