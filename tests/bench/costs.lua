@@ -46,7 +46,7 @@ end
 
 -- A and B are sides. Ratios B / A of the rounds, sorted; and the median time of A.
 local function compare(a, b, budget)
-  local count = math.max(1, math.floor(budget / ROUNDS / 2 / side(a, 2) * 2))
+  local count = math.max(1, math.floor(budget / ROUNDS / 2 / side(a, 2)))
   side(b, 2)
   local ratios, times = {}, {}
   for round = 1, ROUNDS do
