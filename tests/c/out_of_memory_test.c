@@ -17,9 +17,9 @@ static mg_status create(void) {
   return status;
 }
 
-static mg_status allocate(int64_t bytes) {
+static mg_status allocate(int64_t size) {
   mg_tensor t = {0};
-  mg_status status = mg_tensor_alloc(&t, MG_CPU, MG_UINT8, SHAPE(bytes));
+  mg_status status = mg_tensor_alloc(&t, MG_CPU, MG_UINT8, SHAPE(size));
   mg_release(&t);
   return status;
 }

@@ -3,13 +3,6 @@
 #include "rnn_case.h"
 #include "ops.h"
 
-/* Under ThreadSanitizer what counts is who touches which memory: some sets show that too, in less time. */
-#ifdef __SANITIZE_THREAD__
-enum { EVERY = 13 };
-#else
-enum { EVERY = 1 };
-#endif
-
 enum { RESULTS = 9 };
 static mg_tensor *result_of(const rnn_case *c, int i) {
   const mg_rnn_args *a = &c->args;
@@ -60,7 +53,7 @@ static rnn_shape shape_of(unsigned number) {
 
 static void test_infinite(void) {
   int64_t finite = 0;
-  for (unsigned number = 0; number < 240; number += case_step(EVERY, 11)) {
+  for (unsigned number = 0; number < 240; number += case_step(tsan_step(13), 11)) {
     const double value = (double[]){ INFINITY, -INFINITY, INFINITY, NAN }[number % 4];
     const rnn_shape shape = shape_of(number);
     rnn_case truth = case_with(shape, MG_FLOAT64, value, number % 5 == 0);
