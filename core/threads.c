@@ -133,9 +133,9 @@ static int something_new(long long seen) {
   return (open != 0 && open != seen) || atomic_load(&pool.quit);
 }
 
-/* Spins for a while, since the next job of a step often comes at once, then sleeps: for as long as it has worked, within bounds,
- * so that at most half of a processor's time is spun away. Spinning is left out when there are more threads than processors: it
- * would take the processor from the one who works. */
+/* Spins for a while, since the next job of a step often comes at once, then sleeps: for as long as it has worked, but
+ * MOST_SPIN_NS at most, and LEAST_SPIN_NS, about what waking it would cost, at least. Spinning is left out when there are more
+ * threads than processors: it would take the processor from the one who works. */
 static void wait_for_job(long long seen, int may_spin, int64_t worked) {
   const int64_t spin = worked < LEAST_SPIN_NS ? LEAST_SPIN_NS : worked < MOST_SPIN_NS ? worked : MOST_SPIN_NS;
   const int64_t until = may_spin ? now_ns() + spin : 0;

@@ -7,9 +7,10 @@
 #include <string.h>
 
 #include "../error.h"
+#include "../threads.h"
 #include "rnn_fast.h"
 
-int64_t rnn_segments(const rnn_fast *f) { return f->segment > 0 ? (f->d.T + f->segment - 1) / f->segment : 1; }
+int64_t rnn_segments(const rnn_fast *f) { return f->segment > 0 ? mg_pieces(f->d.T, f->segment) : 1; }
 
 float *rnn_mark(const rnn_fast *f, float *marks, int64_t block, int64_t segment) {
   const int64_t rows = rnn_block_size(f, block);

@@ -29,13 +29,11 @@ static mg_status no_memory(const rnn_fast *f) {
   return mg_fail(MG_ENOMEM, "%s: no memory for a part of the weights' gradients", f->d.kind->backward);
 }
 
-static int64_t count_of(int64_t n, int64_t most) { return (n + most - 1) / most; }
-
 static int together(const rnn_fast *f) { return f->d.reset_after && f->inputs == 1 && f->recurrents == 1; }
 
 /* An even number shares two threads alike. */
 static int64_t count_pieces(const rnn_fast *f) {
-  const int64_t units = f->P / f->V, pieces = count_of(f->P, MOST_UNITS);
+  const int64_t units = f->P / f->V, pieces = mg_pieces(f->P, MOST_UNITS);
   return units == 1 && !together(f) ? 1 : pieces + pieces % 2;
 }
 
@@ -160,7 +158,7 @@ static void run_piece(const piece *p) {
     if (p->c[side] != NULL) memset(p->c[side], 0, (size_t)side_floats(p, side) * sizeof(float));
   memset(p->sums, 0, (size_t)(p->slots * p->units * f->V) * sizeof *p->sums);
   for (int64_t block = 0; block < rnn_blocks(f); block++) {
-    const int64_t all = rnn_block_size(f, block) * f->steps, chunks = count_of(all, CHUNK_ROWS);
+    const int64_t all = rnn_block_size(f, block) * f->steps, chunks = mg_pieces(all, CHUNK_ROWS);
     for (int64_t i = 0; i < chunks; i++) add_chunk(p, block, all * i / chunks, all * (i + 1) / chunks - all * i / chunks);
   }
   if (p->c[0] != NULL) write_side(p, 0, mg_elements(f->args->dkernel));

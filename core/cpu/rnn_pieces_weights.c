@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "../error.h"
+#include "../threads.h"
 #include "../workspace.h"
 #include "rnn_fast.h"
 
@@ -22,16 +23,14 @@ typedef struct piece {
   float *a, *b, *c, *sums;
 } piece;
 
-static int64_t count_of(int64_t n, int64_t most) { return (n + most - 1) / most; }
-
 /* Vectors of a piece, whole panels: parts of nearly equal size, an even number of them shares two threads alike. */
 static int64_t piece_vectors(const rnn_fast *f, const rnn_group *group) {
-  const int64_t vectors = group->slots * f->P / f->V, parts = count_of(vectors, MOST_VECTORS);
-  return count_of(count_of(vectors, parts + parts % 2), 6) * 6;
+  const int64_t vectors = group->slots * f->P / f->V, parts = mg_pieces(vectors, MOST_VECTORS);
+  return mg_pieces(mg_pieces(vectors, parts + parts % 2), 6) * 6;
 }
 
 static int64_t group_pieces(const rnn_fast *f, const rnn_group *group, int64_t values) {
-  return count_of(values, MOST_VALUES) * count_of(group->slots * f->P / f->V, piece_vectors(f, group));
+  return mg_pieces(values, MOST_VALUES) * mg_pieces(group->slots * f->P / f->V, piece_vectors(f, group));
 }
 
 /* Piece number index of all groups: inputs first. Returns how many pieces there are. */
@@ -40,8 +39,9 @@ static int64_t find_piece(const rnn_fast *f, int64_t index, piece *p) {
   for (int i = 0; i < f->inputs + f->recurrents; i++) {
     const int recurrent = i >= f->inputs;
     const rnn_group *group = recurrent ? &f->recurrent[i - f->inputs] : &f->input[i];
-    const int64_t values = recurrent ? f->d.U : f->d.F, vectors = group->slots * f->P / f->V, parts = count_of(values, MOST_VALUES);
-    const int64_t pieces = group_pieces(f, group, values), most = piece_vectors(f, group), at = index - before;
+    const int64_t values = recurrent ? f->d.U : f->d.F, vectors = group->slots * f->P / f->V;
+    const int64_t parts = mg_pieces(values, MOST_VALUES), pieces = group_pieces(f, group, values);
+    const int64_t most = piece_vectors(f, group), at = index - before;
     before += pieces;
     if (at < 0 || at >= pieces) continue;
     *p = (piece){ .f = f,

@@ -158,8 +158,7 @@ MG_INLINE vf dot_row(const float *gates, const float *row, const rnn_segment *se
   return add_parts(8, acc, 0);
 }
 
-/* out[i] = gates . row i of `weights`, for DOTS rows from `weights` on, or `rows` of them: the last one stands for those that are
- * not there. */
+/* out[i] = gates . row i of `weights`, for DOTS rows from `weights` on, or `rows` of them: for others anything. */
 MG_INLINE void dots_of_rows(const float *gates, const float *weights, int64_t ld, int64_t rows, const rnn_segment *segments,
                             int cached, float *out) {
   vf acc[DOTS];
