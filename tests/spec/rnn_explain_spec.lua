@@ -52,6 +52,17 @@ describe("explain", function()
     assert.same({ "none", 1, 1, 50 }, { single.split, single.threads, single.block_rows, single.chunk_steps })
   end)
 
+  it("tells what \"medium\" gains on one row, where its weights are of bf16", function()
+    mg.set_threads(1)
+    local large, small = explained("GRU", 1, 50, 128, 256), explained("GRU", 1, 50, 8, 8)
+    mg.set_matmul_precision "medium"
+    local medium = explained("GRU", 1, 50, 128, 256)
+    local pieces = tostring(medium):find("bf16 piece", 1, true) ~= nil
+    assert.equal(pieces, medium.milliseconds < 0.75 * large.milliseconds)
+    assert.equal(pieces, medium.training_milliseconds < large.training_milliseconds)
+    assert.equal(small.milliseconds, explained("GRU", 1, 50, 8, 8).milliseconds)
+  end)
+
   it("is near what a call takes", function()
     mg.set_threads(1)
     local layer = layer_of("GRU", 64)
