@@ -17,7 +17,7 @@ local through = require "moongate.layers.rnn_through"
 --- return_sequences = false, return_state = false, go_backwards = false, stateful = false, unroll = false, zero_output_for_mask =
 --- false, time_major = false, reset_after = true, implementation = 2, use_cudnn = "auto", name, dtype, trainable; and in no config:
 --- recompute = false (true: long sequences train in the memory of about sqrt(T) steps, for one more forward's time; up to three
---- rows are slower, too, in inference as well: their own kernels are not taken).
+--- rows train slower still, without the kernels of few rows; inference, under mg.no_grad or predict, ignores it).
 ---@param units integer
 ---@param options? table
 ---@example local sequence, state = mg.layers.GRU(4, { return_sequences = true, return_state = true })(x)
