@@ -81,6 +81,8 @@ describe("BatchNormalization", function()
     layer(x)
     assert.matches("has 2 features on axis 1, expected 1", failure(layer, mg.ones { 3, 2 }))
     assert.matches("axis 3 does not exist in the input %(3, 1%), expected %-2..1", failure(layers.LayerNormalization(3), x))
+    assert.matches("axis 1 is given twice for the input %(3, 1%); likely fix: each axis once",
+      failure(layers.LayerNormalization { axis = { 1, -1 } }, x))
   end)
 end)
 

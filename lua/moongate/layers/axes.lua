@@ -24,8 +24,15 @@ end
 ---@param shape integer[]
 ---@return integer[]
 function axes.dims(layer, axis, shape)
-  local dims = {}
-  for i, each in ipairs(type(axis) == "table" and axis or { axis }) do dims[i] = axes.dim(layer, each, shape) end
+  local dims, seen = {}, {}
+  for i, each in ipairs(type(axis) == "table" and axis or { axis }) do
+    local dim = axes.dim(layer, each, shape)
+    if seen[dim] then
+      check.fail("%s: axis %d is given twice for the input %s; likely fix: each axis once", layer:title(), dim - 1,
+        layer.shape_text(shape))
+    end
+    dims[i], seen[dim] = dim, true
+  end
   return dims
 end
 
