@@ -133,7 +133,8 @@ local function finish(list, outer, ok, ...)
 end
 
 --- Calls f(...) and frees at once every tensor made inside, except those that it returns (or that a returned table holds) and
---- those kept with t:keep(). Use it around one training step of a loop written by hand.
+--- those kept with t:keep(). Use it around one training step of a loop written by hand. f must not yield out of it: tensors made
+--- elsewhere before it goes on would be freed with its own.
 ---@param f function
 ---@return any what f returns
 ---@example local loss = mg.memory.scope(function() return step(x, y) end)
