@@ -16,7 +16,7 @@ typedef struct short_exp { vf s, r, square; } short_exp; /* square: of r */
 MG_INLINE short_exp short_reduce(vf x, float times) {
   const vf magic = vset(12582912.0f); /* 1.5 * 2^23: adding it rounds to an integer */
   const vf shifted = vfma(x, vset(1.44269504f * times), magic), n = shifted - magic;
-  const vf power = vfloat_of_bits((vbits(shifted) - (0x4b400000 - 127)) << 23);
+  const vf power = vfloat_of_bits((vi)(((vu)vbits(shifted) - (0x4b400000 - 127)) << 23));
   short_exp e;
 #if MG_VW >= 8
   e.r = vfma(n, vset(-0.693147182f), x * vset(times)); /* one rounding; what ln 2 has beyond, times n, goes into s */

@@ -35,11 +35,11 @@ local function seconds(call, count)
   return (terminal.now() - from) / count
 end
 
--- Seconds of a side, { call, threads }. Workers start anew when their number changes, and take their memory in a first call.
+-- Seconds of a side, { call, threads }. Workers start anew when their number changes, and take their memory in the first calls.
 local function side(s, count)
   if mg.get_threads() ~= s[2] then
     mg.set_threads(s[2])
-    seconds(s[1], 1)
+    seconds(s[1], 3)
   end
   return seconds(s[1], count)
 end
